@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/reports"
+	"holdfast/reports/render"
+)
+
+// certifyFlags are the flags of certify.
+type certifyFlags struct {
+	out  string
+	only []string
+	jobs int
+	seed uint64
+	json bool
+}
+
+func (a *app) certifyCommand() *cobra.Command {
+	var f certifyFlags
+	cmd := &cobra.Command{
+		Use:   "certify [FILE…]",
+		Short: "Run the library of fault scenarios and write the report",
+		Long: `Runs the scenarios of the library, or the given files, and writes three files into the
+output folder: index.html for people, junit.xml for build servers, certificate.json for
+archives. Nothing is written when the run is interrupted.`,
+		Example: "  holdfast certify\n  holdfast certify --only 'ft/*' --seed 7 --out out/ft\n  holdfast certify my.hfs",
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.certify(cmd, args, f) },
+	}
+	cmd.Flags().StringVar(&f.out, "out", "out/certify", "folder for the report")
+	cmd.Flags().StringSliceVar(&f.only, "only", nil, "run only scenarios whose name matches `PATTERN`, such as 'ft/*' or '*-power-loss-*' (repeatable)")
+	cmd.Flags().IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "scenarios to run at a time, 1 or more")
+	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of every scenario")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print the certificate on standard output, progress on standard error")
+	return cmd
+}
+
+// certify checks everything that can be wrong before it runs anything.
+func (a *app) certify(cmd *cobra.Command, args []string, f certifyFlags) error {
+	if f.jobs < 1 {
+		return fmt.Errorf("--jobs %d: at least one scenario must run at a time", f.jobs)
+	}
+	sources, err := a.sources(args, f.only)
+	if err != nil {
+		return err
+	}
+	folder, err := render.OpenFolder(f.out)
+	if err != nil {
+		return err
+	}
+	run := &reports.Run{
+		Tool: thisTool(), Started: a.clock.Now().UTC(), Seed: f.seed, Selection: strings.Join(append(f.only, args...), " "),
+	}
+	lines := a.out
+	if f.json || a.err.terminal {
+		lines = a.err
+	}
+	p := newProgress(lines, len(sources))
+	err = a.executeAll(cmd.Context(), sources, f.seed, f.jobs, func(s reports.Scenario) {
+		p.show(s)
+		run.Scenarios = append(run.Scenarios, s)
+	})
+	p.end()
+	if err != nil {
+		return err
+	}
+	run.WallNS = a.clock.Since(run.Started).Nanoseconds()
+	run.Totals = reports.Summarize(run.Scenarios)
+	if err := folder.Write(run); err != nil {
+		return &internalError{err}
+	}
+	if f.json {
+		err = render.Certificate(a.out, run)
+	} else {
+		a.printRun(run, folder)
+	}
+	if err != nil {
+		return &internalError{err}
+	}
+	return concluded(run.Totals.Outcome)
+}
+
+// sources returns the given files, or what the patterns choose from the library.
+func (a *app) sources(files, only []string) ([]source, error) {
+	if len(files) == 0 {
+		return a.choose(only)
+	}
+	if len(only) > 0 {
+		return nil, fmt.Errorf("--only chooses from the library; it cannot be combined with files")
+	}
+	var out []source
+	names := map[string]string{}
+	for _, file := range files {
+		s, err := readSource(file)
+		if err != nil {
+			return nil, err
+		}
+		if first, taken := names[s.Script.Name]; taken {
+			return nil, fmt.Errorf("%s and %s both hold a scenario %q; give one of them another name", first, file, s.Script.Name)
+		}
+		names[s.Script.Name] = file
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// printRun sums up a run for a person.
+func (a *app) printRun(run *reports.Run, folder *render.Folder) {
+	t := run.Totals
+	for _, s := range run.Scenarios {
+		if s.Outcome != reports.Pass {
+			fmt.Fprintf(a.out, "replay: %s\n", s.Replay())
+		}
+	}
+	fmt.Fprintf(a.out, "\n%s: %d of %d scenarios passed in %s (%s simulated)\n",
+		a.out.paint(t.Outcome, strings.ToUpper(string(t.Outcome))), t.Outcomes[reports.Pass], t.Scenarios,
+		reports.FormatNS(run.WallNS), reports.FormatNS(t.SimulatedNS))
+	fmt.Fprintf(a.out, "%d of %d histories linearizable, %d operations, %d acknowledged and lost, %d faults\n",
+		t.Proven, t.Histories, t.Operations, t.LostOperations, t.Faults)
+	if t.RTO.Count > 0 {
+		fmt.Fprintf(a.out, "recovery time of %d failovers: median %s, p99 %s, max %s\n", t.RTO.Count,
+			reports.FormatNS(t.RTO.Median), reports.FormatNS(t.RTO.P99), reports.FormatNS(t.RTO.Max))
+	}
+	fmt.Fprintf(a.out, "report: %s\n", folder.Path(render.PageFile))
+}

@@ -1,0 +1,365 @@
+package mirror
+
+import (
+	"holdfast/engine/model"
+	"holdfast/engine/planted"
+)
+
+// Primary is the mirror where the VM runs. See NewPrimary.
+type Primary struct {
+	vm   model.VMID
+	cfg  Config
+	peer model.NodeID
+	gen  model.Gen
+
+	localState, remoteState   CopyState
+	localFailed, remoteFailed bool
+
+	session   uint64
+	connected bool // the replica has answered in this session
+	openedAt  model.Time
+	lastSeq   model.Seq
+
+	hold    bool
+	epoch   model.Epoch
+	durable bool // the guest asked for durability in this epoch
+
+	ops    table
+	marked model.Bitmap // extents with durable write intent
+	stamps []uint64     // per extent: the stamp at its last write
+	stamp  uint64
+	resync resync
+	wakeAt model.Time
+}
+
+// NewPrimary returns the mirror of a VM that runs here. inSync is the in-sync set
+// of the configuration gen. marked is the write intent recorded on the local copy,
+// nil if there is no usable local copy. token makes the ids of disk operations
+// unique: its low 40 bits must be zero and it must differ from all others of this node.
+func NewPrimary(vm model.VMID, cfg Config, self, peer model.NodeID, gen model.Gen, inSync model.NodeSet, marked model.Bitmap, token uint64) *Primary {
+	p := &Primary{vm: vm, cfg: cfg, peer: peer, gen: gen, wakeAt: model.Never}
+	p.ops.token = token
+	p.marked = model.NewBitmap(cfg.Extents)
+	p.stamps = make([]uint64, cfg.Extents)
+	p.resync.init(&cfg)
+	if marked != nil {
+		p.marked.Union(marked)
+	}
+	if inSync.Has(self) {
+		p.localState = InSync
+	}
+	if inSync.Has(peer) {
+		p.remoteState = InSync
+		p.remoteFailed = true // no session yet
+	}
+	return p
+}
+
+// Local and Remote return where the copies stand.
+func (p *Primary) Local() CopyState  { return p.localState }
+func (p *Primary) Remote() CopyState { return p.remoteState }
+
+// LocalFailed and RemoteFailed report that a copy failed or did not answer in time. The
+// operations that need it wait until the log has taken it out of the in-sync set (R4).
+func (p *Primary) LocalFailed() bool  { return p.localFailed }
+func (p *Primary) RemoteFailed() bool { return p.remoteFailed }
+
+// Session returns the present session, or 0.
+func (p *Primary) Session() uint64 { return p.session }
+
+// Connected reports that the replica has answered in the present session.
+func (p *Primary) Connected() bool { return p.connected && !p.remoteFailed }
+
+// Hold makes writes from now on belong to epoch and be held by the replica (ft).
+func (p *Primary) Hold(epoch model.Epoch) { p.hold, p.epoch = true, epoch }
+
+// Boundary ends the running epoch and returns its last write and whether the guest asked for durability.
+func (p *Primary) Boundary(next model.Epoch) (last model.Seq, durable bool) {
+	durable = p.durable
+	p.durable, p.epoch = false, next
+	return p.lastSeq, durable
+}
+
+// Reconfigure takes over a newer configuration in which this host is still the
+// primary. Operations that waited only for a copy that is no longer in the in-sync
+// set are complete.
+func (p *Primary) Reconfigure(now model.Time, self model.NodeID, gen model.Gen, inSync model.NodeSet, out *model.Effects) {
+	p.gen = gen
+	switch {
+	case inSync.Has(self) && p.localState == Joined:
+		p.attached(&p.localState)
+	case !inSync.Has(self) && p.localState == InSync:
+		p.localState, p.localFailed = Absent, false
+		p.drop(local)
+	}
+	switch {
+	case inSync.Has(p.peer) && p.remoteState == Joined:
+		p.attached(&p.remoteState)
+	case !inSync.Has(p.peer) && p.remoteState == InSync:
+		p.closeSession()
+	}
+	p.settle(now, out)
+}
+
+func (p *Primary) attached(state *CopyState) {
+	*state = InSync
+	p.resync.stop()
+	p.resync.cleanDue = true
+}
+
+// drop makes nothing wait for the copies in s.
+func (p *Primary) drop(s side) {
+	for i := range p.ops.order {
+		o := p.ops.at(i)
+		o.need &^= s
+		o.busy &^= s
+		if s&local != 0 && o.phase == phaseIntent {
+			o.intents = true
+			o.phase = phaseBlocked
+		}
+	}
+}
+
+func (p *Primary) closeSession() {
+	p.remoteState, p.remoteFailed = Absent, false
+	p.session, p.connected, p.hold = 0, false, false
+	p.resync.stop()
+	if p.localFailed && p.localState == InSync {
+		p.localFailed = false // the last copy: its errors are the guest's to see
+	}
+	if p.localState == Copying || p.localState == Joined {
+		p.localState = Absent // its source is gone
+	}
+	p.drop(remote)
+}
+
+// Disconnect gives up the present session. A copy that was still on its way is
+// Absent again; one in the in-sync set counts as failed until the log decides.
+func (p *Primary) Disconnect(now model.Time, out *model.Effects) {
+	if p.remoteState == InSync {
+		p.remoteFailed, p.connected, p.session = true, false, 0
+		p.resync.stop()
+		if p.localState == Copying || p.localState == Joined {
+			p.localState = Absent
+			p.drop(local)
+		}
+	} else {
+		p.closeSession()
+	}
+	p.settle(now, out)
+}
+
+// LocalLost tells that the local copy can no longer be used although it was not (yet) in sync.
+func (p *Primary) LocalLost(now model.Time, out *model.Effects) {
+	if p.localState != InSync {
+		p.localState, p.localFailed = Absent, false
+		p.resync.stop()
+		p.drop(local)
+		p.settle(now, out)
+	}
+}
+
+// Request takes a guest's request.
+func (p *Primary) Request(now model.Time, io *model.IO, out *model.Effects) {
+	o := p.ops.add(opGuest)
+	o.io = *io
+	p.admit(now, o, len(p.ops.order)-1, out)
+	p.finish(o, out)
+}
+
+// admit moves an operation on as far as it can go. rank is its place in the order.
+func (p *Primary) admit(now model.Time, o *op, rank int, out *model.Effects) {
+	switch o.io.Op {
+	case model.OpWrite:
+		if p.blocked(o, rank) {
+			o.phase = phaseBlocked
+			return
+		}
+		if !o.intents && !p.mark(o, out) {
+			o.phase, o.started = phaseIntent, now
+			p.wakeBy(now.Add(p.cfg.IOTimeout))
+			return
+		}
+		p.issueWrite(now, o, out)
+	case model.OpRead:
+		p.issueRead(now, o, out)
+	default:
+		p.issueFlush(now, o, out)
+	}
+}
+
+// blocked reports whether a write must wait: for an earlier one on the same
+// sectors, because copies may finish them in different orders, or for the copy of its extent.
+func (p *Primary) blocked(o *op, rank int) bool {
+	for i := 0; i < rank; i++ {
+		if e := p.ops.at(i); e.isWrite() && e.overlaps(&o.io) {
+			return true
+		}
+	}
+	return p.resync.touches(p.cfg.extents(&o.io))
+}
+
+// mark records write intent for o; it returns false if the record has to become durable first.
+func (p *Primary) mark(o *op, out *model.Effects) bool {
+	first, last := p.cfg.extents(&o.io)
+	cold := false
+	for x := first; x <= last; x++ {
+		cold = cold || !p.marked.Has(x)
+	}
+	if !cold {
+		return true
+	}
+	fresh := model.NewBitmap(p.cfg.Extents)
+	for x := first; x <= last; x++ {
+		fresh.Set(x)
+	}
+	if p.localState == Absent || p.localFailed {
+		p.marked.Union(fresh) // the remote copy records it durably
+		return true
+	}
+	e := out.Add(model.EffectIntent, p.vm)
+	e.ID, e.Data = o.id, fresh.Bytes()
+	return false
+}
+
+// IntentDone tells that the intent record id is durable.
+func (p *Primary) IntentDone(now model.Time, id uint64, out *model.Effects) {
+	if p.resync.intentDone(id) {
+		p.startCopying(now, out)
+		p.settle(now, out)
+		return
+	}
+	o := p.ops.find(id)
+	if o == nil || o.phase != phaseIntent {
+		return
+	}
+	first, last := p.cfg.extents(&o.io)
+	for x := first; x <= last; x++ {
+		p.marked.Set(x)
+	}
+	o.intents, o.phase = true, phaseBlocked
+	p.settle(now, out)
+}
+
+// writeSides returns the copies that a write to the extents of io goes to, and those that must finish first.
+func (p *Primary) writeSides(io *model.IO) (to, need side) {
+	add := func(s side, state CopyState) {
+		switch {
+		case state == InSync || state == Joined:
+			to |= s
+			need |= s
+		case state == Copying && p.resync.clean(p.cfg.extents(io)):
+			to |= s
+		}
+	}
+	add(local, p.localState)
+	add(remote, p.remoteState)
+	if p.hold {
+		need &^= remote
+	}
+	return to, need
+}
+
+func (p *Primary) issueWrite(now model.Time, o *op, out *model.Effects) {
+	o.busy, o.need = p.writeSides(&o.io)
+	o.phase, o.started = phaseIssued, now
+	p.touch(o)
+	if o.io.FUA && p.hold {
+		p.durable = true
+	}
+	if o.busy&local != 0 && !p.localFailed {
+		e := out.Add(model.EffectDisk, p.vm)
+		e.ID, e.IO = o.id, o.io
+	}
+	if o.busy&remote != 0 {
+		p.lastSeq++
+		o.seq, o.epoch, o.hold = p.lastSeq, p.epoch, p.hold
+		if !p.remoteFailed {
+			p.sendWrite(now, o, out)
+		}
+	}
+	p.wakeBy(now.Add(p.cfg.Resend))
+}
+
+func (p *Primary) sendWrite(now model.Time, o *op, out *model.Effects) {
+	o.sentAt = now
+	m := out.Send(model.MsgWrite, p.peer, p.vm)
+	m.Gen, m.Session, m.Seq, m.IO, m.Epoch, m.ID = p.gen, p.session, o.seq, o.io, o.epoch, o.id
+	if o.hold {
+		m.Flags |= model.FlagHold
+	}
+}
+
+// touch remembers that the extents of o changed after the present stamp.
+func (p *Primary) touch(o *op) {
+	first, last := p.cfg.extents(&o.io)
+	for x := first; x <= last; x++ {
+		p.stamps[x] = p.stamp
+		p.marked.Set(x)
+	}
+}
+
+func (p *Primary) issueFlush(now model.Time, o *op, out *model.Effects) {
+	o.phase, o.started = phaseIssued, now
+	sides := func(s side, state CopyState) {
+		if state == InSync || state == Joined {
+			o.busy |= s
+		}
+	}
+	sides(local, p.localState)
+	sides(remote, p.remoteState)
+	if p.hold && o.kind == opGuest {
+		p.durable = true // the checkpoint carries it
+		o.busy &^= remote
+	}
+	if planted.On(planted.FlushLocalOnly) && o.kind == opGuest {
+		o.busy &^= remote
+	}
+	o.need = o.busy
+	if o.busy&local != 0 && !p.localFailed {
+		e := out.Add(model.EffectDisk, p.vm)
+		e.ID, e.IO = o.id, o.io
+	}
+	if o.busy&remote != 0 {
+		o.seq = p.lastSeq
+		if !p.remoteFailed {
+			p.sendFlush(now, o, out)
+		}
+	}
+	p.wakeBy(now.Add(p.cfg.Resend))
+}
+
+func (p *Primary) sendFlush(now model.Time, o *op, out *model.Effects) {
+	o.sentAt = now
+	m := out.Send(model.MsgFlush, p.peer, p.vm)
+	m.Gen, m.Session, m.Seq, m.ID = p.gen, p.session, o.seq, o.id
+}
+
+func (p *Primary) issueRead(now model.Time, o *op, out *model.Effects) {
+	o.started = now
+	remoteReads := p.remoteState == InSync && !p.hold // a holding replica lags behind
+	switch {
+	case p.localState == InSync && !p.localFailed && !o.repair:
+		o.phase, o.busy, o.need = phaseIssued, local, local
+		e := out.Add(model.EffectDisk, p.vm)
+		e.ID, e.IO = o.id, o.io
+	case remoteReads && !p.remoteFailed:
+		o.phase, o.busy, o.need = phaseIssued, remote, remote
+		p.sendRead(now, o, out)
+	default:
+		o.phase, o.busy, o.need = phaseStuck, 0, 0
+	}
+	p.wakeBy(now.Add(p.cfg.Resend))
+}
+
+func (p *Primary) sendRead(now model.Time, o *op, out *model.Effects) {
+	o.sentAt = now
+	m := out.Send(model.MsgRead, p.peer, p.vm)
+	m.Gen, m.Session, m.ID, m.IO = p.gen, p.session, o.id, o.io
+}
+
+// wakeBy makes sure that Wake is called at t or before.
+func (p *Primary) wakeBy(t model.Time) { p.wakeAt = min(p.wakeAt, t) }
+
+// NextWake returns the next instant at which Wake has something to do.
+func (p *Primary) NextWake() model.Time { return p.wakeAt }

@@ -1,0 +1,485 @@
+package mirror
+
+import (
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/engine/planted"
+)
+
+// resync is what it takes to bring the stale copy up to date. At most one copy is stale.
+type resync struct {
+	target   side // the stale copy; 0: none under way
+	intentID uint64
+	dirty    model.Bitmap // extents that the stale copy lacks
+	total    int          // extents to copy when it began
+	cursor   uint32
+	slots    []copySlot
+
+	joinSent, joinFlushed bool
+
+	cleanDue bool // marks may be forgotten
+	cleaning bool
+
+	sendAt model.Time // MsgResync again
+}
+
+// copySlot is one extent being copied.
+type copySlot struct {
+	used    bool
+	sent    bool // on its way to the replica, or asked of it
+	writing bool // being written to the local copy
+	extent  uint32
+	id      uint64
+	started model.Time
+	sentAt  model.Time
+}
+
+func (r *resync) init(cfg *Config) {
+	r.dirty = model.NewBitmap(cfg.Extents)
+	r.slots = make([]copySlot, cfg.CopyDepth)
+	r.sendAt = model.Never
+}
+
+func (r *resync) stop() {
+	r.target, r.intentID, r.sendAt = 0, 0, model.Never
+	r.joinSent, r.joinFlushed, r.cleaning, r.cleanDue = false, false, false, false
+	for i := range r.slots {
+		r.slots[i] = copySlot{}
+	}
+}
+
+// touches reports whether one of the extents is being copied right now.
+func (r *resync) touches(first, last uint32) bool {
+	for i := range r.slots {
+		if s := &r.slots[i]; s.used && first <= s.extent && s.extent <= last {
+			return true
+		}
+	}
+	return false
+}
+
+// clean reports whether the stale copy already has all of the extents. If it has
+// only some, those count as lacking again, because the write goes to one copy only.
+func (r *resync) clean(first, last uint32) bool {
+	any := false
+	for x := first; x <= last; x++ {
+		any = any || r.dirty.Has(x)
+	}
+	for x := first; any && x <= last; x++ {
+		r.dirty.Set(x)
+	}
+	return !any
+}
+
+// intentDone reports whether id is the record that the resync waits for.
+func (r *resync) intentDone(id uint64) bool {
+	if r.intentID == 0 || id != r.intentID {
+		return false
+	}
+	r.intentID = 0
+	return true
+}
+
+// Progress returns how many extents the present resync has to copy in all and how many are left.
+func (p *Primary) Progress() (total, left int) {
+	if p.resync.target == 0 {
+		return 0, 0
+	}
+	return p.resync.total, p.resync.dirty.Len()
+}
+
+// Synced reports that a copy holds everything and every write from now on is
+// acknowledged only when it has it: it may be proposed for the in-sync set.
+func (p *Primary) Synced() (copyIsLocal, ok bool) {
+	r := &p.resync
+	return r.target == local, r.target != 0 && r.joinFlushed && !p.localFailed && !p.remoteFailed
+}
+
+// Open begins a session with the replica: to bring it up to date, or, where it is
+// itself in sync, to go on with it after contact was lost. session must be new.
+func (p *Primary) Open(now model.Time, session uint64, out *model.Effects) {
+	p.session, p.connected, p.openedAt = session, false, now
+	p.remoteFailed = p.remoteState == InSync
+	p.lastSeq = 0
+	p.resync.stop()
+	if p.remoteState != InSync {
+		p.remoteState = Opening
+	}
+	p.sendOpen(now, out)
+}
+
+func (p *Primary) sendOpen(now model.Time, out *model.Effects) {
+	m := out.Send(model.MsgResync, p.peer, p.vm)
+	m.Gen, m.Session = p.gen, p.session
+	p.resync.sendAt = now.Add(p.cfg.Resend)
+	p.wakeBy(p.resync.sendAt)
+}
+
+// Opening reports how long the replica has not answered the opening of the session.
+func (p *Primary) Opening(now model.Time) (waiting time.Duration, opening bool) {
+	if p.session == 0 || p.connected {
+		return 0, false
+	}
+	return now.Sub(p.openedAt), true
+}
+
+// Intent takes the replica's answer to Open: what it may have written since the copies were equal (R7).
+func (p *Primary) Intent(now model.Time, m *model.Message, out *model.Effects) {
+	if m.Session != p.session || p.connected || p.session == 0 {
+		return
+	}
+	theirs, ok := model.ParseBitmap(m.Data, p.cfg.Extents)
+	if m.Flags.Has(model.FlagError) || !ok {
+		return // its disk is not ready; Open is repeated
+	}
+	p.connected = true
+	p.resync.sendAt = model.Never
+	if planted.On(planted.IntentNotUnited) {
+		theirs.Reset()
+	}
+	if p.remoteState == InSync {
+		p.marked.Union(theirs)
+		p.resume(now, out)
+		return
+	}
+	p.stampAll(theirs)
+	p.resync.target = remote
+	p.resync.intentID = p.ops.newID()
+	e := out.Add(model.EffectIntent, p.vm)
+	e.ID, e.Data = p.resync.intentID, theirs.Bytes()
+	p.marked.Union(theirs)
+}
+
+// stampAll makes the extents count as changed now.
+func (p *Primary) stampAll(extents model.Bitmap) {
+	for x, ok := extents.Next(0); ok; x, ok = extents.Next(x + 1) {
+		p.stamps[x] = p.stamp
+	}
+}
+
+// resume sends what the only in-sync copy has not acknowledged again, in a new session.
+func (p *Primary) resume(now model.Time, out *model.Effects) {
+	p.remoteFailed = false
+	for i := range p.ops.order {
+		o := p.ops.at(i)
+		if o.busy&remote == 0 {
+			continue
+		}
+		o.started = now
+		switch o.io.Op {
+		case model.OpWrite:
+			p.lastSeq++
+			o.seq = p.lastSeq
+			p.sendWrite(now, o, out)
+		case model.OpRead:
+			p.sendRead(now, o, out)
+		default:
+			o.seq = p.lastSeq
+			p.sendFlush(now, o, out)
+		}
+	}
+	p.settle(now, out)
+	p.wakeBy(now.Add(p.cfg.Resend))
+}
+
+// LocalOpened tells that the stale local copy can be used again and may have changed in the
+// marked extents. It is brought up to date from the replica.
+func (p *Primary) LocalOpened(now model.Time, marked model.Bitmap, out *model.Effects) {
+	if p.localState != Absent || p.remoteState != InSync || !p.Connected() {
+		return
+	}
+	p.localFailed = false
+	p.marked.Union(marked)
+	p.stampAll(p.marked)
+	p.localState = Opening
+	p.resync.stop()
+	p.resync.target = local
+	p.resync.intentID = p.ops.newID()
+	e := out.Add(model.EffectIntent, p.vm)
+	e.ID, e.Data = p.resync.intentID, p.marked.Bytes()
+}
+
+func (p *Primary) startCopying(now model.Time, out *model.Effects) {
+	r := &p.resync
+	copy(r.dirty, p.marked)
+	r.total, r.cursor = r.dirty.Len(), 0
+	if r.target == local {
+		p.localState = Copying
+	} else {
+		p.remoteState = Copying
+	}
+	out.Notify(model.NoticeResync, p.vm, p.targetNode())
+}
+
+// targetNode returns the peer, or NoNode for this host.
+func (p *Primary) targetNode() model.NodeID {
+	if p.resync.target == remote {
+		return p.peer
+	}
+	return model.NoNode
+}
+
+// pump starts the next copies, lets the copy join when none is left, and forgets marks.
+func (p *Primary) pump(now model.Time, out *model.Effects) {
+	r := &p.resync
+	state := p.remoteState
+	if r.target == local {
+		state = p.localState
+	}
+	if r.target != 0 && state == Copying && !p.localFailed && !p.remoteFailed {
+		p.pumpCopies(now, out)
+	}
+	if r.target != 0 && state == Joined && !r.joinSent {
+		r.joinSent = true
+		p.own(now, opJoin, out)
+	}
+	p.pumpClean(now, out)
+}
+
+// own starts a flush of the mirror's own.
+func (p *Primary) own(now model.Time, kind opKind, out *model.Effects) {
+	o := p.ops.add(kind)
+	o.io.Op = model.OpFlush
+	o.stamp = p.stamp
+	p.issueFlush(now, o, out)
+	p.finish(o, out)
+}
+
+func (p *Primary) pumpCopies(now model.Time, out *model.Effects) {
+	r := &p.resync
+	limit := len(r.slots)
+	if len(p.ops.order) > 0 {
+		limit = 1 // the guest comes first
+	}
+	active := 0
+	for i := range r.slots {
+		if r.slots[i].used {
+			active++
+		}
+	}
+	for i := range r.slots {
+		if s := &r.slots[i]; !s.used && active < limit {
+			x, ok := p.nextDirty()
+			if !ok {
+				break
+			}
+			p.startCopy(now, s, x, out)
+			active++
+		}
+	}
+	early := planted.On(planted.AttachEarly) && r.dirty.Len() <= r.total/2
+	if (r.dirty.Len() == 0 && active == 0) || early {
+		r.dirty.Reset()
+		if r.target == local {
+			p.localState = Joined
+		} else {
+			p.remoteState = Joined
+		}
+		out.Notify(model.NoticeCopied, p.vm, p.targetNode())
+		p.settle(now, out)
+	}
+}
+
+// nextDirty returns an extent to copy that no write is working on and no slot has.
+func (p *Primary) nextDirty() (uint32, bool) {
+	r := &p.resync
+	start := r.cursor
+	for wrapped := false; ; {
+		x, ok := r.dirty.Next(start)
+		if !ok {
+			if wrapped || r.cursor == 0 {
+				return 0, false
+			}
+			wrapped, start = true, 0
+			continue
+		}
+		if wrapped && x >= r.cursor {
+			return 0, false
+		}
+		if !r.touches(x, x) && !p.busyExtent(x) {
+			r.cursor = x + 1
+			return x, true
+		}
+		start = x + 1
+		if int(start) >= p.cfg.Extents {
+			if wrapped || r.cursor == 0 {
+				return 0, false
+			}
+			wrapped, start = true, 0
+		}
+	}
+}
+
+// busyExtent reports whether a write to extent x is under way.
+func (p *Primary) busyExtent(x uint32) bool {
+	for i := range p.ops.order {
+		o := p.ops.at(i)
+		if !o.isWrite() || (o.phase != phaseIssued && o.phase != phaseDone) {
+			continue
+		}
+		if first, last := p.cfg.extents(&o.io); first <= x && x <= last {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Primary) startCopy(now model.Time, s *copySlot, x uint32, out *model.Effects) {
+	*s = copySlot{used: true, extent: x, id: p.ops.newID(), started: now, sentAt: now}
+	if p.resync.target == local {
+		s.sent = true
+		p.askExtent(now, s, out)
+	} else {
+		e := out.Add(model.EffectExtentRead, p.vm)
+		e.ID, e.Count, e.Session = s.id, x, p.session
+	}
+	p.wakeBy(now.Add(p.cfg.Resend))
+}
+
+func (p *Primary) askExtent(now model.Time, s *copySlot, out *model.Effects) {
+	s.sentAt = now
+	m := out.Send(model.MsgRead, p.peer, p.vm)
+	m.Gen, m.Session, m.ID, m.Count = p.gen, p.session, s.id, s.extent
+	m.IO = model.IO{ID: s.id, Op: model.OpRead, Sector: uint64(s.extent) * uint64(p.cfg.ExtentSectors), Count: p.cfg.ExtentSectors}
+}
+
+func (p *Primary) sendCopy(now model.Time, s *copySlot, out *model.Effects) {
+	s.sentAt = now
+	m := out.Send(model.MsgCopy, p.peer, p.vm)
+	m.Gen, m.Session, m.Count, m.ID = p.gen, p.session, s.extent, s.id
+}
+
+func (p *Primary) slot(id uint64) *copySlot {
+	for i := range p.resync.slots {
+		if s := &p.resync.slots[i]; s.used && s.id == id {
+			return s
+		}
+	}
+	return nil
+}
+
+// copyDiskDone handles the end of a local operation that belongs to a copy.
+func (p *Primary) copyDiskDone(now model.Time, id uint64, failed bool, out *model.Effects) bool {
+	s := p.slot(id)
+	switch {
+	case s == nil:
+		return false
+	case failed && p.resync.target == remote:
+		// The source cannot read the extent. The copy stays stale; the node tries again later.
+		p.remoteFailed = true
+	case failed:
+		p.localFailed = true
+	case p.resync.target == remote:
+		s.sent = true
+		p.sendCopy(now, s, out)
+	default:
+		p.copied(now, s, out)
+	}
+	return true
+}
+
+// copyReadDone handles the replica's answer for an extent that the local copy lacks.
+func (p *Primary) copyReadDone(now model.Time, m *model.Message, out *model.Effects) bool {
+	s := p.slot(m.ID)
+	switch {
+	case s == nil:
+		return false
+	case m.Flags.Has(model.FlagError):
+		p.localFailed = true
+	case !s.writing:
+		s.writing = true
+		e := out.Add(model.EffectExtentWrite, p.vm)
+		e.ID, e.Count, e.Session = s.id, s.extent, p.session
+	}
+	return true
+}
+
+// Copied takes the replica's word that it wrote an extent durably.
+func (p *Primary) Copied(now model.Time, m *model.Message, out *model.Effects) {
+	s := p.slot(m.ID)
+	if s == nil || m.Session != p.session {
+		return
+	}
+	if m.Flags.Has(model.FlagError) {
+		p.remoteFailed = true
+		return
+	}
+	p.copied(now, s, out)
+}
+
+func (p *Primary) copied(now model.Time, s *copySlot, out *model.Effects) {
+	p.resync.dirty.Clear(s.extent)
+	*s = copySlot{}
+	p.settle(now, out)
+}
+
+// wakeResync sends again what was not answered and gives up a copy that takes too long.
+func (p *Primary) wakeResync(now model.Time, out *model.Effects) {
+	r := &p.resync
+	if now >= r.sendAt {
+		p.sendOpen(now, out)
+	} else if r.sendAt != model.Never {
+		p.wakeBy(r.sendAt)
+	}
+	for i := range r.slots {
+		s := &r.slots[i]
+		if !s.used {
+			continue
+		}
+		if now >= s.started.Add(2*p.cfg.IOTimeout) {
+			if r.target == local {
+				p.localFailed = true
+			} else {
+				p.remoteFailed = true
+			}
+			return
+		}
+		if s.sent && !s.writing && now >= s.sentAt.Add(p.cfg.Resend) {
+			if r.target == local {
+				p.askExtent(now, s, out)
+			} else {
+				p.sendCopy(now, s, out)
+			}
+		}
+		p.wakeBy(now.Add(p.cfg.Resend))
+	}
+}
+
+// pumpClean begins to forget marks once both copies are in sync and there are too many.
+func (p *Primary) pumpClean(now model.Time, out *model.Effects) {
+	r := &p.resync
+	if r.cleaning || p.localState != InSync || p.remoteState != InSync || p.localFailed || p.remoteFailed {
+		return
+	}
+	if r.cleanDue || p.marked.Len() > p.cfg.ActiveExtents {
+		r.cleaning, r.cleanDue = true, false
+		r.target = 0
+		p.stamp++
+		p.own(now, opStable, out)
+	}
+}
+
+// forget drops the marks of all extents that did not change since the flush o began.
+func (p *Primary) forget(o *op, failed bool, out *model.Effects) {
+	p.resync.cleaning = false
+	if failed || p.localState != InSync || p.remoteState != InSync {
+		return
+	}
+	stable := model.NewBitmap(p.cfg.Extents)
+	n := 0
+	for x, ok := p.marked.Next(0); ok; x, ok = p.marked.Next(x + 1) {
+		if p.stamps[x] < o.stamp && !p.busyExtent(x) {
+			stable.Set(x)
+			p.marked.Clear(x)
+			n++
+		}
+	}
+	if n == 0 {
+		return
+	}
+	data := stable.Bytes()
+	out.Add(model.EffectForget, p.vm).Data = data
+	m := out.Send(model.MsgStable, p.peer, p.vm)
+	m.Gen, m.Session, m.Data = p.gen, p.session, data
+}

@@ -1,0 +1,176 @@
+package model
+
+// EffectKind says what a runner has to do.
+type EffectKind uint8
+
+// What the engine asks of its runner. Runners perform effects in order. The
+// comment names the fields that each one uses; an effect that is answered by an
+// event says so.
+const (
+	// EffectWake: deliver EventWake at At. It replaces the instant asked for before.
+	EffectWake EffectKind = iota + 1
+	// EffectPersist: append Record to the node's durable store. No later effect
+	// may be performed before it is durable.
+	EffectPersist
+	// EffectSend: send Message on Link. Checkpoints, writes, copies and read
+	// answers travel with their data, which the runner finds by the message's fields.
+	EffectSend
+	// EffectNotify: tell people and metrics of Notice.
+	EffectNotify
+
+	// EffectStart: boot VM from this host's disk copy as Gen → EventStarted. Its output is held.
+	// First end the operations under way on the copy; each may have happened or not.
+	EffectStart
+	// EffectActivate: run VM as Gen from the checkpoint Epoch held here → EventStarted. Its
+	// output is held. First drop the held disk writes of later epochs and end the
+	// operations under way on the copy.
+	EffectActivate
+	// EffectDestroy: destroy the instance of VM and drop its buffered output.
+	EffectDestroy
+	// EffectAdopt: from now on the running instance of VM belongs to Gen. If it is suspended, let it run.
+	EffectAdopt
+	// EffectCapture: suspend VM, stage the pages (FlagFull: all) and state that
+	// changed, mark the plug with Epoch, let it run again unless FlagFinal → EventCaptured.
+	EffectCapture
+
+	// EffectHold: the plug of VM holds output until released.
+	EffectHold
+	// EffectPass: the plug of VM lets everything go, held output first.
+	EffectPass
+	// EffectMark: everything in the plug of VM so far belongs to Epoch or earlier.
+	EffectMark
+	// EffectRelease: let the output of VM up to the mark Epoch go.
+	EffectRelease
+	// EffectAnnounce: attach VM's address to this host's own guest network and tell the switches.
+	EffectAnnounce
+	// EffectVia: send and take VM's guest network traffic over the links by way of Node.
+	EffectVia
+	// EffectForward: attach VM's address to this host's guest network and carry its
+	// traffic for Node, which runs it (FlagOn), or stop.
+	EffectForward
+
+	// EffectSeal: make the received checkpoint (VM, Gen, Epoch) and the held writes
+	// up to Seq one unit, durable if FlagDurable → EventSealed.
+	EffectSeal
+	// EffectApply: merge the sealed checkpoint Epoch into the image of VM and
+	// write its held writes to the disk.
+	EffectApply
+	// EffectDiscard: forget image, checkpoints and held writes of VM.
+	EffectDiscard
+
+	// EffectOpen: end the operations under way on this host's copy of VM's disk, recover
+	// and open it → EventOpened.
+	EffectOpen
+	// EffectIntent: record the extents in Data (bitmap) as about to be written,
+	// durably → EventIntent with ID. EffectForget clears extents, in its own time.
+	EffectIntent
+	EffectForget
+	// EffectDisk: perform IO of the guest of VM on the local copy → EventDisk with ID.
+	EffectDisk
+	// EffectDiskCopy: perform the write that arrived as (VM, Session, Seq) on the local copy → EventDisk with ID.
+	EffectDiskCopy
+	// EffectDiskHold: keep the write that arrived as (VM, Session, Seq) in memory for Epoch.
+	EffectDiskHold
+	// EffectDiskRead: read for the peer Node its request ID into the answer to come → EventDisk with ID.
+	EffectDiskRead
+	// EffectExtentRead: read extent Count for copying → EventDisk with ID.
+	// EffectExtentWrite: write, durably, the copy that arrived as (VM, Session, Count) → EventDisk with ID.
+	EffectExtentRead
+	EffectExtentWrite
+	// EffectComplete: tell the guest of VM that its request IO is done (FlagError: failed).
+	EffectComplete
+)
+
+var effectNames = [...]string{
+	EffectWake: "wake", EffectPersist: "persist", EffectSend: "send", EffectNotify: "notify",
+	EffectStart: "start", EffectActivate: "activate", EffectDestroy: "destroy", EffectAdopt: "adopt",
+	EffectCapture: "capture", EffectHold: "hold", EffectPass: "pass", EffectMark: "mark",
+	EffectRelease: "release", EffectAnnounce: "announce", EffectVia: "via", EffectForward: "forward",
+	EffectSeal: "seal", EffectApply: "apply", EffectDiscard: "discard", EffectOpen: "open",
+	EffectIntent: "intent", EffectForget: "forget", EffectDisk: "disk", EffectDiskCopy: "disk-copy",
+	EffectDiskHold: "disk-hold", EffectDiskRead: "disk-read", EffectExtentRead: "extent-read",
+	EffectExtentWrite: "extent-write", EffectComplete: "complete",
+}
+
+func (k EffectKind) String() string { return name(effectNames[:], int(k)) }
+
+// RecordKind says what a Record holds.
+type RecordKind uint8
+
+// The records of a node's durable store. A store is the fold of its records in
+// the order in which they were persisted.
+const (
+	// RecordBase replaces every record persisted before; a runner may drop what precedes it.
+	RecordBase RecordKind = iota + 1
+	// RecordState is the control log's term, vote and commit.
+	RecordState
+	// RecordEntries are control log entries; they replace entries of the same or higher index.
+	RecordEntries
+)
+
+// FormatVersion is the first byte of each Record's Data and rises with each incompatible change.
+const FormatVersion = 1
+
+// Record is one entry of a node's durable store.
+type Record struct {
+	Kind RecordKind
+	Data []byte
+}
+
+// Effect is one thing to do.
+type Effect struct {
+	Kind    EffectKind
+	Link    Link
+	Flags   Flags
+	Node    NodeID
+	VM      VMID
+	Count   uint32
+	Gen     Gen
+	Epoch   Epoch
+	Session uint64
+	Seq     Seq
+	ID      uint64
+	At      Time
+	IO      IO
+	Message Message
+	Record  Record
+	Notice  Notice
+	Data    []byte
+}
+
+// Effects collects effects in the order in which they must be performed. It is
+// reused from step to step.
+type Effects struct{ List []Effect }
+
+// Add appends one blank effect of the given kind and VM and returns it to be filled in. The
+// pointer is valid until the next call.
+func (e *Effects) Add(kind EffectKind, vm VMID) *Effect {
+	n := len(e.List)
+	if n < cap(e.List) {
+		e.List = e.List[:n+1]
+		e.List[n] = Effect{}
+	} else {
+		e.List = append(e.List, Effect{})
+	}
+	f := &e.List[n]
+	f.Kind, f.VM = kind, vm
+	return f
+}
+
+// Send appends an EffectSend and returns its message to be filled in. The link
+// is chosen by the node when the step ends.
+func (e *Effects) Send(kind MessageKind, to NodeID, vm VMID) *Message {
+	f := e.Add(EffectSend, vm)
+	f.Message.Kind, f.Message.To, f.Message.VM = kind, to, vm
+	return &f.Message
+}
+
+// Notify appends an EffectNotify.
+func (e *Effects) Notify(kind NoticeKind, vm VMID, node NodeID) *Notice {
+	f := e.Add(EffectNotify, vm)
+	f.Notice.Kind, f.Notice.VM, f.Notice.Node = kind, vm, node
+	return &f.Notice
+}
+
+// Reset empties the list and keeps its memory.
+func (e *Effects) Reset() { e.List = e.List[:0] }

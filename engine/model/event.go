@@ -1,0 +1,96 @@
+package model
+
+// EventKind says what happened.
+type EventKind uint8
+
+// What a runner tells the engine. The comment names the fields that each one uses.
+const (
+	// EventStart is the first event of an engine's life. ID is the number of this
+	// life: higher than that of every earlier life of the node, even if its disk was restored.
+	EventStart EventKind = iota + 1
+	// EventWake: the instant asked for by EffectWake has come.
+	EventWake
+	// EventMessage: Message arrived on Link.
+	EventMessage
+
+	// EventInstance: the hypervisor already has an instance of VM, started in Gen
+	// by an earlier life of this daemon. Comes right after EventStart.
+	EventInstance
+	// EventStarted: the instance asked for by EffectStart or EffectActivate runs,
+	// or FlagError: it could not be created.
+	EventStarted
+	// EventDied: the instance of VM is gone without having been asked to.
+	EventDied
+	// EventCaptured: the checkpoint (VM, Gen, Epoch) is staged; the guest runs again
+	// unless it was final. Count is the number of pages, FlagDurable as in MsgCheckpoint.
+	EventCaptured
+	// EventSealed: the runner holds the whole checkpoint (VM, Gen, Epoch), its
+	// disk writes durably if that was asked.
+	EventSealed
+	// EventOutput: output of VM waits in the plug.
+	EventOutput
+
+	// EventOpened: this host's copy of VM's disk is ready; Data is the extent bitmap
+	// of writes whose state on the other copy is not known, Count the number of extents.
+	// FlagError: it cannot be used.
+	EventOpened
+	// EventRequest: the guest of VM asks IO of its disk.
+	EventRequest
+	// EventDisk: the disk operation ID of VM has finished; FlagError: it failed.
+	EventDisk
+	// EventIntent: the intent record ID of VM is durable.
+	EventIntent
+
+	// EventNIC: the guest network of this host works (FlagOn) or not.
+	EventNIC
+	// EventOperator: Command is an operator's order.
+	EventOperator
+)
+
+var eventNames = [...]string{
+	EventStart: "start", EventWake: "wake", EventMessage: "message", EventInstance: "instance",
+	EventStarted: "started", EventDied: "died", EventCaptured: "captured", EventSealed: "sealed",
+	EventOutput: "output", EventOpened: "opened", EventRequest: "request", EventDisk: "disk",
+	EventIntent: "intent", EventNIC: "nic", EventOperator: "operator",
+}
+
+func (k EventKind) String() string { return name(eventNames[:], int(k)) }
+
+// OrderKind is what an operator can ask for.
+type OrderKind uint8
+
+// The operator's orders.
+const (
+	// OrderCreate puts VM under protection: Level, Node (first primary), Homes, Extents.
+	OrderCreate OrderKind = iota + 1
+	// OrderDeclareDead makes this node decide alone in place of Node, which the
+	// operator knows to be dead. For pools of two hosts without a witness.
+	OrderDeclareDead
+	// OrderForceStart starts VM on Node from its copy, whether it is in sync or not.
+	OrderForceStart
+)
+
+// Order is an operator's request to the pool, given to any member.
+type Order struct {
+	Kind  OrderKind
+	VM    VMID
+	Level Level
+	Node  NodeID
+	Homes NodeSet
+}
+
+// Event is one thing that happened. The engine keeps no reference to it.
+type Event struct {
+	Kind    EventKind
+	Link    Link
+	Flags   Flags
+	VM      VMID
+	Count   uint32
+	Gen     Gen
+	Epoch   Epoch
+	ID      uint64
+	IO      IO
+	Order   Order
+	Message Message
+	Data    []byte
+}

@@ -1,0 +1,173 @@
+package model
+
+// MessageKind says what a Message means.
+type MessageKind uint8
+
+// Messages between engines. The comment names the fields that each one uses
+// besides From, To and Incarnation.
+const (
+	// MsgHeartbeat: Links (which links the sender hears the receiver on),
+	// Hears (which members it does not suspect), Flags, Position (the sender's durable control log position), and
+	// Subject/SubjectPosition (what it knows of another member's; the receiver's own
+	// if it asked, then ID is the life of the receiver that it is about).
+	MsgHeartbeat MessageKind = iota + 1
+	// MsgControl carries a control log message in Data.
+	MsgControl
+	// MsgReport tells the other home what the sender really holds of a VM:
+	// VM, Gen (of the instance), Epoch (of the checkpoint held), Flags.
+	MsgReport
+
+	// MsgCheckpoint announces a whole checkpoint that travelled with it: VM, Gen,
+	// Epoch, Session, Seq (last disk write of the epoch), Count (pages),
+	// Flags (FlagFull, FlagFinal, FlagDurable).
+	MsgCheckpoint
+	// MsgBarrier asks for leave to let the output before it go: VM, Gen, Epoch.
+	MsgBarrier
+	// MsgAck acknowledges a checkpoint or barrier: VM, Gen, Epoch.
+	MsgAck
+	// MsgRefuse says that a checkpoint, barrier or mirror message was not and will
+	// not be accepted: VM, Gen (the newest the sender knows), Epoch, Session.
+	MsgRefuse
+
+	// MsgWrite carries one guest write: VM, Gen, Session, Seq, IO, Epoch and
+	// FlagHold if it must wait for the epoch's commit.
+	MsgWrite
+	// MsgFlush asks for everything up to Seq to be durable: VM, Gen, Session, Seq,
+	// ID.
+	MsgFlush
+	// MsgMirrorAck: VM, Session, Seq (every write up to it is done), ID (flush
+	// that is done, or 0).
+	MsgMirrorAck
+	// MsgRead asks for data: VM, Gen, ID, IO. MsgReadDone carries it: VM, ID, Flags
+	// (FlagError).
+	MsgRead
+	MsgReadDone
+	// MsgStable lets the receiver forget write intent: VM, Session, Data (extent
+	// bitmap).
+	MsgStable
+
+	// MsgResync opens a mirror session: VM, Gen, Session. MsgIntent answers it with
+	// what the target may have written since the copies were last equal: VM,
+	// Session, Data (extent bitmap), FlagError if the copy is unusable.
+	MsgResync
+	MsgIntent
+	// MsgCopy carries one extent to a stale copy: VM, Gen, Session, Count (extent).
+	// MsgCopied: VM, Session, Count, Flags (FlagError).
+	MsgCopy
+	MsgCopied
+
+	// MsgForward asks the receiver to carry the VM's network traffic (FlagOn) or to
+	// stop: VM, Gen.
+	MsgForward
+)
+
+var messageNames = [...]string{
+	MsgHeartbeat: "heartbeat", MsgControl: "control", MsgReport: "report",
+	MsgCheckpoint: "checkpoint", MsgBarrier: "barrier", MsgAck: "ack", MsgRefuse: "refuse",
+	MsgWrite: "write", MsgFlush: "flush", MsgMirrorAck: "mirror-ack", MsgRead: "read",
+	MsgReadDone: "read-done", MsgStable: "stable", MsgResync: "resync", MsgIntent: "intent",
+	MsgCopy: "copy", MsgCopied: "copied", MsgForward: "forward",
+}
+
+func (k MessageKind) String() string { return name(messageNames[:], int(k)) }
+
+// Flags qualify messages, events and effects.
+type Flags uint16
+
+// The flags. Each message, event and effect says which of them it uses.
+const (
+	// FlagFull: the checkpoint holds all pages rather than the changed ones.
+	FlagFull Flags = 1 << iota
+	// FlagFinal: the guest stays suspended; the secondary is asked to take over.
+	FlagFinal
+	// FlagDurable: the guest flushed during the epoch, or wants this write durable.
+	FlagDurable
+	// FlagHold: the write belongs to an open epoch.
+	FlagHold
+	// FlagError: it failed.
+	FlagError
+	// FlagOn: begin rather than stop.
+	FlagOn
+	// FlagInstance: an instance of the VM runs (or is suspended) here.
+	FlagInstance
+	// FlagCheckpoint: an acknowledged checkpoint of the VM is held here.
+	FlagCheckpoint
+	// FlagCannotRun: this home cannot run the VM; the other one should.
+	FlagCannotRun
+	// FlagNIC: the sender's guest network works.
+	FlagNIC
+	// FlagProbation: the sender's control log may have lost its end; it wants to
+	// know what others remember of it.
+	FlagProbation
+	// FlagRemote: the operation is the mirror's own, not the guest's.
+	FlagRemote
+)
+
+// Has reports whether all of want are set.
+func (f Flags) Has(want Flags) bool { return f&want == want }
+
+// Position is a durable place in the control log. The order is by Term, then
+// Index: a member that is seen at a smaller position than before has lost a part
+// of its disk.
+type Position struct {
+	Term  uint64 // highest election term persisted
+	Index uint64 // last log entry persisted
+}
+
+// Before reports whether p is behind q in either respect.
+func (p Position) Before(q Position) bool { return p.Term < q.Term || p.Index < q.Index }
+
+// Max returns the higher term and the higher index of both.
+func (p Position) Max(q Position) Position {
+	return Position{Term: max(p.Term, q.Term), Index: max(p.Index, q.Index)}
+}
+
+// IOOp is what a guest asks of its disk.
+type IOOp uint8
+
+// The operations of a disk.
+const (
+	OpRead IOOp = iota + 1
+	OpWrite
+	OpFlush
+)
+
+// IO is one request of a guest to its disk. The data travels with the runner,
+// found by ID.
+type IO struct {
+	ID     uint64 // the guest's own number of the request, unique while it is pending
+	Sector uint64 // first sector
+	Count  uint32 // sectors, at least 1 for reads and writes
+	Op     IOOp
+	FUA    bool // the write itself must be durable before it completes
+}
+
+// Message is what one engine tells another. A message may be lost, repeated,
+// delayed and overtaken; a corrupted one never arrives.
+type Message struct {
+	Kind        MessageKind
+	From, To    NodeID
+	Subject     NodeID
+	Links       uint8
+	Flags       Flags
+	VM          VMID
+	Count       uint32
+	Incarnation uint64 // the number of the sender's life
+	Hears       NodeSet
+	Gen         Gen
+	Epoch       Epoch
+	Session     uint64
+	Seq         Seq
+	ID          uint64
+	IO          IO
+
+	Position, SubjectPosition Position
+	Data                      []byte // must not be changed after sending
+}
+
+func name(names []string, i int) string {
+	if i >= 0 && i < len(names) && names[i] != "" {
+		return names[i]
+	}
+	return "unknown"
+}

@@ -1,0 +1,79 @@
+package model
+
+// NoticeKind is something that people and metrics must be able to see (R10).
+type NoticeKind uint8
+
+// The notices. VM and Node name whom it is about.
+const (
+	// NoticeSuspected: Node is no longer heard on any link. NoticeHeard: it is again.
+	NoticeSuspected NoticeKind = iota + 1
+	NoticeHeard
+	// NoticeLinkDown, NoticeLinkUp: Link to Node.
+	NoticeLinkDown
+	NoticeLinkUp
+	// NoticeExposed: VM runs on Node as its only copy. NoticeProtected: it has its full redundancy.
+	NoticeExposed
+	NoticeProtected
+	// NoticeDegraded: the copy on Node was taken out of the in-sync set and the VM goes on with the other.
+	NoticeDegraded
+	// NoticeProposed: this node asked the log for a new generation; Detail names the transition.
+	NoticeProposed
+	// NoticePromoted: VM continues on Node from checkpoint Epoch.
+	NoticePromoted
+	// NoticeStarted: VM boots on Node from its disk.
+	NoticeStarted
+	// NoticeStateLost: VM has to boot although its level promises more than that.
+	NoticeStateLost
+	// NoticeFenced: the instance on Node was destroyed because the pool went on without it.
+	NoticeFenced
+	// NoticeResync: Node's copy of VM is being brought up to date (NoNode: the one of the notifying host).
+	// NoticeCopied: it lacks nothing more. NoticeAttached: it is in sync again.
+	NoticeResync
+	NoticeCopied
+	NoticeAttached
+	// NoticeDiskFault: Node's copy of VM failed an operation.
+	NoticeDiskFault
+	// NoticeRedirected: VM's disk or network traffic takes the way over Node. NoticeDirect: no longer.
+	NoticeRedirected
+	NoticeDirect
+	// NoticeAmnesia: Node's control log lost its end; it does not vote until it has caught up.
+	NoticeAmnesia
+	// NoticeOverride: an operator overrode the rules on Node.
+	NoticeOverride
+	// NoticeRefused: an order or proposal was refused; Detail says why.
+	NoticeRefused
+	// NoticeNoQuorum: the pool cannot decide; Detail says what an operator can do.
+	NoticeNoQuorum
+)
+
+var noticeNames = [...]string{
+	NoticeSuspected: "suspected", NoticeHeard: "heard", NoticeLinkDown: "link-down", NoticeLinkUp: "link-up",
+	NoticeExposed: "exposed", NoticeProtected: "protected", NoticeDegraded: "degraded",
+	NoticeProposed: "proposed", NoticePromoted: "promoted", NoticeStarted: "started",
+	NoticeStateLost: "state-lost", NoticeFenced: "fenced", NoticeResync: "resync", NoticeCopied: "copied", NoticeAttached: "attached",
+	NoticeDiskFault: "disk-fault", NoticeRedirected: "redirected", NoticeDirect: "direct",
+	NoticeAmnesia: "amnesia", NoticeOverride: "override", NoticeRefused: "refused", NoticeNoQuorum: "no-quorum",
+}
+
+func (k NoticeKind) String() string { return name(noticeNames[:], int(k)) }
+
+// ParseNotice is the inverse of NoticeKind.String; ok is false for an unknown name.
+func ParseNotice(s string) (kind NoticeKind, ok bool) {
+	for i, n := range noticeNames {
+		if n == s && n != "" {
+			return NoticeKind(i), true
+		}
+	}
+	return 0, false
+}
+
+// Notice is something that people and metrics must be able to see.
+type Notice struct {
+	Kind   NoticeKind
+	Node   NodeID
+	VM     VMID
+	Link   Link
+	Gen    Gen
+	Epoch  Epoch
+	Detail string
+}

@@ -1,0 +1,63 @@
+package engine
+
+import "holdfast/engine/model"
+
+// route is the way of a VM's guest network traffic.
+type route struct {
+	set bool
+	via model.NodeID // NoNode: this host's own network
+	// used: the other host was asked to carry traffic at some time, so it must be told
+	// when that changes, and told again in case that was lost.
+	used bool
+}
+
+// updateRoute sends the VM's traffic by way of the other host while this host's guest
+// network is down and the level promises that (ha, ft).
+func (v *vm) updateRoute() {
+	n, p := v.n, v.peer()
+	if v.instance != running {
+		return
+	}
+	via := model.NoNode
+	if !n.nic && v.cfg.Level >= model.LevelHA && p.nic && !p.suspected {
+		via = v.other
+	}
+	if v.route.set && v.route.via == via {
+		return
+	}
+	if v.route.set || via != model.NoNode {
+		kind := model.NoticeDirect
+		if via != model.NoNode {
+			kind = model.NoticeRedirected
+		}
+		n.out.Notify(kind, v.id, via).Gen = v.gen
+	}
+	v.route = route{set: true, via: via, used: v.route.used || via != model.NoNode}
+	if via == model.NoNode {
+		n.out.Add(model.EffectAnnounce, v.id)
+	} else {
+		n.out.Add(model.EffectVia, v.id).Node = via
+	}
+	v.askForward()
+}
+
+// askForward tells the other host whether to carry the VM's traffic.
+func (v *vm) askForward() {
+	if !v.route.used || v.instance != running {
+		return
+	}
+	m := v.n.out.Send(model.MsgForward, v.other, v.id)
+	m.Gen = v.gen
+	if v.route.via != model.NoNode {
+		m.Flags = model.FlagOn
+	}
+}
+
+// forward carries, or stops to carry, the traffic of a VM that runs on the other host.
+func (v *vm) forward(m *model.Message) {
+	if v.cfg.Primary != m.From || m.Gen < v.cfg.Gen {
+		return
+	}
+	e := v.n.out.Add(model.EffectForward, v.id)
+	e.Node, e.Flags = m.From, m.Flags&model.FlagOn
+}

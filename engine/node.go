@@ -1,0 +1,292 @@
+package engine
+
+import (
+	"fmt"
+
+	"holdfast/engine/control"
+	"holdfast/engine/model"
+	"holdfast/engine/planted"
+	"holdfast/engine/pool"
+)
+
+// Node is the engine of one pool member. It is not safe for concurrent use.
+type Node struct {
+	cfg         Config
+	incarnation uint64
+	log         *control.Log
+	pool        *pool.State
+
+	peers  []peer // by NodeID
+	others []model.NodeID
+	vms    []*vm // ascending VMID
+
+	now     model.Time // the clock less the time for which this node did not run
+	stalled model.Time // how long that was in all
+	wakeAt  model.Time // what the runner was asked for, on its clock
+
+	heartbeatAt model.Time
+	detectAt    model.Time
+	gossip      int
+	nic         bool
+	logBusy     bool // the control log may have something to say
+	tokens      uint64
+	sessions    uint64
+	orders      []pendingOrder
+
+	out model.Effects
+}
+
+// New returns the node that the records persisted by its earlier lives make; there
+// are none before the first. Errors wrap ErrConfig, or say that the records are damaged.
+func New(cfg Config, records []model.Record) (*Node, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	store, err := control.Fold(records)
+	if err != nil {
+		return nil, fmt.Errorf("engine: the records of node %d cannot be read; restore them or let the node join anew: %w", cfg.ID, err)
+	}
+	n := &Node{cfg: cfg, pool: newPool(&cfg), nic: true, wakeAt: model.Never}
+	n.addPeers()
+	n.log, err = control.New(control.Config{
+		ID: cfg.ID, Voters: cfg.Hosts | cfg.Witnesses, Witness: cfg.Witnesses.Has(cfg.ID), Seed: cfg.Seed,
+	}, store)
+	if err != nil {
+		return nil, fmt.Errorf("engine: node %d: %w", cfg.ID, err)
+	}
+	n.log.SetSnapshot(func() []byte { return n.pool.Snapshot() }, n.restore)
+	return n, nil
+}
+
+// restore replaces the pool's state by a snapshot that came from the leader or the disk.
+func (n *Node) restore(snapshot []byte) {
+	state := newPool(&n.cfg)
+	if snapshot != nil {
+		var err error
+		if state, err = pool.Restore(snapshot); err != nil {
+			// Only a damaged disk or a peer of another make gets here: going on would mean guessing.
+			panic(fmt.Sprintf("engine: node %d: pool snapshot: %v", n.cfg.ID, err))
+		}
+	}
+	n.pool = state
+	n.syncVMs()
+}
+
+func newPool(cfg *Config) *pool.State {
+	return pool.New(pool.Members{Hosts: cfg.Hosts, Witness: cfg.Witnesses.First()})
+}
+
+// Pool returns the pool's state as far as this node knows it. It must not be changed.
+func (n *Node) Pool() *pool.State { return n.pool }
+
+// Resync returns how many extents a resync that this node runs for the VM has to copy in
+// all, and how many are left; 0 and 0 if there is none.
+func (n *Node) Resync(vm model.VMID) (total, left int) {
+	if v := n.vm(vm); v != nil && v.main != nil {
+		return v.main.Progress()
+	}
+	return 0, 0
+}
+
+// Leader returns the member that this node takes for the control log's leader, or NoNode.
+func (n *Node) Leader() model.NodeID { return n.log.Leader() }
+
+// Step takes one event that happened at now and returns what has to be done, in order. The
+// slice is valid until the next call.
+func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
+	n.out.Reset()
+	n.clock(now, ev)
+	n.handle(ev)
+	n.timers()
+	n.drain()
+	n.reconcile()
+	n.route()
+	n.wake()
+	return n.out.List
+}
+
+// clock advances the node's time. Time in which the node itself was stopped does not
+// count: after a freeze everybody else would look dead, though nobody had a chance to be heard.
+func (n *Node) clock(now model.Time, ev *model.Event) {
+	if ev.Kind == model.EventStart {
+		n.now, n.incarnation = now, ev.ID
+		n.greet()
+		n.touchAll()
+		n.logBusy = true
+		return
+	}
+	if late := now - n.wakeAt; n.wakeAt != model.Never && late > model.Time(n.cfg.Timing.Heartbeat) {
+		n.stalled += late
+		n.wakeAt = now // counted
+	}
+	n.now = max(n.now, now-n.stalled)
+}
+
+func (n *Node) handle(ev *model.Event) {
+	switch ev.Kind {
+	case model.EventMessage:
+		n.receive(ev)
+	case model.EventNIC:
+		n.nic = ev.Flags.Has(model.FlagOn)
+		n.touchAll()
+	case model.EventOperator:
+		n.order(&ev.Order)
+	case model.EventStart, model.EventWake:
+	default:
+		n.vmEvent(ev)
+	}
+}
+
+func (n *Node) receive(ev *model.Event) {
+	m := &ev.Message
+	p := &n.peers[m.From&model.MaxNode]
+	if p.id == model.NoNode || m.Incarnation < p.incarnation {
+		return // nobody we know, or from an earlier life
+	}
+	if m.Incarnation > p.incarnation {
+		if p.incarnation != 0 {
+			n.log.Suspect(n.now, p.id) // what it led or promised in its earlier life is over
+			n.logBusy = true
+		}
+		p.incarnation = m.Incarnation
+		n.touchAll()
+	}
+	switch m.Kind {
+	case model.MsgHeartbeat:
+		n.heard(p, ev.Link, m)
+	case model.MsgControl:
+		n.drain() // one message between two drains, so that what it answers to is settled
+		if err := n.log.Receive(n.now, m.From, m.Data); err != nil {
+			n.out.Notify(model.NoticeRefused, 0, m.From).Detail = err.Error()
+		}
+		n.logBusy = true
+	default:
+		if v := n.vm(m.VM); v != nil {
+			v.receive(m)
+			v.dirty = true
+		}
+	}
+}
+
+func (n *Node) vmEvent(ev *model.Event) {
+	v := n.vm(ev.VM)
+	if v == nil && ev.Kind == model.EventInstance {
+		v = n.addVM(ev.VM) // the log will say what it is
+	}
+	if v != nil {
+		v.event(ev)
+		v.dirty = true
+	}
+}
+
+// timers does what is due.
+func (n *Node) timers() {
+	if n.now >= n.detectAt {
+		n.detect()
+	}
+	if n.now >= n.heartbeatAt {
+		n.heartbeat()
+	}
+	if n.now >= n.log.NextWake() {
+		n.log.Wake(n.now)
+		n.logBusy = true
+	}
+	if n.now >= n.ordersAt() {
+		n.pushOrders()
+	}
+	for _, v := range n.vms {
+		if n.now >= v.nextWake() {
+			v.wake()
+			v.dirty = true
+		}
+	}
+}
+
+// drain lets the control log say what must be persisted and sent, and applies what it committed.
+func (n *Node) drain() {
+	if !n.logBusy {
+		return
+	}
+	n.logBusy = false
+	n.log.Drain(&n.out, n.apply)
+}
+
+func (n *Node) apply(index uint64, data []byte) {
+	cmd, err := pool.Decode(data)
+	if err != nil {
+		n.out.Notify(model.NoticeRefused, 0, n.cfg.ID).Detail = err.Error()
+		return
+	}
+	if planted.On(planted.NoCompareAndSwap) {
+		cmd.Expect = n.pool.VM(cmd.VM).Gen
+	}
+	result := n.pool.Apply(index, cmd)
+	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation {
+		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
+		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()
+	}
+	n.syncVMs()
+}
+
+// reconcile brings what the VMs have and what the pool wants together, until nothing changes.
+func (n *Node) reconcile() {
+	for round := 0; round < maxRounds; round++ {
+		for _, v := range n.vms {
+			if v.dirty {
+				v.dirty = false
+				v.reconcile()
+			}
+		}
+		if !n.logBusy {
+			return
+		}
+		n.drain()
+	}
+}
+
+// maxRounds bounds how often one step can go through its own consequences. A
+// single-voter log commits within the step in which something is proposed.
+const maxRounds = 8
+
+func (n *Node) touchAll() {
+	for _, v := range n.vms {
+		v.dirty = true
+	}
+}
+
+// route completes the messages of the step and gives each one its way.
+func (n *Node) route() {
+	for i := range n.out.List {
+		e := &n.out.List[i]
+		if e.Kind != model.EffectSend {
+			continue
+		}
+		m := &e.Message
+		m.From, m.Incarnation = n.cfg.ID, n.incarnation
+		if m.Kind != model.MsgHeartbeat {
+			e.Link = n.peers[m.To].best()
+		}
+	}
+}
+
+// wake asks for the next EventWake if the instant changed.
+func (n *Node) wake() {
+	next := min(n.heartbeatAt, n.detectAt, n.log.NextWake(), n.ordersAt())
+	for _, v := range n.vms {
+		next = min(next, v.nextWake())
+	}
+	if next != model.Never {
+		next = max(next, n.now+1) + n.stalled
+	}
+	if next == n.wakeAt {
+		return
+	}
+	n.wakeAt = next
+	n.out.Add(model.EffectWake, 0).At = next
+}
+
+// token returns a number that makes the disk operations of one machine of this node unique.
+func (n *Node) token() uint64 {
+	n.tokens++
+	return n.tokens << 40
+}

@@ -1,0 +1,277 @@
+package pair
+
+import (
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/engine/planted"
+)
+
+// Timing holds the pair's time-outs. They decide only when somebody proposes
+// something or sends it again, never what is safe (R8).
+type Timing struct {
+	// Epoch is the time from the end of one capture to the beginning of the
+	// next. Longer epochs cost less and delay output more. 5 ms to 1 s.
+	Epoch time.Duration
+	// Resend is the time after which an unacknowledged checkpoint or barrier is sent
+	// again; it doubles with every repetition.
+	Resend time.Duration
+	// AckTimeout is the time without acknowledgement after which the secondary counts as failed.
+	AckTimeout time.Duration
+}
+
+// State is the primary's side of the pair.
+type State uint8
+
+// The primary's states, as drawn in the package comment.
+const (
+	Passing State = iota
+	Baseline
+	Holding
+)
+
+// Primary is the primary's side for one VM. The zero value is not usable; see NewPrimary.
+type Primary struct {
+	vm          model.VMID
+	timing      Timing
+	checkpoints bool
+
+	state   State
+	peer    model.NodeID
+	session uint64
+
+	epoch     model.Epoch // the running epoch; output of now belongs to it
+	base      model.Epoch // first epoch that was held
+	capturing bool        // a capture of epoch-1 is under way in the runner
+	final     bool        // the guest stays suspended after this capture
+
+	sent     model.Message // the unacknowledged checkpoint or barrier; Kind 0: none
+	sentAt   model.Time
+	resendAt model.Time
+	backoff  time.Duration
+	acked    model.Epoch
+
+	captureAt model.Time // when the running epoch should end
+	waiting   bool       // barrier mode: output waits that no barrier covers
+	failed    bool
+}
+
+// NewPrimary returns the primary's side of a VM in state Passing. With
+// checkpoints the proof is a checkpoint (ft), without it a barrier. Epochs start
+// after last, the newest epoch that this VM is known to have had.
+func NewPrimary(vm model.VMID, timing Timing, checkpoints bool, last model.Epoch) *Primary {
+	return &Primary{
+		vm: vm, timing: timing, checkpoints: checkpoints,
+		epoch: last + 1, acked: last, captureAt: model.Never, resendAt: model.Never,
+	}
+}
+
+// State returns the primary's state.
+func (p *Primary) State() State { return p.state }
+
+// Epoch returns the running epoch.
+func (p *Primary) Epoch() model.Epoch { return p.epoch }
+
+// Session returns the mirror session that the pair belongs to, or 0 before the first.
+func (p *Primary) Session() uint64 { return p.session }
+
+// Acked returns the newest epoch that the secondary acknowledged.
+func (p *Primary) Acked() model.Epoch { return p.acked }
+
+// Failed reports that the secondary refused or did not acknowledge in time.
+func (p *Primary) Failed() bool { return p.failed }
+
+// Suspended reports that the guest was left suspended for a hand-over.
+func (p *Primary) Suspended() bool { return p.final }
+
+// Base returns the first epoch that is safe to promote, and whether it has been
+// acknowledged: only then may the secondary be proposed to the log.
+func (p *Primary) Base() (base model.Epoch, ready bool) {
+	return p.base, p.state == Holding && !p.failed && p.acked >= p.base
+}
+
+// Begin starts to replicate to peer in the given mirror session. Output keeps
+// flowing until the first checkpoint is acknowledged; barriers hold at once.
+func (p *Primary) Begin(now model.Time, gen model.Gen, peer model.NodeID, session uint64, out *model.Effects) {
+	p.drop()
+	p.peer, p.session = peer, session
+	if p.checkpoints {
+		p.state, p.captureAt = Baseline, now
+		return
+	}
+	p.hold(out)
+	p.waiting = true // the first barrier proves that the partner answers
+	p.barrier(now, gen, out)
+}
+
+// Pass lets all output go from now on. Only the log's word that this host
+// holds the VM's only copy allows it (R1b).
+func (p *Primary) Pass(out *model.Effects) {
+	p.drop()
+	p.state, p.final = Passing, false
+	out.Add(model.EffectPass, p.vm)
+}
+
+// Continue takes over the state of a pair that the log confirmed under a newer generation:
+// nothing changes but the number that messages carry.
+func (p *Primary) Continue(gen model.Gen) {
+	if p.sent.Kind != 0 {
+		p.sent.Gen = gen
+	}
+}
+
+// drop forgets what is under way with the present peer.
+func (p *Primary) drop() {
+	p.capturing, p.waiting, p.failed = false, false, false
+	p.sent = model.Message{}
+	p.captureAt, p.resendAt = model.Never, model.Never
+}
+
+func (p *Primary) hold(out *model.Effects) {
+	p.state = Holding
+	out.Add(model.EffectHold, p.vm)
+	p.base = p.epoch
+}
+
+// WantsCapture reports whether the running epoch should end now.
+func (p *Primary) WantsCapture(now model.Time) bool {
+	return p.checkpoints && now >= p.captureAt && !p.capturing && p.sent.Kind == 0 && !p.final && !p.failed
+}
+
+// HandOver ends the running epoch as soon as possible and leaves the guest suspended, so that
+// the secondary can take over without losing anything.
+func (p *Primary) HandOver(now model.Time) {
+	if p.checkpoints && p.state == Holding && !p.final {
+		p.captureAt = min(p.captureAt, now)
+	}
+}
+
+// Capture ends the running epoch. last is the newest disk write of the epoch, durable whether
+// the guest asked for durability in it, final whether the guest is to stay suspended.
+func (p *Primary) Capture(gen model.Gen, last model.Seq, durable, final bool, out *model.Effects) {
+	full := p.state == Baseline
+	e := out.Add(model.EffectCapture, p.vm)
+	e.Gen, e.Epoch = gen, p.epoch
+	m := &p.sent
+	*m = model.Message{Kind: model.MsgCheckpoint, To: p.peer, VM: p.vm, Gen: gen, Epoch: p.epoch, Session: p.session, Seq: last}
+	if full {
+		e.Flags |= model.FlagFull
+		m.Flags |= model.FlagFull
+	}
+	if final {
+		e.Flags |= model.FlagFinal
+		m.Flags |= model.FlagFinal
+		p.final = true
+	}
+	if durable {
+		m.Flags |= model.FlagDurable
+	}
+	p.capturing = true
+	p.captureAt = model.Never
+	p.epoch++
+}
+
+// Captured tells that the checkpoint of epoch is staged with the given number of pages: it goes out.
+func (p *Primary) Captured(now model.Time, epoch model.Epoch, pages uint32, out *model.Effects) {
+	if !p.capturing || epoch != p.sent.Epoch {
+		return // of a pair that was given up meanwhile
+	}
+	p.capturing = false
+	p.sent.Count = pages
+	p.sentAt, p.backoff = now, p.timing.Resend
+	p.transmit(now, out)
+	if planted.On(planted.ReleaseOnSend) && p.state == Holding {
+		out.Add(model.EffectRelease, p.vm).Epoch = epoch
+	}
+}
+
+func (p *Primary) transmit(now model.Time, out *model.Effects) {
+	*out.Send(p.sent.Kind, p.sent.To, p.vm) = p.sent
+	p.resendAt = now.Add(p.backoff)
+	p.backoff *= 2
+}
+
+// Output tells that output waits in the plug. For a barrier pair it starts a round.
+func (p *Primary) Output(now model.Time, gen model.Gen, out *model.Effects) {
+	if p.checkpoints || p.state != Holding {
+		return
+	}
+	p.waiting = true
+	p.barrier(now, gen, out)
+}
+
+func (p *Primary) barrier(now model.Time, gen model.Gen, out *model.Effects) {
+	if !p.waiting || p.sent.Kind != 0 || p.failed {
+		return
+	}
+	p.waiting = false
+	out.Add(model.EffectMark, p.vm).Epoch = p.epoch
+	p.sent = model.Message{Kind: model.MsgBarrier, To: p.peer, VM: p.vm, Gen: gen, Epoch: p.epoch, Session: p.session}
+	p.epoch++
+	p.sentAt, p.backoff = now, p.timing.Resend
+	p.transmit(now, out)
+	if planted.On(planted.BarrierIgnored) {
+		out.Add(model.EffectRelease, p.vm).Epoch = p.sent.Epoch
+	}
+}
+
+// Ack takes the secondary's acknowledgement m and lets the output that it covers go.
+func (p *Primary) Ack(now model.Time, m *model.Message, gen model.Gen, out *model.Effects) {
+	if p.sent.Kind == 0 || p.capturing || m.From != p.peer || m.Session != p.session || m.Epoch != p.sent.Epoch {
+		return
+	}
+	p.acked = m.Epoch
+	p.sent.Kind = 0
+	p.resendAt = model.Never
+	switch p.state {
+	case Baseline:
+		p.hold(out)
+		p.captureAt = now
+	case Holding:
+		e := out.Add(model.EffectRelease, p.vm)
+		e.Gen, e.Epoch = gen, m.Epoch
+		if p.checkpoints {
+			p.captureAt = max(now, p.sentAt.Add(p.timing.Epoch))
+		}
+		p.barrier(now, gen, out)
+	}
+}
+
+// Refused takes the secondary's refusal m.
+func (p *Primary) Refused(m *model.Message) {
+	if p.state != Passing && m.From == p.peer && m.Session == p.session {
+		p.failed = true
+	}
+}
+
+// Wake does what is due: repeat what was not acknowledged, or give the secondary up.
+func (p *Primary) Wake(now model.Time, gen model.Gen, out *model.Effects) {
+	if p.sent.Kind == 0 || p.capturing {
+		p.barrier(now, gen, out)
+		return
+	}
+	if now >= p.sentAt.Add(p.timing.AckTimeout) {
+		p.failed = true
+		return
+	}
+	if now >= p.resendAt {
+		p.transmit(now, out)
+	}
+}
+
+// NextWake returns the next instant at which Wake or WantsCapture has something to do.
+func (p *Primary) NextWake() model.Time {
+	if p.failed || p.state == Passing {
+		return model.Never
+	}
+	if p.sent.Kind != 0 {
+		if p.capturing {
+			return model.Never
+		}
+		return min(p.resendAt, p.sentAt.Add(p.timing.AckTimeout))
+	}
+	if p.final {
+		return model.Never
+	}
+	return p.captureAt
+}

@@ -1,0 +1,78 @@
+// Package planted holds the switch for deliberate protocol bugs. A checker that
+// was never seen failing proves nothing: each bug listed here breaks one rule of
+// the protocol on purpose, and the certification must find it and name the rule.
+//
+// In a normal build the switch is a function that returns false and is inlined, so
+// the compiler removes each planted branch. Only a build with the tag "planted"
+// has a switch that can be turned on, and every such build says so (Compiled).
+package planted
+
+// Bug names one deliberate mistake.
+type Bug uint8
+
+// The planted bugs. The comment says what goes wrong and which rule must catch it.
+const (
+	None Bug = iota
+	// ReleaseOnSend lets output go when the checkpoint was sent, not acknowledged (R1).
+	ReleaseOnSend
+	// ReleaseOnSuspicion lets held output go as soon as the secondary is
+	// suspected, without asking the log (R1, R8).
+	ReleaseOnSuspicion
+	// BarrierIgnored lets the output of an ha VM go without its partner's leave (R1, R8).
+	BarrierIgnored
+	// NoCompareAndSwap commits a new generation whatever the old one was (R2).
+	NoCompareAndSwap
+	// RejoinUnchecked lets a primary that comes back from a crash go on without
+	// confirming its generation in the log (R2).
+	RejoinUnchecked
+	// KeepFenced forgets to destroy the instance of a host that lost its VM (R2).
+	KeepFenced
+	// PromoteUnsealed promotes a checkpoint whose disk writes have not all arrived (R3, R6).
+	PromoteUnsealed
+	// AckUnsealed acknowledges a checkpoint that arrived but is not yet one unit
+	// with its disk writes, so a promotion goes back behind what was acknowledged (R1, R3).
+	AckUnsealed
+	// DetachAfterAck acknowledges a guest's write when one copy failed, and takes
+	// the copy out of the in-sync set afterwards (R4).
+	DetachAfterAck
+	// FlushLocalOnly completes a guest's flush when the local copy is durable (R4).
+	FlushLocalOnly
+	// StartStale starts a VM from any copy, in sync or not (R5).
+	StartStale
+	// ApplyOpenEpoch writes the disk writes of an open epoch at once (R6).
+	ApplyOpenEpoch
+	// IntentNotUnited repairs a copy only by what the source wrote (R7).
+	IntentNotUnited
+	// AttachEarly declares a copy in sync while extents are still missing (R7).
+	AttachEarly
+	// SendBeforePersist lets a voter forget what it told others (R2).
+	SendBeforePersist
+	// AmnesiaIgnored lets a voter with an old disk vote (R2).
+	AmnesiaIgnored
+	// NeverReprotect leaves an exposed VM exposed (R9).
+	NeverReprotect
+	// SilentExposure does not tell anybody that redundancy is gone (R10).
+	SilentExposure
+	numBugs
+)
+
+var names = [numBugs]string{
+	None: "none", ReleaseOnSend: "release-on-send", ReleaseOnSuspicion: "release-on-suspicion",
+	BarrierIgnored: "barrier-ignored", NoCompareAndSwap: "no-compare-and-swap",
+	RejoinUnchecked: "rejoin-unchecked", KeepFenced: "keep-fenced", PromoteUnsealed: "promote-unsealed",
+	AckUnsealed: "ack-unsealed", DetachAfterAck: "detach-after-ack", FlushLocalOnly: "flush-local-only",
+	StartStale: "start-stale", ApplyOpenEpoch: "apply-open-epoch", IntentNotUnited: "intent-not-united",
+	AttachEarly: "attach-early", SendBeforePersist: "send-before-persist", AmnesiaIgnored: "amnesia-ignored",
+	NeverReprotect: "never-reprotect", SilentExposure: "silent-exposure",
+}
+
+func (b Bug) String() string { return names[b] }
+
+// All lists every planted bug.
+func All() []Bug {
+	all := make([]Bug, 0, numBugs-1)
+	for b := None + 1; b < numBugs; b++ {
+		all = append(all, b)
+	}
+	return all
+}

@@ -1,0 +1,83 @@
+package pool
+
+import (
+	"errors"
+	"fmt"
+
+	"holdfast/engine/model"
+)
+
+// ErrInvalid is wrapped by Config.Validate.
+var ErrInvalid = errors.New("pool: invalid configuration")
+
+// Config is the current configuration of one VM.
+type Config struct {
+	VM  model.VMID
+	Gen model.Gen // from 1; rises by one with each change
+
+	Level model.Level
+	Homes model.NodeSet // the two hosts that hold a disk copy, in sync or not
+
+	Primary   model.NodeID // the home that runs the VM
+	Secondary model.NodeID // the other home, if it can take over at once; NoNode: exposed
+
+	InSync model.NodeSet // the homes whose copy has every acknowledged write; never empty
+
+	// BaseEpoch is for LevelFT with a secondary the checkpoint from which the
+	// secondary is complete in this configuration; 0 otherwise.
+	BaseEpoch model.Epoch
+
+	Cause       Kind         // the command that made this configuration
+	By          model.NodeID // who proposed it
+	Incarnation uint64       // the proposer's number of starts when it did
+}
+
+// Validate reports whether c can be a VM's configuration. These are the
+// invariants that every command keeps. Errors wrap ErrInvalid.
+func (c Config) Validate() error {
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("%w: VM %d, generation %d: %s", ErrInvalid, c.VM, c.Gen, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case c.VM == 0:
+		return fail("no VM has number 0")
+	case c.Gen == 0:
+		return fail("generations begin at 1")
+	case c.Level > model.LevelFT:
+		return fail("unknown level %d", c.Level)
+	case c.Homes.Len() != 2 || c.Homes&1 != 0:
+		return fail("homes are %v, want two hosts", c.Homes)
+	case c.InSync.Empty() || c.InSync&^c.Homes != 0:
+		return fail("in-sync set %v is not a non-empty part of homes %v", c.InSync, c.Homes)
+	case !c.Homes.Has(c.Primary):
+		return fail("primary %d is not one of homes %v", c.Primary, c.Homes)
+	case !c.InSync.Has(c.Primary) && c.Level != model.LevelHA:
+		return fail("primary %d has no disk in sync (%v), which only level ha allows", c.Primary, c.InSync)
+	case !c.InSync.Has(c.Primary) && c.Secondary == model.NoNode:
+		return fail("primary %d has no disk in sync and no secondary to serve it", c.Primary)
+	case c.Secondary == c.Primary:
+		return fail("member %d is both primary and secondary", c.Primary)
+	case c.Secondary != model.NoNode && !c.InSync.Has(c.Secondary):
+		return fail("secondary %d is not in sync (%v)", c.Secondary, c.InSync)
+	case (c.BaseEpoch > 0) != (c.Level == model.LevelFT && c.Secondary != model.NoNode):
+		return fail("base epoch %d at level %v with secondary %d", c.BaseEpoch, c.Level, c.Secondary)
+	case c.Cause < KindCreate || c.Cause > KindBump:
+		return fail("cause is %v", c.Cause)
+	case !validNode(c.By):
+		return fail("proposed by member %d", c.By)
+	}
+	return nil
+}
+
+// Exposed reports whether the VM has no second host to go on with.
+func (c Config) Exposed() bool { return c.Secondary == model.NoNode }
+
+// Peer returns the home that is not node, or NoNode if node is not a home.
+func (c Config) Peer(node model.NodeID) model.NodeID {
+	if !c.Homes.Has(node) {
+		return model.NoNode
+	}
+	return c.Homes.Other(node)
+}
+
+func validNode(id model.NodeID) bool { return id != model.NoNode && id <= model.MaxNode }

@@ -1,0 +1,146 @@
+package pool
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"holdfast/engine/model"
+)
+
+// Override is an operator's decision against the rules, kept for ever.
+type Override struct {
+	Index       uint64 // place in the control log
+	Kind        Kind   // KindOverride, or KindStart of a copy that was not in sync
+	VM          model.VMID
+	By          model.NodeID
+	Node        model.NodeID // declared dead, or started from
+	Incarnation uint64
+}
+
+// Members are the pool's members. Hosts run VMs and hold disks; Witness, or NoNode,
+// only votes.
+type Members struct {
+	Hosts   model.NodeSet
+	Witness model.NodeID
+}
+
+// All returns every member.
+func (m Members) All() model.NodeSet { return m.Hosts.With(m.Witness) }
+
+// State is the pool's replicated state. Make it with New.
+type State struct {
+	members   Members
+	applied   uint64
+	vms       []Config // ordered by VM
+	overrides []Override
+	faults    [model.MaxNode + 1][numComponents]uint64
+}
+
+// Result is what became of a command.
+type Result struct {
+	OK      bool
+	Refused error  // why not; wraps one of the errors at Check
+	Config  Config // of the command's VM afterwards; zero if there is none
+}
+
+// New returns the state before the first command. It is not replicated itself:
+// all members must be given the same members.
+func New(members Members) *State { return &State{members: members} }
+
+// Members returns the pool's members.
+func (s *State) Members() Members { return s.members }
+
+// Applied returns the place in the control log of the last command applied, 0 if none.
+func (s *State) Applied() uint64 { return s.applied }
+
+// VM returns the configuration of vm; the zero Config, with Gen 0, if there is none.
+func (s *State) VM(vm model.VMID) Config {
+	if i, found := s.find(vm); found {
+		return s.vms[i]
+	}
+	return Config{}
+}
+
+// VMs returns all configurations in the order of their VMs. The caller must not
+// change the slice; Apply may.
+func (s *State) VMs() []Config { return s.vms }
+
+// Overrides returns the operators' overrides in the order in which they were
+// applied. The caller must not change the slice.
+func (s *State) Overrides() []Override { return s.overrides }
+
+// Faults returns how many faults were counted against component of node; 0 for
+// members and components that do not exist.
+func (s *State) Faults(node model.NodeID, component Component) uint64 {
+	if node > model.MaxNode || component >= numComponents {
+		return 0
+	}
+	return s.faults[node][component]
+}
+
+func (s *State) find(vm model.VMID) (int, bool) {
+	return slices.BinarySearchFunc(s.vms, vm, func(c Config, vm model.VMID) int { return int(c.VM) - int(vm) })
+}
+
+// ErrOrder is the cause of the panic in Apply when index does not rise.
+var ErrOrder = errors.New("pool: commands applied out of order")
+
+// Apply performs the command at place index of the control log. Places rise, with gaps; to
+// apply one again is a programming error and panics. A refused command leaves
+// everything but Applied as it was.
+func (s *State) Apply(index uint64, cmd Command) Result {
+	if index <= s.applied {
+		panic(fmt.Errorf("%w: %d after %d", ErrOrder, index, s.applied))
+	}
+	s.applied = index
+	if err := s.perform(cmd); err != nil {
+		return Result{Refused: err, Config: s.VM(cmd.VM)}
+	}
+	return Result{OK: true, Config: s.VM(cmd.VM)}
+}
+
+// Check returns what Apply would answer to cmd now, without applying it.
+func (s *State) Check(cmd Command) (Config, error) {
+	if cmd.Kind == KindCreate && cmd.Homes&^s.members.Hosts != 0 {
+		return Config{}, fmt.Errorf("%v of VM %d by member %d: %w: %v of %v", cmd.Kind, cmd.VM, cmd.By, ErrHomes, cmd.Homes, s.members.Hosts)
+	}
+	return Check(s.VM(cmd.VM), cmd)
+}
+
+func (s *State) perform(cmd Command) error {
+	switch cmd.Kind {
+	case KindOverride:
+		if !s.members.All().Has(cmd.By) || !s.members.All().Has(cmd.Node) {
+			return fmt.Errorf("%v by %d about %d: %w", cmd.Kind, cmd.By, cmd.Node, ErrMember)
+		}
+		s.override(cmd)
+		return nil
+	case KindFault:
+		if !s.members.All().Has(cmd.Node) || cmd.Component == 0 || cmd.Component >= numComponents {
+			return fmt.Errorf("%v of %v of %d: %w", cmd.Kind, cmd.Component, cmd.Node, ErrMember)
+		}
+		s.faults[cmd.Node][cmd.Component]++
+		return nil
+	}
+	before := s.VM(cmd.VM)
+	next, err := s.Check(cmd)
+	if err != nil {
+		return err
+	}
+	if i, found := s.find(cmd.VM); found {
+		s.vms[i] = next
+	} else {
+		s.vms = slices.Insert(s.vms, i, next)
+	}
+	if cmd.Kind == KindStart && !before.InSync.Has(cmd.Node) {
+		s.override(cmd)
+	}
+	return nil
+}
+
+func (s *State) override(cmd Command) {
+	s.overrides = append(s.overrides, Override{
+		Index: s.applied, Kind: cmd.Kind, VM: cmd.VM, By: cmd.By, Node: cmd.Node, Incarnation: cmd.Incarnation,
+	})
+}

@@ -1,0 +1,385 @@
+package engine
+
+import (
+	"holdfast/engine/mirror"
+	"holdfast/engine/model"
+	"holdfast/engine/pair"
+	"holdfast/engine/planted"
+	"holdfast/engine/pool"
+)
+
+// reconcilePrimary does the next step of the host that the pool wants to run the VM.
+func (v *vm) reconcilePrimary() {
+	switch v.instance {
+	case absent:
+		v.bringUp()
+	case foreign:
+		v.confirm()
+	case running:
+		v.run()
+	}
+	v.settleProposal()
+}
+
+// bringUp launches the instance that this life of this node won in the log, or asks for one.
+func (v *vm) bringUp() {
+	if !v.mine() || v.launched == v.cfg.Gen || (v.cfg.Cause != pool.KindStart && v.cfg.Cause != pool.KindPromote) {
+		v.seekStart()
+		return
+	}
+	if v.ensureDisk() {
+		v.launch()
+	}
+}
+
+// launch runs the VM here under the present configuration, at most once.
+func (v *vm) launch() {
+	out := &v.n.out
+	marks := v.marks
+	if v.copy != nil {
+		marks = v.copy.Marked()
+	}
+	v.copy, v.marks = nil, nil
+	v.launched, v.gen, v.instance = v.cfg.Gen, v.cfg.Gen, starting
+	v.session, v.attachGen = 0, 0
+	var last model.Epoch
+	if v.cfg.Cause == pool.KindPromote {
+		last = v.in.Holds()
+		e := out.Add(model.EffectActivate, v.id)
+		e.Gen, e.Epoch = v.gen, last
+		v.in = pair.NewSecondary(v.id)
+	} else {
+		v.in.Reset(0, out)
+		out.Add(model.EffectStart, v.id).Gen = v.gen
+	}
+	v.machines(marks, last)
+}
+
+// machines makes the pair and the mirror of an instance on this host.
+func (v *vm) machines(marks model.Bitmap, last model.Epoch) {
+	n := v.n
+	v.main = mirror.NewPrimary(v.id, n.cfg.Mirror, v.self(), v.other, v.gen, v.cfg.InSync, marks, n.token())
+	v.out = pair.NewPrimary(v.id, n.cfg.Pair, v.cfg.Level == model.LevelFT, last)
+}
+
+// started takes the outcome of a launch.
+func (v *vm) started(ev *model.Event) {
+	if v.instance != starting || ev.Gen != v.gen {
+		return
+	}
+	out := &v.n.out
+	if ev.Flags.Has(model.FlagError) {
+		v.lose()
+		v.retryAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
+		notice := out.Notify(model.NoticeRefused, v.id, v.self())
+		notice.Gen, notice.Detail = v.gen, "the hypervisor could not create the instance; trying again"
+		return
+	}
+	v.instance = running
+	kind := model.NoticeStarted
+	if v.cfg.Cause == pool.KindPromote {
+		kind = model.NoticePromoted
+	}
+	notice := out.Notify(kind, v.id, v.self())
+	notice.Gen, notice.Epoch = v.gen, v.out.Acked()
+	v.exposed()
+	v.out.Pass(out)
+	v.updateRoute()
+	v.tell()
+}
+
+// exposed says that the VM has no second host to go on with.
+func (v *vm) exposed() {
+	if planted.On(planted.SilentExposure) {
+		return
+	}
+	v.n.out.Notify(model.NoticeExposed, v.id, v.self()).Gen = v.cfg.Gen
+}
+
+// seekStart asks the log to boot the VM here, once nobody can have newer state.
+func (v *vm) seekStart() {
+	n := v.n
+	if v.lost != v.cfg.Gen {
+		v.lost, v.absentSince = v.cfg.Gen, n.now
+		v.tell()
+	}
+	if !v.cfg.InSync.Has(v.self()) || !v.ensureDisk() {
+		v.cannotRun(!v.cfg.InSync.Has(v.self()) || v.disk == diskFailed)
+		return
+	}
+	if n.now < v.retryAt {
+		v.lookAgain(v.retryAt)
+		return
+	}
+	if v.cfg.Level == model.LevelFT && v.cfg.Secondary != model.NoNode {
+		r, known := v.reported()
+		patience := v.absentSince.Add(n.cfg.Timing.ColdStartAfter)
+		if known && r.flags.Has(model.FlagCheckpoint) || !known && n.now < patience {
+			v.lookAgain(patience)
+			return // the secondary has the VM's memory and takes over
+		}
+	}
+	if v.cfg.Level == model.LevelFT && v.cfg.Cause != pool.KindCreate {
+		v.stateLost()
+	}
+	v.propose(pool.Command{Kind: pool.KindStart, Node: v.self()})
+}
+
+// stateLost says, once in a generation, that memory which the level promised to keep is gone.
+func (v *vm) stateLost() {
+	if v.stateLostIn != v.cfg.Gen {
+		v.stateLostIn = v.cfg.Gen
+		v.n.out.Notify(model.NoticeStateLost, v.id, v.self()).Gen = v.cfg.Gen
+	}
+}
+
+// cannotRun tells the other home whether this one is able to run the VM.
+func (v *vm) cannotRun(cannot bool) {
+	if v.cannot != cannot {
+		v.cannot = cannot
+		v.tell()
+	}
+}
+
+// confirm asks the log whether an instance that an earlier life left behind is still
+// the VM's: it becomes the only copy, or somebody else was faster.
+func (v *vm) confirm() {
+	if v.mine() && v.cfg.Gen > v.gen || planted.On(planted.RejoinUnchecked) {
+		if v.ensureDisk() {
+			v.takeOver()
+		}
+		return
+	}
+	if v.cfg.InSync.Has(v.other) && v.cfg.InSync.Has(v.self()) {
+		v.propose(pool.Command{Kind: pool.KindDetach, Node: v.other})
+	} else {
+		v.propose(pool.Command{Kind: pool.KindBump})
+	}
+}
+
+// takeOver makes a confirmed foreign instance this life's own.
+func (v *vm) takeOver() {
+	v.instance, v.gen = running, v.cfg.Gen
+	marks := v.marks
+	v.marks = nil
+	v.session, v.attachGen = 0, 0
+	v.machines(marks, v.in.Holds())
+	v.n.out.Add(model.EffectAdopt, v.id).Gen = v.gen
+	if v.cfg.Exposed() || planted.On(planted.RejoinUnchecked) {
+		v.exposed()
+		v.out.Pass(&v.n.out)
+	}
+	v.updateRoute()
+	v.tell()
+}
+
+// run keeps a running VM in line with the configuration and its redundancy complete.
+func (v *vm) run() {
+	if v.cfg.Gen != v.gen {
+		v.adopt()
+	}
+	v.updateRoute()
+	v.checkLocal()
+	if v.instance != running {
+		return
+	}
+	if v.peerTrouble() {
+		v.losePeer()
+		return
+	}
+	v.replicate()
+}
+
+// adopt takes over a newer configuration under which the VM goes on running here.
+func (v *vm) adopt() {
+	now, out := v.n.now, &v.n.out
+	v.gen = v.cfg.Gen
+	out.Add(model.EffectAdopt, v.id).Gen = v.gen
+	wasLocal := v.main.Local()
+	v.main.Reconfigure(now, v.self(), v.gen, v.cfg.InSync, out)
+	switch v.cfg.Cause {
+	case pool.KindDetach:
+		if wasLocal == mirror.InSync && v.main.Local() != mirror.InSync {
+			v.failDisk()
+			out.Notify(model.NoticeDegraded, v.id, v.self()).Gen = v.gen
+			out.Notify(model.NoticeRedirected, v.id, v.other).Gen = v.gen
+		} else {
+			out.Notify(model.NoticeDegraded, v.id, v.other).Gen = v.gen
+		}
+	case pool.KindAttach:
+		v.notifyAttached(wasLocal)
+	case pool.KindBump:
+		v.disconnect()
+	}
+	if v.cfg.Exposed() {
+		v.forgetSession()
+		v.exposed()
+		v.out.Pass(out)
+	} else {
+		v.out.Continue(v.gen)
+	}
+}
+
+func (v *vm) notifyAttached(wasLocal mirror.CopyState) {
+	out := &v.n.out
+	node := v.other
+	if wasLocal != mirror.InSync && v.main.Local() == mirror.InSync {
+		node = v.self()
+		out.Notify(model.NoticeDirect, v.id, node).Gen = v.gen
+	}
+	out.Notify(model.NoticeAttached, v.id, node).Gen = v.gen
+	if v.cfg.InSync == v.cfg.Homes && !v.cfg.Exposed() {
+		out.Notify(model.NoticeProtected, v.id, v.self()).Gen = v.gen
+	}
+}
+
+// checkLocal does what a failed local disk asks for: go on over the other host's
+// copy (ha), hand the VM over (ft), or let it be restarted there (restart).
+func (v *vm) checkLocal() {
+	out := &v.n.out
+	switch {
+	case v.main.Local() == mirror.Absent:
+		v.ensureDisk()
+		if v.disk == diskOpen && v.main.Connected() {
+			v.main.LocalOpened(v.n.now, v.marks, out)
+		}
+	case !v.main.LocalFailed():
+	case v.main.Local() != mirror.InSync:
+		v.main.LocalLost(v.n.now, out)
+		v.failDisk()
+	case v.cfg.Level == model.LevelHA:
+		v.propose(pool.Command{Kind: pool.KindDetach, Node: v.self()})
+	case v.cfg.Level == model.LevelFT:
+		v.out.HandOver(v.n.now)
+	default:
+		out.Notify(model.NoticeDiskFault, v.id, v.self())
+		out.Add(model.EffectDestroy, v.id).Gen = v.gen
+		v.lose()
+		v.failDisk()
+		v.cannotRun(true)
+	}
+}
+
+// peerTrouble reports that the partner of the present session can no longer be relied on.
+func (v *vm) peerTrouble() bool {
+	p := v.peer()
+	if v.session == 0 {
+		return v.cfg.InSync.Has(v.other) && v.cfg.InSync.Has(v.self())
+	}
+	return p.suspected || p.incarnation != v.sessionOf || v.main.RemoteFailed() && !v.reopening() || v.out.Failed()
+}
+
+// reopening reports that a session with the only in-sync copy is being opened.
+func (v *vm) reopening() bool {
+	_, opening := v.main.Opening(v.n.now)
+	return opening && v.main.Remote() == mirror.InSync
+}
+
+// losePeer goes on without the partner: by the log's word, where it may have become a part of the VM.
+func (v *vm) losePeer() {
+	if planted.On(planted.ReleaseOnSuspicion) && v.out.State() == pair.Holding {
+		v.out.Pass(&v.n.out)
+	}
+	switch {
+	case v.cfg.InSync.Has(v.other) && v.cfg.InSync.Has(v.self()):
+		v.propose(pool.Command{Kind: pool.KindDetach, Node: v.other})
+	case v.cfg.InSync.Has(v.other):
+		v.disconnect() // nothing but the remote copy is left: wait for it
+	case v.attachGen == v.cfg.Gen:
+		v.propose(pool.Command{Kind: pool.KindBump}) // the attach may still be decided
+	default:
+		v.disconnect()
+		if v.out.State() != pair.Passing {
+			v.out.Pass(&v.n.out)
+		}
+	}
+}
+
+// disconnect ends the session; another one is opened after a pause.
+func (v *vm) disconnect() {
+	v.main.Disconnect(v.n.now, &v.n.out)
+	v.forgetSession()
+}
+
+func (v *vm) forgetSession() {
+	if v.session != 0 {
+		v.session = 0
+		v.sessionAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
+	}
+}
+
+// replicate does the next step towards full redundancy, and keeps it going.
+func (v *vm) replicate() {
+	if planted.On(planted.NeverReprotect) && v.cfg.Gen > 4 && v.session == 0 {
+		return
+	}
+	if v.session == 0 {
+		v.openSession()
+		return
+	}
+	copyIsLocal, synced := v.main.Synced()
+	switch {
+	case synced && copyIsLocal:
+		v.attach(v.self(), 0)
+	case synced && !v.cfg.InSync.Has(v.other):
+		v.join()
+	case v.main.Local() != mirror.InSync && v.main.Connected() && v.out.Session() != v.session:
+		v.out.Begin(v.n.now, v.gen, v.other, v.session, &v.n.out)
+	}
+	v.capture()
+}
+
+// openSession asks the partner to be, or to become, this VM's second home.
+func (v *vm) openSession() {
+	n := v.n
+	p := v.peer()
+	if p.suspected || p.incarnation == 0 {
+		return // reconcile runs again when it is heard
+	}
+	if n.now < v.sessionAt {
+		v.lookAgain(v.sessionAt)
+		return
+	}
+	n.sessions++
+	v.session, v.sessionOf = n.incarnation<<20|n.sessions, p.incarnation
+	v.main.Open(n.now, v.session, &n.out)
+}
+
+// join replicates to a copy whose disk is complete until its proof is complete too, and proposes it.
+func (v *vm) join() {
+	if v.out.State() == pair.Passing {
+		if v.cfg.Level == model.LevelFT {
+			v.main.Hold(v.out.Epoch())
+		}
+		v.out.Begin(v.n.now, v.gen, v.other, v.session, &v.n.out)
+	}
+	if base, ready := v.out.Base(); ready {
+		if v.cfg.Level != model.LevelFT {
+			base = 0
+		}
+		v.attach(v.other, base)
+	}
+}
+
+func (v *vm) attach(node model.NodeID, base model.Epoch) {
+	v.attachGen = v.cfg.Gen
+	v.propose(pool.Command{Kind: pool.KindAttach, Node: node, BaseEpoch: base})
+}
+
+// capture ends the epoch if it is time.
+func (v *vm) capture() {
+	if !v.out.WantsCapture(v.n.now) {
+		return
+	}
+	last, durable := v.main.Boundary(v.out.Epoch() + 1)
+	final := v.main.LocalFailed() && v.out.State() == pair.Holding && !v.cfg.Exposed()
+	v.out.Capture(v.gen, last, durable, final, &v.n.out)
+}
+
+// settleProposal stops repeating a proposal that this round of reconcile did not repeat.
+func (v *vm) settleProposal() {
+	if !v.proposing && v.want.Kind != 0 {
+		v.withdraw()
+	}
+	v.proposing = false
+}

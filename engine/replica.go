@@ -1,0 +1,205 @@
+package engine
+
+import (
+	"holdfast/engine/mirror"
+	"holdfast/engine/model"
+	"holdfast/engine/planted"
+	"holdfast/engine/pool"
+)
+
+// reconcileReplica does the next step of the home that the pool does not want to run the VM.
+func (v *vm) reconcileReplica() {
+	if v.instance != absent && !planted.On(planted.KeepFenced) {
+		v.fence()
+	}
+	if v.instance != absent {
+		return
+	}
+	v.keepCopy()
+	v.seekPromotion()
+	v.settleProposal()
+}
+
+// fence destroys an instance that the pool went on without, and what it still wanted to say (R2).
+func (v *vm) fence() {
+	out := &v.n.out
+	out.Add(model.EffectDestroy, v.id).Gen = v.gen
+	notice := out.Notify(model.NoticeFenced, v.id, v.self())
+	notice.Gen = v.gen
+	v.lose()
+}
+
+// keepCopy keeps the local copy open and served by a replica.
+func (v *vm) keepCopy() {
+	out := &v.n.out
+	if v.copy != nil && v.copy.Failed() {
+		v.failDisk()
+	}
+	if !v.ensureDisk() {
+		v.cannotRun(v.disk == diskFailed)
+		return
+	}
+	if v.copy == nil {
+		v.copy = mirror.NewReplica(v.id, v.n.cfg.Mirror, v.marks, v.n.token())
+		v.marks = nil
+	}
+	v.cannotRun(false)
+	inSync := v.cfg.InSync.Has(v.self())
+	if inSync && v.attached != v.copy.Session() && v.copy.Session() != 0 {
+		v.attached = v.copy.Session()
+		v.copy.Attached(out)
+	}
+}
+
+// holdsVM reports whether this home can continue the VM without losing memory.
+func (v *vm) holdsVM() bool {
+	return v.cfg.Level == model.LevelFT && v.cfg.Secondary == v.self() &&
+		v.in.Holds() >= v.cfg.BaseEpoch && v.in.Holds() != 0 && v.copy != nil && !v.copy.Failed()
+}
+
+// seekPromotion proposes to take over when the primary is gone.
+func (v *vm) seekPromotion() {
+	inSync := v.cfg.InSync.Has(v.self()) || planted.On(planted.StartStale)
+	if !inSync || v.copy == nil {
+		return // not the truth (R5)
+	}
+	t, p := &v.n.cfg.Timing, v.peer()
+	r, known := v.reported()
+	gone := known && !r.flags.Has(model.FlagInstance)
+	unable := gone && r.flags.Has(model.FlagCannotRun)
+	silent := func(wait model.Time) bool {
+		if p.suspected && v.n.now < p.since+wait {
+			v.lookAgain(p.since + wait)
+		}
+		return p.suspected && v.n.now >= p.since+wait
+	}
+	switch {
+	case v.holdsVM():
+		if silent(v.promoteWait()) || gone || v.in.HandedOver() {
+			v.in.Renounce(v.cfg.Gen)
+			v.propose(pool.Command{Kind: pool.KindPromote, Node: v.self()})
+		}
+	case v.cfg.Secondary == v.self() && v.cfg.Level != model.LevelFT:
+		if silent(v.promoteWait()) || unable {
+			v.in.Renounce(v.cfg.Gen)
+			v.propose(pool.Command{Kind: pool.KindStart, Node: v.self()})
+		}
+	default:
+		if silent(model.Time(t.ColdStartAfter)) || unable {
+			if v.cfg.Level == model.LevelFT {
+				v.stateLost()
+			}
+			v.in.Renounce(v.cfg.Gen)
+			v.propose(pool.Command{Kind: pool.KindStart, Node: v.self(), Override: planted.On(planted.StartStale)})
+		}
+	}
+}
+
+// promoteWait is how long a secondary waits after it began to suspect the primary. If
+// somebody else still hears the primary, only the links between the two homes are gone; then
+// the primary gets much more time to go on alone, and nothing fails over.
+func (v *vm) promoteWait() model.Time {
+	wait := model.Time(v.n.cfg.Timing.PromoteWait)
+	if v.n.vouched(v.other) {
+		wait *= vouchedPatience
+	}
+	return wait
+}
+
+// vouchedPatience multiplies PromoteWait for a primary that a third member still hears.
+const vouchedPatience = 8
+
+// receive takes a message about the VM.
+func (v *vm) receive(m *model.Message) {
+	switch m.Kind {
+	case model.MsgReport:
+		v.report = report{incarnation: m.Incarnation, gen: m.Gen, flags: m.Flags, epoch: m.Epoch}
+	case model.MsgForward:
+		v.forward(m)
+	case model.MsgIntent, model.MsgMirrorAck, model.MsgReadDone, model.MsgCopied, model.MsgAck, model.MsgRefuse:
+		v.fromReplica(m)
+	default:
+		v.fromPrimary(m)
+	}
+}
+
+// fromReplica takes what the partner answers to this primary.
+func (v *vm) fromReplica(m *model.Message) {
+	if v.main == nil || v.instance != running {
+		return
+	}
+	now, out := v.n.now, &v.n.out
+	switch m.Kind {
+	case model.MsgIntent:
+		v.main.Intent(now, m, out)
+	case model.MsgMirrorAck:
+		v.main.MirrorAck(now, m, out)
+	case model.MsgReadDone:
+		v.main.ReadDone(now, m, out)
+	case model.MsgCopied:
+		v.main.Copied(now, m, out)
+	case model.MsgAck:
+		v.out.Ack(now, m, v.gen, out)
+	case model.MsgRefuse:
+		v.out.Refused(m)
+	}
+}
+
+// fromPrimary takes what a primary asks of this replica. Only the VM's present
+// primary is served; a session belongs to one tenure of one primary.
+func (v *vm) fromPrimary(m *model.Message) {
+	out := &v.n.out
+	if v.cfg.Gen == 0 || v.cfg.Primary != m.From || v.instance != absent {
+		if m.Gen < v.cfg.Gen {
+			r := out.Send(model.MsgRefuse, m.From, v.id)
+			r.Gen, r.Epoch, r.Session = v.cfg.Gen, m.Epoch, m.Session
+		}
+		return
+	}
+	if m.Kind == model.MsgResync {
+		v.openReplica(m)
+		return
+	}
+	if v.copy == nil || m.Session != v.copy.Session() {
+		return
+	}
+	switch m.Kind {
+	case model.MsgWrite:
+		v.copy.Write(m, out)
+		v.in.Poll(v.copy.Held(), out)
+	case model.MsgFlush:
+		v.copy.Flush(m, out)
+	case model.MsgStable:
+		v.copy.Stable(m, out)
+	case model.MsgRead:
+		v.copy.Read(m, out)
+	case model.MsgCopy:
+		v.copy.Copy(m, out)
+	case model.MsgCheckpoint:
+		v.in.Checkpoint(m, v.copy.Held(), out)
+	case model.MsgBarrier:
+		v.in.Barrier(m, out)
+	}
+}
+
+// openReplica follows a new session of the primary, unless that could cost the
+// pool something that this home still holds for it.
+func (v *vm) openReplica(m *model.Message) {
+	out := &v.n.out
+	if m.Gen != v.cfg.Gen || v.cfg.InSync == v.cfg.Homes {
+		return // one of both has not caught up; the primary asks again
+	}
+	if v.copy == nil {
+		r := out.Send(model.MsgIntent, m.From, v.id)
+		r.Session, r.Flags = m.Session, model.FlagError
+		return
+	}
+	if m.Session != v.copy.Session() {
+		if v.copy.Busy() {
+			v.disk, v.copy = diskClosed, nil // reopening ends what is under way
+			return
+		}
+		v.in.Reset(m.Session, out)
+	}
+	v.copy.Open(m.From, m.Session, out)
+}

@@ -1,0 +1,328 @@
+package engine
+
+import (
+	"holdfast/engine/mirror"
+	"holdfast/engine/model"
+	"holdfast/engine/pair"
+	"holdfast/engine/pool"
+)
+
+// instance is what this host has of a running VM.
+//
+//	         launch                 EventStarted
+//	absent ─────────► starting ───────────────────► running
+//	  ▲                   │ could not be created      │ died, fenced, given up
+//	  └───────────────────┴───────────────────────────┘
+//
+// An instance that an earlier life of the daemon left behind is foreign: it runs, but
+// nothing leaves it until the log has confirmed that it is still the VM's.
+type instance uint8
+
+const (
+	absent instance = iota
+	starting
+	running
+	foreign
+)
+
+// diskState is where this host's copy stands.
+type diskState uint8
+
+const (
+	diskClosed diskState = iota
+	diskOpening
+	diskOpen
+	diskFailed
+)
+
+// vm is one VM as this node sees it.
+type vm struct {
+	n     *Node
+	id    model.VMID
+	cfg   pool.Config // newest known configuration; Gen 0: none
+	dirty bool
+	other model.NodeID // the other home
+
+	instance    instance
+	gen         model.Gen  // configuration that the instance runs under
+	launched    model.Gen  // configuration for which a launch was ordered
+	cannot      bool       // this home cannot run the VM for now
+	lost        model.Gen  // generation in which this home had no instance left
+	absentSince model.Time // since when
+	stateLostIn model.Gen  // generation in which the loss of memory was said
+
+	disk   diskState
+	marks  model.Bitmap // recorded intent, while the disk is open and no machine owns it
+	diskAt model.Time   // when to try to open it again
+
+	out  *pair.Primary // as primary
+	main *mirror.Primary
+	in   *pair.Secondary // as replica
+	copy *mirror.Replica
+
+	session   uint64     // present session, as primary
+	sessionOf uint64     // life of the peer that it was opened with
+	sessionAt model.Time // not before this instant
+	attachGen model.Gen  // generation out of which an attach was proposed
+	attached  uint64     // as replica: session in which the copy joined
+
+	want      pool.Command // proposal under way; Kind 0: none
+	proposeAt model.Time   // when to repeat it
+	wantSince model.Time
+	proposing bool // this round of reconcile proposed something
+
+	report   report
+	reportAt model.Time
+	retryAt  model.Time // when to try to launch again
+	timerAt  model.Time // any other instant at which reconcile must look again
+
+	route route
+}
+
+// report is what the other home said it has.
+type report struct {
+	incarnation uint64
+	gen         model.Gen
+	flags       model.Flags
+	epoch       model.Epoch
+}
+
+// vm returns the VM with the given id, or nil.
+func (n *Node) vm(id model.VMID) *vm {
+	for _, v := range n.vms {
+		if v.id == id {
+			return v
+		}
+	}
+	return nil
+}
+
+func (n *Node) addVM(id model.VMID) *vm {
+	v := &vm{
+		n: n, id: id, in: pair.NewSecondary(id), dirty: true,
+		timerAt: model.Never, proposeAt: model.Never, reportAt: n.now,
+	}
+	i := 0
+	for i < len(n.vms) && n.vms[i].id < id {
+		i++
+	}
+	n.vms = append(n.vms, nil)
+	copy(n.vms[i+1:], n.vms[i:])
+	n.vms[i] = v
+	return v
+}
+
+// syncVMs takes over the configurations of the pool's state.
+func (n *Node) syncVMs() {
+	if n.cfg.Witnesses.Has(n.cfg.ID) {
+		return
+	}
+	for _, cfg := range n.pool.VMs() {
+		v := n.vm(cfg.VM)
+		if !cfg.Homes.Has(n.cfg.ID) && v == nil {
+			continue
+		}
+		if v == nil {
+			v = n.addVM(cfg.VM)
+		}
+		if cfg.Gen != v.cfg.Gen {
+			v.cfg, v.other = cfg, cfg.Peer(n.cfg.ID)
+			v.dirty = true
+			if v.want.Kind != 0 && v.want.Expect < cfg.Gen {
+				v.want, v.proposeAt = pool.Command{}, model.Never
+			}
+		}
+	}
+}
+
+// peer returns what is known about the other home.
+func (v *vm) peer() *peer { return &v.n.peers[v.other] }
+
+func (v *vm) self() model.NodeID { return v.n.cfg.ID }
+
+func (v *vm) isPrimary() bool { return v.cfg.Primary == v.self() }
+
+// mine reports whether the present configuration was proposed by this life of this node.
+func (v *vm) mine() bool {
+	return v.cfg.By == v.self() && v.cfg.Incarnation == v.n.incarnation
+}
+
+// event takes what happened to the VM on this host.
+func (v *vm) event(ev *model.Event) {
+	now, out := v.n.now, &v.n.out
+	switch ev.Kind {
+	case model.EventInstance:
+		v.instance, v.gen = foreign, ev.Gen
+	case model.EventStarted:
+		v.started(ev)
+	case model.EventDied:
+		if v.instance != absent {
+			v.lose()
+		}
+	case model.EventOpened:
+		v.opened(ev)
+	case model.EventCaptured:
+		if v.out != nil {
+			v.out.Captured(now, ev.Epoch, ev.Count, out)
+		}
+	case model.EventSealed:
+		v.sealed(ev)
+	case model.EventOutput:
+		if v.out != nil {
+			v.out.Output(now, v.gen, out)
+		}
+	case model.EventRequest:
+		if v.main != nil {
+			v.main.Request(now, &ev.IO, out)
+		}
+	case model.EventDisk:
+		v.diskDone(ev)
+	case model.EventIntent:
+		switch {
+		case v.main != nil:
+			v.main.IntentDone(now, ev.ID, out)
+		case v.copy != nil:
+			v.copy.IntentDone(ev.ID, out)
+			v.in.Poll(v.copy.Held(), out)
+		}
+	}
+}
+
+func (v *vm) diskDone(ev *model.Event) {
+	failed := ev.Flags.Has(model.FlagError)
+	switch {
+	case v.main != nil:
+		v.main.DiskDone(v.n.now, ev.ID, failed, &v.n.out)
+	case v.copy != nil:
+		v.copy.DiskDone(ev.ID, failed, &v.n.out)
+		v.in.Poll(v.copy.Held(), &v.n.out)
+	}
+}
+
+func (v *vm) sealed(ev *model.Event) {
+	if seq := v.in.Sealed(ev.Epoch, &v.n.out); seq != 0 && v.copy != nil {
+		v.copy.Applied(seq, &v.n.out)
+	}
+}
+
+// opened takes the outcome of opening the local copy.
+func (v *vm) opened(ev *model.Event) {
+	if v.disk != diskOpening {
+		return
+	}
+	marks, ok := model.ParseBitmap(ev.Data, v.n.cfg.Mirror.Extents)
+	if ev.Flags.Has(model.FlagError) || !ok {
+		v.failDisk()
+		return
+	}
+	v.disk, v.marks, v.cannot = diskOpen, marks, false
+	if v.main != nil {
+		v.main.LocalOpened(v.n.now, marks, &v.n.out)
+	}
+}
+
+// failDisk takes the local copy out of service; it is opened again a little later.
+func (v *vm) failDisk() {
+	if v.disk != diskFailed {
+		v.n.out.Notify(model.NoticeDiskFault, v.id, v.self())
+	}
+	v.disk, v.marks, v.copy = diskFailed, nil, nil
+	v.diskAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
+}
+
+// ensureDisk opens the local copy if it is time to; it reports whether it is open.
+func (v *vm) ensureDisk() bool {
+	switch {
+	case v.disk == diskOpen:
+		return true
+	case v.disk == diskClosed, v.disk == diskFailed && v.n.now >= v.diskAt:
+		v.disk = diskOpening
+		v.n.out.Add(model.EffectOpen, v.id)
+	}
+	return false
+}
+
+// lose notes that the instance on this host is gone.
+func (v *vm) lose() {
+	v.instance, v.lost, v.absentSince = absent, v.cfg.Gen, v.n.now
+	v.out, v.main = nil, nil
+	v.session = 0
+	v.disk = diskClosed // reopening ends the operations that are under way
+	v.marks = nil
+	v.route = route{}
+	v.tell()
+}
+
+// nextWake returns the next instant at which wake has something to do.
+func (v *vm) nextWake() model.Time {
+	at := min(v.timerAt, v.proposeAt, v.reportAt)
+	if v.main != nil {
+		at = min(at, v.main.NextWake())
+	}
+	if v.out != nil {
+		at = min(at, v.out.NextWake())
+	}
+	return at
+}
+
+// wake does what is due; reconcile follows.
+func (v *vm) wake() {
+	now, out := v.n.now, &v.n.out
+	if now >= v.timerAt {
+		v.timerAt = model.Never
+	}
+	if v.main != nil {
+		v.main.Wake(now, out)
+	}
+	if v.out != nil {
+		v.out.Wake(now, v.gen, out)
+	}
+	if now >= v.reportAt {
+		v.tell()
+	}
+}
+
+// lookAgain makes reconcile run at t or before.
+func (v *vm) lookAgain(t model.Time) { v.timerAt = min(v.timerAt, max(t, v.n.now+1)) }
+
+// reconcile does the next step that brings what this host has in line with the configuration.
+func (v *vm) reconcile() {
+	if v.cfg.Gen == 0 || v.cfg.Gen < v.gen && v.instance != absent {
+		return // the log has not caught up with what this host already has
+	}
+	if v.isPrimary() {
+		v.reconcilePrimary()
+	} else {
+		v.reconcileReplica()
+	}
+	if v.disk == diskFailed {
+		v.lookAgain(v.diskAt)
+	}
+}
+
+// tell tells the other home what this one has.
+func (v *vm) tell() {
+	v.reportAt = v.n.now.Add(v.n.cfg.Timing.ReportEvery)
+	if v.other == model.NoNode {
+		return
+	}
+	m := v.n.out.Send(model.MsgReport, v.other, v.id)
+	m.Gen = v.cfg.Gen
+	if v.instance != absent {
+		m.Flags |= model.FlagInstance
+	}
+	if v.holdsVM() {
+		m.Flags |= model.FlagCheckpoint
+		m.Epoch = v.in.Holds()
+	}
+	if v.cannot {
+		m.Flags |= model.FlagCannotRun
+	}
+	v.askForward()
+}
+
+// reported returns what the other home said in its present life under the present configuration.
+func (v *vm) reported() (report, bool) {
+	r := v.report
+	return r, r.incarnation != 0 && r.incarnation == v.peer().incarnation && r.gen == v.cfg.Gen && !v.peer().suspected
+}

@@ -1,0 +1,105 @@
+package faults
+
+// entry describes a kind: its word, its parameters in order, its options, and one sentence.
+type entry struct {
+	word      string
+	class     Class
+	hostsOnly bool
+	params    []*param
+	options   []*param
+	doc       string
+}
+
+func list(p ...*param) []*param { return p }
+
+// table is filled by init because the parameters refer to functions that refer to the table.
+var table [numKinds]entry
+
+func init() {
+	table = [numKinds]entry{
+		PowerOff: {"power-off", ClassHost, false, list(paramMember), list(optUnsynced, optFor),
+			"The member loses power at once: memory is gone, and what was not flushed to a disk is kept or lost as the option says (default: the seed chooses). With for it gets power back after that time."},
+		PowerOn: {"power-on", ClassHost, false, list(paramMember), list(optOldDisk),
+			"The member gets power and boots; nothing happens if it has power. with-old-disk first puts its system disk back to what the last save-disk remembered."},
+		Reboot: {"reboot", ClassHost, false, list(paramMember), list(optFor),
+			"The member loses power and boots again after that time (default: as soon as it can)."},
+		Freeze: {"freeze", ClassHost, false, list(paramMember), list(optFor),
+			"The whole member stands still with all its guests; packets that arrive wait for it. It knows nothing of the pause when it thaws."},
+		Thaw: {"thaw", ClassHost, false, list(paramMember), nil,
+			"The frozen member goes on as if no time had passed."},
+		SlowCPU: {"slow-cpu", ClassHost, false, list(paramMember, paramFactor), list(optFor),
+			"Everything the member computes takes that many times longer."},
+		SaveDisk: {"save-disk", ClassHost, false, list(paramMember), nil,
+			"Remembers the member's system disk, with its control log, as it is now, for power-on with-old-disk. It harms nothing by itself."},
+
+		KillDaemon: {"kill-daemon", ClassDaemon, false, list(paramMember), list(optFor),
+			"The Holdfast daemon dies and is started again after that time (default 300ms). Guests go on running."},
+		StopDaemon: {"stop-daemon", ClassDaemon, false, list(paramMember), list(optFor),
+			"The daemon stands still (SIGSTOP); guests go on running."},
+		ContinueDaemon: {"continue-daemon", ClassDaemon, false, list(paramMember), nil,
+			"The stopped daemon goes on (SIGCONT)."},
+		CrashDaemon: {"crash-daemon", ClassDaemon, false, list(paramMember, paramEffect), nil,
+			"The daemon dies right before it performs its Nth effect from now, and is started again after 300ms: a crash at an exact point between two steps."},
+
+		ToolstackError: {"toolstack-error", ClassToolstack, true, list(paramMember, paramCount), nil,
+			"The next N calls to the host's toolstack (create, destroy, pause and the like) fail."},
+		ToolstackHang: {"toolstack-hang", ClassToolstack, true, list(paramMember), list(optFor),
+			"Calls to the host's toolstack do not return until it ends."},
+		CrashVM: {"crash-vm", ClassToolstack, true, list(paramVM), nil,
+			"The guest itself crashes, on whichever host it runs; its hosts are well."},
+
+		Cut: {"cut", ClassNetwork, false, list(paramLink), list(optFor),
+			"No packet passes, and nobody is told."},
+		Heal: {"heal", ClassNetwork, false, list(paramLink), nil,
+			"Ends every fault on these links between these members, in this direction."},
+		Loss: {"loss", ClassNetwork, false, list(paramLink, paramChance), list(optFor),
+			"That share of the packets is lost."},
+		Delay: {"delay", ClassNetwork, false, list(paramLink, paramAmount), list(optFor),
+			"Every packet takes that much longer."},
+		Jitter: {"jitter", ClassNetwork, false, list(paramLink, paramAmount), list(optFor),
+			"Every packet takes up to that much longer, each its own time; order is kept."},
+		Duplicate: {"duplicate", ClassNetwork, false, list(paramLink, paramChance), list(optFor),
+			"That share of the packets arrives twice."},
+		Reorder: {"reorder", ClassNetwork, false, list(paramLink, paramChance), list(optFor),
+			"That share of the packets is overtaken by later ones."},
+		Corrupt: {"corrupt", ClassNetwork, false, list(paramLink, paramChance), list(optFor),
+			"That share of the packets arrives damaged; checksums find it and the packet is dropped."},
+		Slow: {"slow", ClassNetwork, false, list(paramLink, paramBandwidth), list(optFor),
+			"Only that bandwidth is left, in each direction."},
+		Isolate: {"isolate", ClassNetwork, false, list(paramMember), list(optKeepLAN, optFor),
+			"All links of the member are cut both ways and its guest network too, unless keep-lan leaves it that."},
+		Partition: {"partition", ClassNetwork, false, list(paramGroups), list(optFor),
+			"All links between members of different groups are cut both ways; members that are not named keep theirs. The guest network is not touched."},
+		NICDown: {"nic-down", ClassNetwork, true, list(paramMember), list(optFor),
+			"The host's connection to the guest network fails; its links to the other members are well."},
+		NICUp: {"nic-up", ClassNetwork, true, list(paramMember), nil,
+			"The host's connection to the guest network works again."},
+		HealAll: {"heal-all", ClassNetwork, false, nil, nil,
+			"Ends every fault that is in effect, in all classes: links, NICs, disks, daemons, toolstacks, frozen and slow members and clocks' drift are well again, and members without power get it. The end of the run does the same."},
+
+		DiskError: {"disk-error", ClassDisk, true, list(paramMember, paramVM, paramIO), list(optCount, optFor),
+			"Operations of that direction on the host's copy of the VM's disk fail: the next N, or all."},
+		DiskHang: {"disk-hang", ClassDisk, true, list(paramMember, paramVM), list(optFor),
+			"Operations on the host's copy of the VM's disk do not complete until it ends."},
+		DiskSlow: {"disk-slow", ClassDisk, true, list(paramMember, paramVM, paramBy), list(optFor),
+			"Every operation on the host's copy of the VM's disk takes that much longer."},
+		DiskFull: {"disk-full", ClassDisk, true, list(paramMember, paramVM), list(optFor),
+			"The host's copy of the VM's disk has no room: writes fail, reads work."},
+		DiskCorrupt: {"disk-corrupt", ClassDisk, true, list(paramMember, paramVM), nil,
+			"A block that was written to the host's copy changes silently; its checksum tells when it is next read."},
+		DiskHeal: {"disk-heal", ClassDisk, true, list(paramMember, paramVM), nil,
+			"Ends every fault of the host's copy of the VM's disk; what it missed has to be copied."},
+		IODelay: {"io-delay", ClassDisk, true, list(paramMember, paramVM, paramIO, paramTimeouts), nil,
+			"The next operation of that direction on the host's copy completes after that multiple of the I/O time-out T, plus or minus the offset."},
+
+		ClockJump: {"clock-jump", ClassClock, false, list(paramMember, paramJump), nil,
+			"The member's wall clock jumps forwards or backwards."},
+		ClockDrift: {"clock-drift", ClassClock, false, list(paramMember, paramPPM), list(optFor),
+			"The member's clocks run too fast (positive) or too slow (negative) by that many parts per million."},
+
+		Override: {"override", ClassOperator, true, list(paramMember, paramDead), nil,
+			"The operator tells the first host that the second is dead and will not act. For a two-host pool without a witness; it is recorded."},
+		ForceStart: {"force-start", ClassOperator, true, list(paramVM, paramOn), nil,
+			"The operator has the VM started from that host's copy although it may be stale; it is recorded."},
+	}
+}

@@ -1,0 +1,192 @@
+package scenarios
+
+import (
+	"slices"
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/engine/pool"
+	"holdfast/reports"
+	"holdfast/reports/history"
+	"holdfast/sim"
+)
+
+// maxPoints bounds the latencies that a result keeps for each VM.
+const maxPoints = 1200
+
+// describe fills in what people want to see of the run.
+func (r *run) describe(out *reports.Scenario, histories []*history.History) {
+	w := r.world
+	for i := range r.script.VMs {
+		vm := model.VMID(i + 1)
+		out.VMs = append(out.VMs, reports.VM{
+			Name: r.script.VMs[i].Name, Level: r.script.VMs[i].Level.String(), Service: r.script.VMs[i].Service.String(),
+			Spans: r.spans(vm), Protection: r.protection(vm),
+		})
+		out.Latency = append(out.Latency, reports.Sample(points(histories[i], r.script.VMs[i].Name, int64(w.Now())), maxPoints)...)
+		r.measures(&out.Measures, vm, histories[i])
+	}
+	for _, n := range w.Notices() {
+		if n.Kind == model.NoticeLinkUp || n.Kind == model.NoticeLinkDown {
+			continue // the suspicion that follows says more
+		}
+		out.Notices = append(out.Notices, reports.Mark{At: reports.Time(n.At), Text: r.name(n.Member) + ": " + r.words(&n)})
+	}
+	m := &out.Measures
+	m.OutputDelay = reports.DelayOf(w.OutputDelays())
+	count, sum, longest := w.Captures()
+	m.Epochs, m.StoppedNS, m.StoppedMax = count, int64(sum), int64(longest)
+	m.ConvergenceNS = int64(r.converged)
+	if len(r.script.Actions) == 0 {
+		m.ConvergenceNS = 0
+	}
+}
+
+// measures adds what one VM contributes.
+func (r *run) measures(m *reports.Measures, vm model.VMID, h *history.History) {
+	for i := range h.Operations {
+		if h.Operations[i].Status == history.Unknown {
+			m.Unknown++
+		} else {
+			m.Operations++
+		}
+	}
+	m.Resets += int64(r.world.ClientStats(vm).Resets)
+	m.LongestPauseNS = max(m.LongestPauseNS, int64(longestPause(h, r.script.Run)))
+	m.Promotions += int64(r.count0(model.NoticePromoted, vm))
+	m.Restarts += int64(max(r.count0(model.NoticeStarted, vm)-1, 0))
+	m.Resyncs += int64(r.count0(model.NoticeResync, vm))
+	m.Refused += int64(r.count0(model.NoticeRefused, vm))
+	changes := r.world.Changes(vm)
+	m.Generations += int64(len(changes))
+	for i, c := range changes {
+		if !c.Config.Exposed() || c.Config.Cause == pool.KindCreate {
+			continue
+		}
+		end := r.world.Now()
+		if i+1 < len(changes) {
+			end = changes[i+1].At
+		}
+		m.ExposedNS += int64(end - c.At)
+		if i == 0 || !changes[i-1].Config.Exposed() {
+			m.Exposures++
+		}
+	}
+	m.RTO = append(m.RTO, r.recoveries(vm, h)...)
+}
+
+// recoveries returns, for each fail-over of the VM, the time from the latest fault before it to
+// the first answer after it.
+func (r *run) recoveries(vm model.VMID, h *history.History) []int64 {
+	var list []int64
+	times := returnTimes(h)
+	first := true
+	for _, n := range r.world.Notices() {
+		if n.VM != vm || n.Kind != model.NoticePromoted && n.Kind != model.NoticeStarted {
+			continue
+		}
+		if first { // the VM's first boot
+			first = false
+			continue
+		}
+		fault := int64(-1)
+		for _, f := range r.marks {
+			if int64(f.At) <= int64(n.At) {
+				fault = int64(f.At)
+			}
+		}
+		i, _ := slices.BinarySearch(times, time.Duration(n.At))
+		if fault >= 0 && i < len(times) {
+			list = append(list, int64(times[i])-fault)
+		}
+	}
+	return list
+}
+
+// returnTimes returns when operations completed, in order.
+func returnTimes(h *history.History) []time.Duration {
+	var times []time.Duration
+	for i := range h.Operations {
+		if o := &h.Operations[i]; o.Status != history.Unknown && o.ReturnTime > 0 {
+			times = append(times, time.Duration(o.ReturnTime))
+		}
+	}
+	slices.Sort(times)
+	return times
+}
+
+// points returns the latencies that clients saw.
+func points(h *history.History, vm string, end int64) []reports.Point {
+	list := make([]reports.Point, 0, len(h.Operations))
+	for i := range h.Operations {
+		o := &h.Operations[i]
+		p := reports.Point{VM: vm, At: reports.Time(o.CallTime), LatencyNS: o.ReturnTime - o.CallTime, OK: o.Status != history.Unknown}
+		if !p.OK {
+			p.LatencyNS = min(end-o.CallTime, int64(5*time.Second))
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+var spanKinds = map[sim.InstanceState]reports.SpanKind{
+	sim.Booting: reports.Booting, sim.Running: reports.Runs, sim.Suspended: reports.Paused, sim.FrozenHost: reports.Frozen,
+}
+
+// spans returns who had an instance of the VM.
+func (r *run) spans(vm model.VMID) []reports.Span {
+	var list []reports.Span
+	for _, s := range r.world.Spans(vm) {
+		list = append(list, reports.Span{Host: r.name(s.Host), From: reports.Time(s.From), To: reports.Time(s.To), Kind: spanKinds[s.State]})
+	}
+	return list
+}
+
+// protection returns how well the VM was protected at each time.
+func (r *run) protection(vm model.VMID) []reports.Span {
+	var list []reports.Span
+	from, kind := reports.Time(0), reports.Down
+	next := func(at reports.Time, k reports.SpanKind) {
+		if k == kind {
+			return
+		}
+		if at > from {
+			list = append(list, reports.Span{From: from, To: at, Kind: kind})
+		}
+		from, kind = at, k
+	}
+	for _, e := range r.protectionEvents(vm) {
+		next(e.at, e.kind)
+	}
+	next(reports.Time(r.world.Now()), "")
+	return list
+}
+
+type protectionEvent struct {
+	at   reports.Time
+	kind reports.SpanKind
+}
+
+// protectionEvents merges committed configurations and the beginnings of resyncs.
+func (r *run) protectionEvents(vm model.VMID) []protectionEvent {
+	var list []protectionEvent
+	for _, c := range r.world.Changes(vm) {
+		kind := reports.Degraded
+		switch {
+		case c.Config.Cause == pool.KindCreate:
+			kind = reports.Down
+		case c.Config.Exposed():
+			kind = reports.Exposed
+		case c.Config.InSync == c.Config.Homes:
+			kind = reports.Protected
+		}
+		list = append(list, protectionEvent{reports.Time(c.At), kind})
+	}
+	for _, n := range r.world.Notices() {
+		if n.VM == vm && n.Kind == model.NoticeResync {
+			list = append(list, protectionEvent{reports.Time(n.At), reports.Resync})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b protectionEvent) int { return int(a.at - b.at) })
+	return list
+}

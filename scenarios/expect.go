@@ -1,0 +1,106 @@
+package scenarios
+
+import (
+	"fmt"
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/reports"
+	"holdfast/reports/history"
+	"holdfast/scenarios/script"
+)
+
+// expect compares one expectation of the script with what was measured.
+func (r *run) expect(out *reports.Scenario, e *script.Expect, histories []*history.History) {
+	ok, got := r.measure(e, histories)
+	out.Expectations = append(out.Expectations, reports.Expectation{Text: e.String(), Line: e.Note.Line, OK: ok, Got: got})
+	if !ok {
+		r.fail("expect", "line %d: %s; %s", e.Note.Line, e, got)
+	}
+}
+
+// measure returns whether an expectation was met, and what was seen.
+func (r *run) measure(e *script.Expect, histories []*history.History) (ok bool, got string) {
+	vm := r.world.VM(e.VM)
+	counted := func(n int, what string) (bool, string) {
+		return e.Comparator.Holds(int64(n), int64(e.Count)), fmt.Sprintf("%d %s", n, what)
+	}
+	switch e.Kind {
+	case script.ExpectPause:
+		d := longestPause(histories[vm-1], r.script.Run)
+		return e.Comparator.Holds(int64(d), int64(e.Duration)), "longest pause " + reports.FormatNS(int64(d))
+	case script.ExpectPromotions:
+		return counted(r.count0(model.NoticePromoted, vm), "promotions")
+	case script.ExpectRestarts:
+		return counted(max(r.count0(model.NoticeStarted, vm)-1, 0), "restarts")
+	case script.ExpectResets:
+		return counted(int(r.world.ClientStats(vm).Resets), "connections lost")
+	case script.ExpectPrimary:
+		at := r.world.Serving(vm)
+		want := r.members(e.Role)
+		return len(want) == 1 && at == want[0], "it runs on " + r.name(at)
+	case script.ExpectConverged:
+		if r.converged < 0 {
+			return false, "it did not converge"
+		}
+		return r.converged <= e.Duration, "converged after " + reports.FormatNS(int64(r.converged))
+	case script.ExpectEvent, script.ExpectNoEvent:
+		n := r.events(e)
+		return (n > 0) == (e.Kind == script.ExpectEvent), fmt.Sprintf("seen %d times", n)
+	case script.ExpectStalled, script.ExpectServed:
+		n := completions(histories[vm-1], e.From, e.To)
+		return (n > 0) == (e.Kind == script.ExpectServed), fmt.Sprintf("%d operations completed", n)
+	}
+	return true, "declared"
+}
+
+// events counts the notices after the first action that an expectation is about.
+func (r *run) events(e *script.Expect) int {
+	vm, member := r.world.VM(e.Subject), r.world.Member(e.Subject)
+	n := 0
+	for _, note := range r.world.Notices() {
+		if r.began < 0 || time.Duration(note.At) < r.began || note.Kind.String() != e.Event.String() {
+			continue
+		}
+		if (vm != 0 && note.VM == vm) || (member != model.NoNode && note.Node == member) {
+			n++
+		}
+	}
+	return n
+}
+
+// completions counts the operations that completed in a period.
+func completions(h *history.History, from, to time.Duration) int {
+	n := 0
+	for i := range h.Operations {
+		o := &h.Operations[i]
+		if at := time.Duration(o.ReturnTime); o.Status != history.Unknown && at >= from && at < to {
+			n++
+		}
+	}
+	return n
+}
+
+// longestPause returns the longest time without a completed operation, from the first one to end.
+func longestPause(h *history.History, end time.Duration) time.Duration {
+	_, d := pauseAt(h, end)
+	return d
+}
+
+func pauseAt(h *history.History, end time.Duration) (from, length time.Duration) {
+	times := returnTimes(h)
+	if len(times) == 0 {
+		return 0, end
+	}
+	last := times[0]
+	for _, t := range append(times, end) {
+		if t > end {
+			t = end
+		}
+		if t-last > length {
+			from, length = last, t-last
+		}
+		last = max(last, t)
+	}
+	return from, length
+}

@@ -1,0 +1,188 @@
+package scenarios
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/reports"
+	"holdfast/reports/check"
+	"holdfast/reports/history"
+	"holdfast/scenarios/script"
+	"holdfast/sim"
+)
+
+// judge collects every conclusion about the run.
+func (r *run) judge() *reports.Scenario {
+	w := r.world
+	out := &reports.Scenario{
+		Name: r.script.Name, Purpose: r.script.Purpose, Seed: r.opt.Seed,
+		TraceHash: fmt.Sprintf("%016x", w.Trace()), SimulatedNS: int64(w.Now()), Events: int64(w.Events()),
+		Faults: r.marks, Outcome: reports.Pass,
+	}
+	for _, v := range w.Violations() {
+		out.Failures = append(out.Failures, reports.Failure{Rule: v.Rule, At: reports.Time(v.At), Text: v.Text})
+		if v.Rule == "crash" {
+			out.Outcome = reports.Worst(out.Outcome, reports.Crash)
+		} else {
+			out.Outcome = reports.Worst(out.Outcome, reports.Safety)
+		}
+	}
+	if r.converged < 0 {
+		r.fail("R9", "%s", r.unconverged())
+	}
+	histories := make([]*history.History, len(r.books))
+	for i, b := range r.books {
+		histories[i] = b.rec.Finish()
+		r.verdict(out, histories[i], &r.script.VMs[i], model.VMID(i+1))
+	}
+	r.checkTriggers()
+	for i := range r.script.Expects {
+		r.expect(out, &r.script.Expects[i], histories)
+	}
+	for _, f := range r.broken {
+		out.Failures = append(out.Failures, f)
+		out.Outcome = reports.Worst(out.Outcome, outcomeOf(f.Rule))
+	}
+	r.describe(out, histories)
+	return out
+}
+
+// outcomeOf says what it means that a rule failed which no monitor watches.
+func outcomeOf(rule string) reports.Outcome {
+	switch rule {
+	case "R9", "expect":
+		return reports.Liveness
+	case "crash":
+		return reports.Crash
+	}
+	return reports.Safety
+}
+
+// unconverged says what was missing at the end.
+func (r *run) unconverged() string {
+	text := fmt.Sprintf("%v after the faults stopped:", convergeBudget)
+	for i := range r.script.VMs {
+		vm := model.VMID(i + 1)
+		if r.world.Redundant(vm) {
+			continue
+		}
+		cfg := r.world.Config(vm)
+		text += fmt.Sprintf(" %s in generation %d has primary %s, secondary %s, in-sync copies %v, served by %s;",
+			r.script.VMs[i].Name, cfg.Gen, r.name(cfg.Primary), r.name(cfg.Secondary), cfg.InSync, r.name(r.world.Serving(vm)))
+	}
+	return text
+}
+
+func (r *run) name(id model.NodeID) string {
+	switch {
+	case id == model.NoNode:
+		return "nobody"
+	case int(id) <= len(r.script.Hosts):
+		return r.script.Hosts[id-1].Name
+	}
+	return r.script.Witness.Name
+}
+
+// verdict checks what the clients of a VM saw, and what the guest itself noticed.
+func (r *run) verdict(out *reports.Scenario, h *history.History, vm *script.VM, id model.VMID) {
+	if err := r.world.GuestFault(id); err != nil {
+		r.fail("R3", "the guest of %s found its own state wrong: %v", vm.Name, err)
+	}
+	stats := r.world.ClientStats(id)
+	if stats.TimeBack > 0 {
+		r.fail("R3", "clients of %s saw the guest's time go back %d times", vm.Name, stats.TimeBack)
+	}
+	lost := r.count0(model.NoticeStateLost, id) > 0
+	if vm.Level == script.LevelFT && !r.permits(script.ExpectStateLost, vm.Name) && (lost || stats.Resets > 0) {
+		r.fail("R3", "%s lost its memory: %d connections were reset", vm.Name, stats.Resets)
+	}
+	if len(h.Operations) == 0 {
+		return
+	}
+	v, err := check.Check(h, r.opt.Limits)
+	if err != nil {
+		r.fail("crash", "the history of %s cannot be checked: %v", vm.Name, err)
+		return
+	}
+	result := reports.Linearizable
+	switch v.Result {
+	case check.Illegal:
+		result = reports.Illegal
+		out.Outcome = reports.Worst(out.Outcome, reports.Safety)
+		out.Failures = append(out.Failures, reports.Failure{Rule: "history", At: reports.Time(r.world.Now()), Text: vm.Name + ": " + v.Message})
+	case check.Unknown:
+		result = reports.Undecided
+		out.Outcome = reports.Worst(out.Outcome, reports.Inconclusive)
+	}
+	out.Verdicts = append(out.Verdicts, reports.Verdict{
+		Object: vm.Name, Model: string(v.Model), Result: result, Operations: v.Operations,
+		Partitions: len(v.Partitions), WallNS: int64(v.Duration), Message: v.Message,
+	})
+}
+
+// permits reports whether the script has an expectation of the kind about the VM.
+func (r *run) permits(kind script.ExpectKind, vm string) bool {
+	for i := range r.script.Expects {
+		if e := &r.script.Expects[i]; e.Kind == kind && e.VM == vm {
+			return true
+		}
+	}
+	return false
+}
+
+// checkTriggers fails a run that did not do what its script says.
+func (r *run) checkTriggers() {
+	for _, t := range r.pending {
+		if !t.fired {
+			r.fail("expect", "line %d never happened: %s reached stage %v %d times", t.action.Note.Line, t.action.Trigger.VM, t.action.Trigger.Stage, t.seen)
+		}
+	}
+}
+
+// count0 counts notices of a kind about a VM over the whole run.
+func (r *run) count0(kind model.NoticeKind, vm model.VMID) int {
+	n := 0
+	for _, note := range r.world.Notices() {
+		if note.Kind == kind && note.VM == vm {
+			n++
+		}
+	}
+	return n
+}
+
+// trace writes what happened, in order.
+func (r *run) trace(to io.Writer, out *reports.Scenario) {
+	for _, n := range r.world.Notices() {
+		fmt.Fprintf(to, "%12s  %-4s %s\n", time.Duration(n.At).Round(time.Microsecond), r.name(n.Member), r.words(&n))
+	}
+	for _, f := range out.Failures {
+		fmt.Fprintf(to, "%12s  %s: %s\n", f.At, f.Rule, f.Text)
+	}
+}
+
+// words says a notice in one line.
+func (r *run) words(n *sim.Notice) string {
+	text := n.Kind.String()
+	if n.VM != 0 {
+		text += " " + r.script.VMs[n.VM-1].Name
+	}
+	if n.Node != model.NoNode {
+		text += " (" + r.name(n.Node) + ")"
+	}
+	if n.Kind == model.NoticeLinkDown || n.Kind == model.NoticeLinkUp {
+		text += " " + n.Link.String()
+	}
+	if n.Gen != 0 {
+		text += " generation " + strconv.FormatUint(uint64(n.Gen), 10)
+	}
+	if n.Epoch != 0 {
+		text += " epoch " + strconv.FormatUint(uint64(n.Epoch), 10)
+	}
+	if n.Detail != "" {
+		text += ": " + n.Detail
+	}
+	return text
+}

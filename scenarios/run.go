@@ -1,0 +1,189 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/reports"
+	"holdfast/reports/check"
+	"holdfast/scenarios/script"
+	"holdfast/sim"
+	"holdfast/sim/guest"
+)
+
+// Options say how a script is run.
+type Options struct {
+	// Seed decides everything that the script leaves open: delays, what a power loss does to unsynced
+	// writes, what clients ask for. Equal seeds give equal runs.
+	Seed uint64
+	// Trace, if set, is told in plain lines what happened, at the end of the run.
+	Trace io.Writer
+	// Limits bound the check of each history; zero values mean their defaults.
+	Limits check.Limits
+	// Prepare, if set, may change the world before anything happens in it.
+	Prepare func(*sim.World)
+}
+
+// Budgets of the phases after the faults.
+const (
+	convergeBudget = 60 * time.Second
+	settleBudget   = 20 * time.Second
+	slice          = 100 * time.Millisecond // of simulated time between looks at the context and at convergence
+)
+
+// Run runs a script and returns what came of it. It fails only if ctx ends or if the
+// script describes a pool that cannot be.
+func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario, error) {
+	r := &run{script: s, opt: opt}
+	if err := r.build(); err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+	}
+	r.schedule()
+	if opt.Prepare != nil {
+		opt.Prepare(r.world)
+	}
+	if err := r.until(ctx, s.Run, nil); err != nil {
+		return nil, err
+	}
+	r.healAll()
+	healed := r.now()
+	if err := r.until(ctx, s.Run+convergeBudget, r.redundant); err != nil {
+		return nil, err
+	}
+	r.converged = -1
+	if r.redundant() {
+		r.converged = max(r.now()-healed, 1)
+	}
+	if err := r.finalReads(ctx); err != nil {
+		return nil, err
+	}
+	r.world.CheckNotices()
+	result := r.judge()
+	if opt.Trace != nil {
+		r.trace(opt.Trace, result)
+	}
+	return result, nil
+}
+
+// run is one execution of a script.
+type run struct {
+	script  *script.Script
+	opt     Options
+	world   *sim.World
+	books   []*book // one for each VM, in the order of the script
+	pending []*trigger
+	names   map[string]model.NodeID // bound by "as"
+	began   time.Duration           // first action; -1: none yet
+	marks   []reports.Mark
+	broken  []reports.Failure // what the script itself could not do
+
+	converged time.Duration // after healing; -1: never
+}
+
+func (r *run) now() time.Duration { return time.Duration(r.world.Now()) }
+
+// until runs the world up to a time of the script's clock, or until done says so.
+func (r *run) until(ctx context.Context, end time.Duration, done func() bool) error {
+	for r.now() < end {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if done != nil && done() {
+			return nil
+		}
+		r.world.Run(model.Time(min(r.now()+slice, end)))
+	}
+	return nil
+}
+
+func (r *run) redundant() bool {
+	for i := range r.script.VMs {
+		if !r.world.Redundant(model.VMID(i + 1)) {
+			return false
+		}
+	}
+	return true
+}
+
+// finalReads lets clients finish and then reads everything once, so that a lost last write is seen.
+func (r *run) finalReads(ctx context.Context) error {
+	r.world.StopClients()
+	if err := r.until(ctx, r.now()+settleBudget, r.world.ClientsIdle); err != nil {
+		return err
+	}
+	r.world.FinalReads()
+	if err := r.until(ctx, r.now()+settleBudget, r.world.ClientsIdle); err != nil {
+		return err
+	}
+	if !r.world.ClientsIdle() {
+		r.fail("R9", "the last reads were not answered within %v", settleBudget)
+	}
+	return nil
+}
+
+func (r *run) fail(rule, format string, args ...any) {
+	r.broken = append(r.broken, reports.Failure{Rule: rule, At: reports.Time(r.world.Now()), Text: fmt.Sprintf(format, args...)})
+}
+
+// build makes the world that the script describes.
+func (r *run) build() error {
+	s := r.script
+	r.names = make(map[string]model.NodeID)
+	r.began = -1
+	opt := sim.Options{Seed: r.opt.Seed, Witness: s.Witness.Name, Timing: timing(s)}
+	for _, h := range s.Hosts {
+		opt.Hosts = append(opt.Hosts, h.Name)
+	}
+	for _, v := range s.VMs {
+		spec := sim.VM{Name: v.Name, Level: level(v.Level), Service: service(v.Service), Home: v.Home, Second: v.Second, Keys: script.DefaultKeys}
+		for _, c := range s.Clients {
+			if c.VM == v.Name {
+				spec.Clients, spec.Rate, spec.Keys = c.Count, c.Rate, c.Keys
+			}
+		}
+		b := newBook(&spec, int(s.Run/time.Second+1)*spec.Rate*2, func() int64 { return int64(r.world.Now()) })
+		spec.Recorder = b
+		r.books = append(r.books, b)
+		opt.VMs = append(opt.VMs, spec)
+	}
+	var err error
+	r.world, err = sim.New(opt)
+	return err
+}
+
+func timing(s *script.Script) sim.Timing {
+	t := sim.DefaultTiming()
+	t.Engine.Heartbeat = s.Value(script.SettingHeartbeat)
+	t.Engine.SuspectAfter = s.Value(script.SettingSuspectAfter)
+	t.Engine.PromoteWait = s.Value(script.SettingPromoteWait)
+	t.Engine.ColdStartAfter = s.Value(script.SettingColdStartAfter)
+	t.IOTimeout = s.Value(script.SettingIOTimeout)
+	t.AckTimeout = s.Value(script.SettingAckTimeout)
+	t.Epoch = s.Value(script.SettingEpoch)
+	return t
+}
+
+func level(l script.Level) model.Level {
+	switch l {
+	case script.LevelFT:
+		return model.LevelFT
+	case script.LevelHA:
+		return model.LevelHA
+	default:
+		return model.LevelRestart
+	}
+}
+
+func service(s script.Service) guest.Service {
+	switch s {
+	case script.ServiceBank:
+		return guest.Bank
+	case script.ServiceLog:
+		return guest.Log
+	default:
+		return guest.Registers
+	}
+}

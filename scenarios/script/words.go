@@ -1,0 +1,244 @@
+package script
+
+import (
+	"strconv"
+	"time"
+)
+
+// Level is the protection of a VM.
+type Level uint8
+
+// The levels.
+const (
+	LevelRestart Level = iota + 1
+	LevelHA
+	LevelFT
+)
+
+// Service is the application in the guest that the clients use.
+type Service uint8
+
+const (
+	// ServiceRegisters keeps its keys in memory only; it needs level ft.
+	ServiceRegisters Service = iota + 1
+	// ServiceLog is a key-value store that logs every write on the guest's disk and flushes it
+	// before it answers.
+	ServiceLog
+	// ServiceBank moves money between accounts, logged and flushed in the same way; the sum of all
+	// accounts never changes.
+	ServiceBank
+)
+
+// Setting is an adjustable time of the engine.
+type Setting uint8
+
+// The settings; Default gives their values.
+const (
+	SettingHeartbeat Setting = iota + 1
+	SettingSuspectAfter
+	SettingPromoteWait
+	SettingIOTimeout
+	SettingAckTimeout
+	SettingEpoch
+	SettingColdStartAfter
+)
+
+// Stage is a point that a VM passes in its life, or in the life of an epoch, a resync or a write.
+type Stage uint8
+
+// The stages. Stages from StageEpochStarted to StageReleased exist for level ft only.
+const (
+	StageEpochStarted Stage = iota + 1
+	StageCapturing
+	StageCaptured
+	StageCheckpointSent
+	StageCheckpointReceived
+	StageSealed
+	StageAcknowledged
+	StageReleased
+	StageExposeProposed
+	StageExposed
+	StagePromoteProposed
+	StagePromoted
+	StageStarted
+	StageResyncStarted
+	StageResyncHalfway
+	StageResyncCopied
+	StageAttachProposed
+	StageAttached
+	StageProtected
+	StageIntentMarked
+	StageWriteIssued
+	StageWriteLocalDone
+	StageWriteRemoteDone
+)
+
+// Event is a kind of notice that people and metrics see (R10).
+type Event uint8
+
+// The events.
+const (
+	EventSuspected Event = iota + 1
+	EventHeard
+	EventLinkDown
+	EventLinkUp
+	EventExposed
+	EventProtected
+	EventDegraded
+	EventProposed
+	EventPromoted
+	EventStarted
+	EventStateLost
+	EventFenced
+	EventResync
+	EventCopied
+	EventAttached
+	EventDiskFault
+	EventRedirected
+	EventDirect
+	EventAmnesia
+	EventOverride
+	EventRefused
+	EventNoQuorum
+)
+
+// word is an enum's word in scripts and its sentence in the reference.
+type word struct{ text, doc string }
+
+var (
+	levelWords = []word{
+		{"restart", "a lost VM is started again on the other host, exactly once; its disk has two copies"},
+		{"ha", "as restart, and a failed disk, NIC or link is replaced by the other host's without the guest noticing"},
+		{"ft", "memory and disk go on on the other host: nothing is lost, connections included"},
+	}
+	serviceWords = []word{
+		{"registers", "keys in memory only; needs level ft"},
+		{"log", "a key-value store that logs each write on the guest's disk and flushes it before it answers"},
+		{"bank", "transfers between accounts, logged and flushed in the same way; the sum never changes"},
+	}
+	settingWords = []word{
+		{"heartbeat", "time between two heartbeats on each link"},
+		{"suspect-after", "silence after which a member is suspected"},
+		{"promote-wait", "how much longer the secondary waits before it proposes, so that a living primary wins"},
+		{"io-timeout", "time T after which a disk operation counts as failed"},
+		{"ack-timeout", "time after which an unacknowledged checkpoint counts as failed"},
+		{"epoch", "longest time between two checkpoints"},
+		{"cold-start-after", "when both hosts of a VM were lost: how long a copy that is in sync waits for the other host before the VM boots from it alone"},
+	}
+	settingDefaults = []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 200 * time.Millisecond,
+		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second}
+	stageWords = []word{
+		{"epoch-started", "the guest runs in a new epoch"},
+		{"capturing", "the guest is paused for its checkpoint"},
+		{"captured", "the checkpoint is in the primary's staging buffer and the guest runs again"},
+		{"checkpoint-sent", "the primary has sent the last byte of it"},
+		{"checkpoint-received", "the secondary has received its last byte"},
+		{"sealed", "the secondary holds all of it, the epoch's disk writes included"},
+		{"acknowledged", "the secondary has sent its acknowledgement"},
+		{"released", "the primary has let the epoch's output go"},
+		{"expose-proposed", "the primary asked the pool to go on as the only copy"},
+		{"exposed", "the pool agreed"},
+		{"promote-proposed", "the secondary asked the pool to take over"},
+		{"promoted", "the VM goes on on the former secondary"},
+		{"started", "the VM boots from its disk"},
+		{"resync-started", "the copy of a returned host begins to be brought up to date"},
+		{"resync-halfway", "half of it is copied"},
+		{"resync-copied", "all of it is copied, not yet attached"},
+		{"attach-proposed", "the pool is asked to count the copy as in sync"},
+		{"attached", "the pool agreed"},
+		{"protected", "the VM has its full redundancy"},
+		{"intent-marked", "the intent to write a block is durable"},
+		{"write-issued", "a disk write of the guest was issued to the copies"},
+		{"write-local-done", "the copy on the primary has it"},
+		{"write-remote-done", "the copy on the secondary has it"},
+	}
+	eventWords = []word{
+		{"suspected", "a member is no longer heard"},
+		{"heard", "it is heard again"},
+		{"link-down", "a link to a member is down"},
+		{"link-up", "it is up again"},
+		{"exposed", "a VM runs as its only copy"},
+		{"protected", "a VM has its full redundancy"},
+		{"degraded", "a copy of a VM was taken out of the in-sync set"},
+		{"proposed", "a new generation of a VM was proposed"},
+		{"promoted", "a VM continued on its secondary"},
+		{"started", "a VM boots from its disk"},
+		{"state-lost", "a VM has to boot although its level promises more"},
+		{"fenced", "an instance of a VM was destroyed because the pool went on without it"},
+		{"resync", "a copy of a VM is being brought up to date"},
+		{"copied", "a copy of a VM lacks nothing more and is about to be attached"},
+		{"attached", "a copy of a VM is in sync again"},
+		{"disk-fault", "an operation on a copy of a VM's disk failed"},
+		{"redirected", "a VM's disk or network traffic goes over the other host"},
+		{"direct", "it does no longer"},
+		{"amnesia", "a member lost the end of its control log and does not vote until it has caught up"},
+		{"override", "an operator overrode the rules"},
+		{"refused", "an order or a proposal was refused"},
+		{"no-quorum", "the pool cannot decide"},
+	}
+	comparatorWords = []word{{"<", "less than"}, {"<=", "at most"}, {"=", "exactly"}, {">=", "at least"}, {">", "more than"}}
+	expectWords     = []word{{"pause", ""}, {"promotions", ""}, {"restarts", ""}, {"resets", ""}, {"primary", ""}, {"converged", ""},
+		{"event", ""}, {"no", ""}, {"stalled", ""}, {"served", ""}, {"state-lost", ""}}
+)
+
+// String returns the level's word.
+func (l Level) String() string { return wordOf(levelWords, int(l)) }
+
+// String returns the service's word.
+func (s Service) String() string { return wordOf(serviceWords, int(s)) }
+
+// String returns the setting's word.
+func (s Setting) String() string { return wordOf(settingWords, int(s)) }
+
+// Default returns the value of a valid setting that a script does not tune.
+func (s Setting) Default() time.Duration { return settingDefaults[s-1] }
+
+// String returns the stage's word.
+func (s Stage) String() string { return wordOf(stageWords, int(s)) }
+
+// FTOnly reports whether only VMs of level ft pass the stage.
+func (s Stage) FTOnly() bool { return s >= StageEpochStarted && s <= StageReleased }
+
+// String returns the event's word, which is also the name of the engine's notice.
+func (e Event) String() string { return wordOf(eventWords, int(e)) }
+
+// String returns the comparator's sign.
+func (c Comparator) String() string { return wordOf(comparatorWords, int(c)) }
+
+// String returns the word that starts the expectation; ExpectNoEvent is "no".
+func (k ExpectKind) String() string { return wordOf(expectWords, int(k)) }
+
+// Holds reports whether measure compares to bound as c says.
+func (c Comparator) Holds(measure, bound int64) bool {
+	switch c {
+	case Less:
+		return measure < bound
+	case AtMost:
+		return measure <= bound
+	case Equal:
+		return measure == bound
+	case AtLeast:
+		return measure >= bound
+	case Greater:
+		return measure > bound
+	default:
+		return false
+	}
+}
+
+// wordOf returns the word of the enum value i, which counts from 1.
+func wordOf(words []word, i int) string {
+	if i < 1 || i > len(words) {
+		return "unknown(" + strconv.Itoa(i) + ")"
+	}
+	return words[i-1].text
+}
+
+// texts returns the words alone.
+func texts(words []word) []string {
+	list := make([]string, len(words))
+	for i, w := range words {
+		list[i] = w.text
+	}
+	return list
+}

@@ -1,0 +1,269 @@
+package sim
+
+import (
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/sim/client"
+	"holdfast/sim/disk"
+)
+
+// PowerOff takes a member's power away. loss says what becomes of unsynced disk writes.
+func (w *World) PowerOff(id model.NodeID, loss disk.Loss) {
+	m := w.nodes[id]
+	if !m.powered {
+		return
+	}
+	m.die()
+	m.powered, m.frozen, m.hostLife = false, false, w.nextLife()
+	m.store.PowerLoss(w.rDisk, loss)
+	for _, p := range m.vms {
+		if p != nil {
+			p.powerLoss(loss)
+		}
+	}
+	w.tape.host(w, m)
+}
+
+// PowerOn gives it back; oldDisk restores the system disk that SaveDisk remembered.
+func (w *World) PowerOn(id model.NodeID, oldDisk bool) {
+	m := w.nodes[id]
+	if m.powered {
+		return
+	}
+	if oldDisk && m.saved != nil {
+		m.store.Restore(m.saved)
+	}
+	w.powerUp(m)
+}
+
+// Powered reports whether a member has power.
+func (w *World) Powered(id model.NodeID) bool { return w.nodes[id].powered }
+
+// SaveDisk remembers the member's system disk as it is now.
+func (w *World) SaveDisk(id model.NodeID) { w.nodes[id].saved = w.nodes[id].store.Snapshot() }
+
+// Freeze stops everything on a member. Thaw lets it go on.
+func (w *World) Freeze(id model.NodeID) {
+	m := w.nodes[id]
+	if m.powered && !m.frozen {
+		m.frozen = true
+		w.tape.host(w, m)
+	}
+}
+
+// Thaw lets a frozen member go on.
+func (w *World) Thaw(id model.NodeID) {
+	m := w.nodes[id]
+	if !m.frozen {
+		return
+	}
+	m.frozen = false
+	w.tape.host(w, m)
+	w.At(w.now, m.resume)
+}
+
+// SlowCPU makes a member's CPU slower by a factor, 1 for normal.
+func (w *World) SlowCPU(id model.NodeID, factor int) { w.nodes[id].slow = max(factor, 1) }
+
+// KillDaemon kills the daemon of a member; it starts again after restart.
+func (w *World) KillDaemon(id model.NodeID, restart time.Duration) {
+	m := w.nodes[id]
+	if m.node == nil {
+		return
+	}
+	m.die()
+	w.startDaemon(m, restart)
+}
+
+// StopDaemon stops the daemon without ending it. ContinueDaemon lets it go on.
+func (w *World) StopDaemon(id model.NodeID) { w.nodes[id].stopped = w.nodes[id].node != nil }
+
+// ContinueDaemon lets a stopped daemon go on.
+func (w *World) ContinueDaemon(id model.NodeID) {
+	m := w.nodes[id]
+	if m.stopped {
+		m.stopped = false
+		w.At(w.now, m.resume)
+	}
+}
+
+// CrashDaemonAt kills the daemon instead of its n-th effect from now on, n at least
+// 1; it starts again after 300 ms.
+func (w *World) CrashDaemonAt(id model.NodeID, n uint64) {
+	m := w.nodes[id]
+	m.effects, m.crashAt = 0, n
+}
+
+// Effects returns how many effects the member performed since CrashDaemonAt was called with a number
+// that was not reached.
+func (w *World) Effects(id model.NodeID) uint64 { return w.nodes[id].effects }
+
+// ToolstackErrors lets the next n creations of an instance on the host fail.
+func (w *World) ToolstackErrors(id model.NodeID, n int) { w.nodes[id].toolErrors = n }
+
+// ToolstackHang makes creations of instances on the host take until the given time.
+func (w *World) ToolstackHang(id model.NodeID, until model.Time) { w.nodes[id].toolHang = until }
+
+// CrashVM crashes the guest of the VM where it runs.
+func (w *World) CrashVM(vm model.VMID) {
+	for _, m := range w.nodes[1:] {
+		if p := m.vms[vm]; p != nil && p.inst.present {
+			w.At(w.now, p.crashGuest)
+		}
+	}
+}
+
+// Wire returns what is wrong with one direction of a link, to be changed.
+func (w *World) Wire(from, to model.NodeID, link model.Link) *Wire {
+	return &w.links[from][to][link].Wire
+}
+
+// NIC breaks or mends the guest network port of a host; its engine is told.
+func (w *World) NIC(id model.NodeID, up bool) {
+	m := w.nodes[id]
+	if m.nic == up {
+		return
+	}
+	m.nic = up
+	w.At(w.now, func() {
+		ev := model.Event{Kind: model.EventNIC}
+		if m.nic {
+			ev.Flags = model.FlagOn
+		}
+		m.tell(&ev)
+	})
+}
+
+// CutLAN cuts a host off the guest network, upstream of its port, where it cannot see it.
+func (w *World) CutLAN(id model.NodeID, cut bool) { w.nodes[id].cut = cut }
+
+// Disk returns the health of the copy of a VM's disk on a host, to be changed; nil if there is none.
+// When Hang is taken back, call ResumeDisk.
+func (w *World) Disk(id model.NodeID, vm model.VMID) *disk.Health {
+	if p := w.nodes[id].vms[vm]; p != nil {
+		return &p.health
+	}
+	return nil
+}
+
+// ResumeDisk lets the operations finish that a hanging disk kept.
+func (w *World) ResumeDisk(id model.NodeID, vm model.VMID) {
+	if p := w.nodes[id].vms[vm]; p != nil {
+		p.resumeDisk()
+	}
+}
+
+// CorruptDisk damages some sectors of a copy silently, among them such that the guest uses.
+func (w *World) CorruptDisk(id model.NodeID, vm model.VMID) {
+	p := w.nodes[id].vms[vm]
+	for range 8 {
+		_ = p.disk.Corrupt(w.rDisk.Below(diskSectors)) // within the disk
+	}
+	_ = p.disk.Corrupt(0)
+}
+
+// ClockJump lets a member's monotonic clock jump. As monotonic clocks do not, a jump
+// back only makes it stand still until the runner's correction, which is at once.
+func (w *World) ClockJump(id model.NodeID, d time.Duration) {
+	if d > 0 {
+		w.nodes[id].offset += d
+	}
+}
+
+// ClockDrift lets a member's clock run faster (or slower) by so many parts per million.
+func (w *World) ClockDrift(id model.NodeID, ppm int) {
+	m := w.nodes[id]
+	m.offset += m.clock().Sub(w.now.Add(m.offset))
+	m.drift, m.driftAt = int64(ppm), w.now
+}
+
+// DeclareDead is the operator's override at a member: it decides alone in place of dead.
+func (w *World) DeclareDead(id, dead model.NodeID) {
+	w.order(id, model.Order{Kind: model.OrderDeclareDead, Node: dead})
+}
+
+// ForceStart is the operator's order to start a VM from the copy on a host.
+func (w *World) ForceStart(id model.NodeID, vm model.VMID) {
+	w.monitor.vms[vm].ordered = id
+	w.order(id, model.Order{Kind: model.OrderForceStart, VM: vm, Node: id})
+}
+
+func (w *World) order(id model.NodeID, o model.Order) {
+	w.At(w.now, func() {
+		w.nodes[id].tell(&model.Event{Kind: model.EventOperator, Order: o})
+	})
+}
+
+// Serving returns the host that runs the VM with its service ready, or NoNode.
+func (w *World) Serving(vm model.VMID) model.NodeID {
+	cfg := w.Config(vm)
+	if cfg.Gen == 0 {
+		return model.NoNode
+	}
+	p := w.nodes[cfg.Primary].vms[vm]
+	if p.runs() && p.inst.machine.Serving() {
+		return cfg.Primary
+	}
+	return model.NoNode
+}
+
+// Redundant reports whether the VM has the full redundancy of its level and runs.
+func (w *World) Redundant(vm model.VMID) bool {
+	cfg := w.Config(vm)
+	return cfg.Gen != 0 && !cfg.Exposed() && cfg.InSync == cfg.Homes && w.Serving(vm) != model.NoNode
+}
+
+// GuestFault returns what the VM's own self-checks found wrong where it runs, or nil.
+func (w *World) GuestFault(vm model.VMID) error {
+	if at := w.Serving(vm); at != model.NoNode {
+		return w.nodes[at].vms[vm].inst.machine.Check()
+	}
+	return nil
+}
+
+// StopClients lets every client end what it is doing and begin nothing more.
+func (w *World) StopClients() {
+	for _, v := range w.vms[1:] {
+		for _, c := range v.clients {
+			c.Stop()
+		}
+	}
+}
+
+// ClientsIdle reports whether no client waits for anything.
+func (w *World) ClientsIdle() bool {
+	for _, v := range w.vms[1:] {
+		for _, c := range v.clients {
+			if !c.Idle() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// FinalReads lets one client of each VM read everything once. Call it when clients are idle.
+func (w *World) FinalReads() {
+	for _, v := range w.vms[1:] {
+		if len(v.clients) > 0 {
+			v.clients[0].FinalReads(w.now, v.guest.Keys)
+			w.scheduleClient(v, 0)
+		}
+	}
+}
+
+// ClientStats returns what the clients of the VM lived through.
+func (w *World) ClientStats(vm model.VMID) (s client.Stats) {
+	for _, c := range w.vms[vm].clients {
+		s.Add(c.Stats())
+	}
+	return s
+}
+
+// CheckNotices checks at the end of a run that everything that had to be said was said (R10).
+func (w *World) CheckNotices() {
+	for i := range w.monitor.vms[1:] {
+		w.monitor.told(&w.monitor.vms[i+1], w.now)
+	}
+}

@@ -1,0 +1,246 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/engine/pool"
+	"holdfast/sim/disk"
+)
+
+// Violation is a rule that was broken, as the world saw it.
+type Violation struct {
+	Rule string // "R1" to "R10"; "crash" for a daemon that cannot start
+	At   model.Time
+	VM   model.VMID // 0: none in particular
+	Text string
+}
+
+// maxViolations bounds the list: after the first few, more say nothing new.
+const maxViolations = 20
+
+// monitor compares what happens with the rules. It knows the newest committed
+// configuration of each VM and every disk and checkpoint of the world.
+type monitor struct {
+	w          *World
+	vms        []watch // by VMID
+	seen       []uint64
+	violations []Violation
+	scratch    []disk.Sector
+}
+
+// watch is what the monitor knows of one VM.
+type watch struct {
+	truth   []pool.Config // committed configurations in order
+	since   []model.Time  // when each was first seen
+	starts  []model.Gen   // generations that were booted or activated
+	ordered model.NodeID  // an operator ordered a start from there, whatever its copy
+
+	ackSession uint64 // newest acknowledgement that a secondary gave
+	ackEpoch   model.Epoch
+
+	writes []written // completed writes that no flush has covered
+	shadow shadow
+	recent []written // newest writes asked for, for comparisons of moving copies
+
+	exposure model.Gen // exposed generation that people have to be told of; 0: none
+	exposeBy model.NodeID
+	exposeAt model.Time
+}
+
+// written is a guest write.
+type written struct {
+	io  model.IO
+	at  model.Time
+	att *attachment
+}
+
+func (o *monitor) init(w *World) {
+	o.w = w
+	o.vms = make([]watch, len(w.vms))
+	o.seen = make([]uint64, len(w.nodes))
+	o.scratch = make([]disk.Sector, diskSectors)
+}
+
+// Violations returns the rules that were broken so far.
+func (w *World) Violations() []Violation { return w.monitor.violations }
+
+func (w *World) violation(rule string, vm model.VMID, text string) {
+	if len(w.monitor.violations) < maxViolations {
+		w.monitor.violations = append(w.monitor.violations, Violation{Rule: rule, At: w.now, VM: vm, Text: text})
+	}
+}
+
+func (o *monitor) breaks(rule string, p *place, format string, args ...any) {
+	text := p.m.name + ", " + p.vm.spec.Name + ": " + fmt.Sprintf(format, args...)
+	o.w.violation(rule, p.vm.id, text)
+}
+
+// exists reports whether the pool knows the VM.
+func (o *monitor) exists(vm model.VMID) bool { return len(o.vms[vm].truth) > 0 }
+
+// newest returns the newest committed configuration; Gen 0: none.
+func (v *watch) newest() pool.Config {
+	if len(v.truth) == 0 {
+		return pool.Config{}
+	}
+	return v.truth[len(v.truth)-1]
+}
+
+// Config returns the newest configuration of the VM that any member has committed; Gen 0: none.
+func (w *World) Config(vm model.VMID) pool.Config { return w.monitor.vms[vm].newest() }
+
+// observe looks at what a member has newly learnt from the control log.
+func (o *monitor) observe(m *member) {
+	state := m.node.Pool()
+	if state.Applied() == o.seen[m.id] {
+		return
+	}
+	o.seen[m.id] = state.Applied()
+	for _, cfg := range state.VMs() {
+		v := &o.vms[cfg.VM]
+		if before := v.newest(); cfg.Gen > before.Gen {
+			o.told(v, o.w.now)
+			v.truth, v.since = append(v.truth, cfg), append(v.since, o.w.now)
+			o.committed(v, &before, &cfg)
+			o.w.tape.committed(o.w, &cfg)
+		}
+	}
+}
+
+// committed checks a step from one configuration to the next.
+func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
+	p := o.w.nodes[cfg.Primary].vms[cfg.VM]
+	single := before.Gen != 0 && cfg.Gen == before.Gen+1
+	switch cfg.Cause {
+	case pool.KindStart, pool.KindPromote:
+		if single && !before.InSync.Has(cfg.Primary) && v.ordered != cfg.Primary {
+			o.breaks("R5", p, "generation %d starts from a copy that is not in the in-sync set %v", cfg.Gen, before.InSync)
+		}
+		v.ordered = model.NoNode
+	case pool.KindAttach:
+		o.compareCopies(v, p, cfg)
+	}
+	if single && cfg.Primary != before.Primary && cfg.Cause == pool.KindPromote && before.Secondary != cfg.Primary {
+		o.breaks("R2", p, "generation %d promotes a host that was not the secondary of generation %d", cfg.Gen, before.Gen)
+	}
+	v.exposure = 0
+	if cfg.Exposed() && cfg.Cause != pool.KindCreate && cfg.Cause != pool.KindBump {
+		v.exposure, v.exposeBy, v.exposeAt = cfg.Gen, cfg.Primary, o.w.now
+	}
+}
+
+// noticed takes down that somebody said what had to be said (R10).
+func (o *monitor) noticed(m *member, n *model.Notice) {
+	if n.Kind != model.NoticeExposed || int(n.VM) >= len(o.vms) {
+		return
+	}
+	if v := &o.vms[n.VM]; n.Gen == v.exposure && m.id == v.exposeBy {
+		v.exposure = 0
+	}
+}
+
+// told checks that an exposure that lasted was said.
+func (o *monitor) told(v *watch, now model.Time) {
+	if v.exposure == 0 || now.Sub(v.exposeAt) < 2*time.Second {
+		return
+	}
+	m := o.w.nodes[v.exposeBy]
+	if p := m.vms[v.newest().VM]; m.running() && p.runs() {
+		o.breaks("R10", p, "runs alone since generation %d and nobody was told", v.exposure)
+	}
+	v.exposure = 0
+}
+
+// sent watches what members tell each other.
+func (o *monitor) sent(m *member, msg *model.Message, att *attachment) {
+	switch msg.Kind {
+	case model.MsgCheckpoint, model.MsgBarrier:
+		m.vms[msg.VM].session = msg.Session
+	case model.MsgAck:
+		o.acknowledged(m.vms[msg.VM], msg)
+	case model.MsgWrite:
+		if msg.Flags.Has(model.FlagHold) {
+			o.vms[msg.VM].shadow.write(msg, att)
+		}
+	}
+}
+
+// acknowledged checks that a secondary holds what it acknowledges.
+func (o *monitor) acknowledged(p *place, msg *model.Message) {
+	v := &o.vms[msg.VM]
+	if p.vm.spec.Level == model.LevelFT && p.sealed < msg.Epoch {
+		o.breaks("R1", p, "acknowledges checkpoint %d; the newest that it holds as a whole is %d", msg.Epoch, p.sealed)
+	}
+	if msg.Session != v.ackSession {
+		v.ackSession, v.ackEpoch = msg.Session, 0
+	}
+	v.ackEpoch = max(v.ackEpoch, msg.Epoch)
+	p.acked = max(p.acked, msg.Epoch)
+}
+
+// released checks that output may leave: its epoch was acknowledged, or (epoch 0)
+// this host holds the only copy by the log's word (R1, R2).
+func (o *monitor) released(p *place, epoch model.Epoch) {
+	v := &o.vms[p.vm.id]
+	cfg := v.newest()
+	if epoch != 0 && v.ackSession == p.session && epoch <= v.ackEpoch {
+		return
+	}
+	switch {
+	case cfg.Primary != p.m.id:
+		o.breaks("R2", p, "output of generation %d leaves; the pool went on with generation %d on %s", p.inst.gen, cfg.Gen, o.w.nodes[cfg.Primary].name)
+	case epoch != 0:
+		o.breaks("R1", p, "output of epoch %d leaves; acknowledged is %d", epoch, v.ackEpoch)
+	case !cfg.Exposed():
+		o.breaks("R1", p, "output leaves unacknowledged; in generation %d this host is not the only copy", cfg.Gen)
+	}
+}
+
+// starting checks that a generation is started once.
+func (o *monitor) starting(p *place, gen model.Gen) {
+	v := &o.vms[p.vm.id]
+	for _, g := range v.starts {
+		if g == gen {
+			o.breaks("R2", p, "generation %d is started a second time", gen)
+		}
+	}
+	v.starts = append(v.starts, gen)
+	v.writes = v.writes[:0]
+}
+
+// activating checks that a promotion uses the newest acknowledged checkpoint, and that the disk
+// belongs to the same instant (R3, R6).
+func (o *monitor) activating(p *place, epoch model.Epoch) {
+	o.starting(p, p.inst.gen)
+	if epoch != p.acked || epoch != p.imageAt {
+		o.breaks("R3", p, "activates checkpoint %d; it acknowledged %d and holds %d", epoch, p.acked, p.imageAt)
+	}
+	o.vms[p.vm.id].shadow.compare(o, p, epoch)
+}
+
+// captured lets the shadow of the disk begin with a full checkpoint.
+func (o *monitor) captured(p *place, epoch model.Epoch, full bool) {
+	if full && p.vm.spec.Service.OnDisk() {
+		o.vms[p.vm.id].shadow.begin(p)
+	}
+}
+
+// sealing checks that nothing is missing in what is about to be made one unit.
+func (o *monitor) sealing(p *place, session uint64, epoch model.Epoch, last model.Seq) {
+	v := &o.vms[p.vm.id]
+	for i := range v.shadow.writes {
+		s := &v.shadow.writes[i]
+		if s.session != session || s.seq > last || s.epoch > epoch {
+			continue
+		}
+		if p.incoming.get(writeKey(session, s.seq)) == nil {
+			o.breaks("R6", p, "seals checkpoint %d without its disk write %d", epoch, s.seq)
+			return
+		}
+	}
+}
+
+// applied moves the shadow on.
+func (o *monitor) applied(p *place, epoch model.Epoch) { o.vms[p.vm.id].shadow.fold(o.w, epoch) }

@@ -1,0 +1,224 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/engine/pool"
+	"holdfast/sim/disk"
+)
+
+// completed checks, at the moment when a guest is told that a write or flush is
+// done, that every member of the in-sync set has it (R4). Level ft is different: there the
+// promise is made when output leaves (R1).
+func (o *monitor) completed(p *place, c *call, failed bool) {
+	v := &o.vms[p.vm.id]
+	if failed || p.vm.spec.Level == model.LevelFT || p.m.node == nil {
+		return
+	}
+	cfg := p.m.node.Pool().VM(p.vm.id)
+	switch c.io.Op {
+	case model.OpWrite:
+		o.has(p, &cfg, &c.io, c.att.sectors, false)
+		v.supersede(o.w, &c.io)
+		v.writes = append(v.writes, written{io: c.io, at: o.w.now, att: c.att.share()})
+		if c.io.FUA {
+			o.has(p, &cfg, &c.io, c.att.sectors, true)
+		}
+	case model.OpFlush:
+		kept := v.writes[:0]
+		for _, wr := range v.writes {
+			if wr.at > c.at {
+				kept = append(kept, wr)
+				continue
+			}
+			if !p.pendingOn(&wr.io) {
+				o.has(p, &cfg, &wr.io, wr.att.sectors, true)
+			}
+			o.w.drop(wr.att)
+		}
+		v.writes = kept
+	}
+}
+
+// supersede forgets writes that io overwrites in part or as a whole.
+func (v *watch) supersede(w *World, io *model.IO) {
+	kept := v.writes[:0]
+	for _, wr := range v.writes {
+		if overlaps(&wr.io, io) {
+			w.drop(wr.att)
+		} else {
+			kept = append(kept, wr)
+		}
+	}
+	v.writes = kept
+}
+
+// pendingOn reports whether the guest has a newer write to some of the sectors under way.
+func (p *place) pendingOn(io *model.IO) bool {
+	for i := range p.inst.calls {
+		if c := &p.inst.calls[i]; c.io.Op == model.OpWrite && overlaps(&c.io, io) {
+			return true
+		}
+	}
+	return false
+}
+
+// has checks that every in-sync copy has the sectors.
+func (o *monitor) has(p *place, cfg *pool.Config, io *model.IO, want []disk.Sector, durable bool) {
+	for rest := cfg.InSync; !rest.Empty(); rest = rest.Without(rest.First()) {
+		m := o.w.nodes[rest.First()]
+		d := m.vms[p.vm.id].disk
+		got := o.scratch[:io.Count]
+		var err error
+		if durable {
+			err = d.Durable(io.Sector, got)
+		} else {
+			err = d.Read(io.Sector, uint64(io.Count), got)
+		}
+		if err == nil && !slices.Equal(got, want) {
+			what := "a write"
+			if durable {
+				what = "a flushed write"
+			}
+			o.breaks("R4", p, "%s to sectors %d+%d is acknowledged to the guest; the in-sync copy on %s lacks it", what, io.Sector, io.Count, m.name)
+		}
+	}
+}
+
+// compareCopies checks, when a copy enters the in-sync set, that it equals the others (R7). What
+// is being written at that moment may differ.
+func (o *monitor) compareCopies(v *watch, p *place, cfg *pool.Config) {
+	other := o.w.nodes[cfg.Homes.Other(cfg.Primary)].vms[cfg.VM]
+	for s := uint64(0); s < diskSectors; {
+		at, equal := disk.EqualRange(p.disk, other.disk, s, diskSectors-s)
+		if equal {
+			return
+		}
+		s = at + 1
+		io := model.IO{Sector: at, Count: 1}
+		if p.pendingOn(&io) || other.holds(at) || v.writtenLately(&io, o.w.now) {
+			continue
+		}
+		o.breaks("R7", p, "generation %d puts the copy on %s into the in-sync set; sector %d differs", cfg.Gen, o.w.nodes[cfg.Homes.Other(cfg.Primary)].name, at)
+		return
+	}
+}
+
+// holds reports whether a write to the sector waits for its epoch here.
+func (p *place) holds(sector uint64) bool {
+	for i := range p.held {
+		if h := &p.held[i]; h.att != nil && h.sector <= sector && sector < h.sector+uint64(len(h.att.sectors)) {
+			return true
+		}
+	}
+	return false
+}
+
+// writtenLately reports whether the guest wrote to the sectors within the time that
+// a held write may be on its way.
+func (v *watch) writtenLately(io *model.IO, now model.Time) bool {
+	for i := range v.shadow.writes {
+		if overlapsHeld(&v.shadow.writes[i], io) {
+			return true
+		}
+	}
+	for i := range v.recent {
+		if overlaps(&v.recent[i].io, io) && now.Sub(v.recent[i].at) < 2*time.Second {
+			return true
+		}
+	}
+	return false
+}
+
+// asked remembers the newest writes that a guest of level ft asked for.
+func (o *monitor) asked(p *place, c *call) {
+	if c.io.Op != model.OpWrite || p.vm.spec.Level != model.LevelFT {
+		return
+	}
+	v := &o.vms[p.vm.id]
+	if len(v.recent) >= 64 {
+		v.recent = append(v.recent[:0], v.recent[32:]...)
+	}
+	v.recent = append(v.recent, written{io: c.io, at: o.w.now})
+}
+
+func overlaps(a, b *model.IO) bool {
+	return a.Sector < b.Sector+uint64(b.Count) && b.Sector < a.Sector+uint64(a.Count)
+}
+
+func overlapsHeld(h *shadowWrite, io *model.IO) bool {
+	return h.sector < io.Sector+uint64(io.Count) && io.Sector < h.sector+uint64(len(h.sectors))
+}
+
+// shadow is the disk of an ft VM as it must be at each checkpoint: what a promotion must find (R6).
+type shadow struct {
+	base   *disk.Disk // nil: not begun
+	writes []shadowWrite
+	first  model.Seq // lowest sequence that was not seen yet
+	of     uint64    // session
+}
+
+type shadowWrite struct {
+	session uint64
+	seq     model.Seq
+	epoch   model.Epoch
+	sector  uint64
+	sectors []disk.Sector
+}
+
+// begin starts from the primary's disk and what is on its way to it.
+func (s *shadow) begin(p *place) {
+	if s.base == nil {
+		s.base = disk.New(diskSectors)
+	}
+	s.base.CopyFrom(p.disk)
+	for i := range p.inst.calls {
+		if c := &p.inst.calls[i]; c.att != nil {
+			_ = s.base.Write(c.io.Sector, c.att.sectors, true) // the guest stays within its disk
+		}
+	}
+}
+
+// write takes a held write when it is sent for the first time.
+func (s *shadow) write(msg *model.Message, att *attachment) {
+	if msg.Session != s.of {
+		s.of, s.first, s.writes = msg.Session, 0, s.writes[:0]
+	}
+	if msg.Seq < s.first || att == nil {
+		return
+	}
+	s.first = msg.Seq + 1
+	s.writes = append(s.writes, shadowWrite{
+		session: msg.Session, seq: msg.Seq, epoch: msg.Epoch, sector: msg.IO.Sector, sectors: slices.Clone(att.sectors),
+	})
+}
+
+// fold makes the writes up to epoch a part of the base.
+func (s *shadow) fold(_ *World, epoch model.Epoch) {
+	if s.base == nil {
+		return
+	}
+	kept := s.writes[:0]
+	for _, wr := range s.writes {
+		if wr.epoch <= epoch {
+			_ = s.base.Write(wr.sector, wr.sectors, true) // within the disk, as at the primary
+		} else {
+			kept = append(kept, wr)
+		}
+	}
+	s.writes = kept
+}
+
+// compare checks the disk that a promotion at epoch finds.
+func (s *shadow) compare(o *monitor, p *place, epoch model.Epoch) {
+	if s.base == nil {
+		return
+	}
+	s.fold(o.w, epoch)
+	if at, equal := disk.Equal(p.disk, s.base); !equal {
+		o.breaks("R6", p, "the disk does not belong to the instant of checkpoint %d: sector %d differs", epoch, at)
+	}
+	s.writes = s.writes[:0]
+}

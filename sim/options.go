@@ -1,0 +1,118 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"holdfast/engine"
+	"holdfast/engine/mirror"
+	"holdfast/engine/model"
+	"holdfast/sim/client"
+	"holdfast/sim/guest"
+)
+
+// ErrOptions is wrapped by New for options that make no pool.
+var ErrOptions = errors.New("sim: invalid options")
+
+// Options describe a pool and its load.
+type Options struct {
+	Seed    uint64
+	Hosts   []string // names; host i is member i+1
+	Witness string   // name; empty: none. It is the last member.
+	VMs     []VM
+	// Timing holds the engine's settings; the zero value of a part means its defaults.
+	Timing Timing
+}
+
+// Timing are the engine settings that a scenario can tune.
+type Timing struct {
+	Engine     engine.Timing
+	Epoch      time.Duration // default 50 ms
+	AckTimeout time.Duration // default 1 s
+	IOTimeout  time.Duration // default 500 ms
+}
+
+// VM is one protected machine and its clients.
+type VM struct {
+	Name         string
+	Level        model.Level
+	Service      guest.Service
+	Home, Second string // hosts
+	Clients      int    // 0 to guest.MaxClients
+	Rate         int    // operations per second of all clients together
+	Keys         int
+	Recorder     client.Recorder // takes down what the clients saw; required if Clients > 0
+}
+
+// Shape of the simulated disks.
+const (
+	diskSectors   = 2048
+	extentSectors = 16
+
+	// InitialBalance is what each account of a bank holds at first.
+	InitialBalance = 100
+)
+
+// DefaultTiming returns the settings that apply where a scenario tunes nothing.
+func DefaultTiming() Timing {
+	p := engine.DefaultPair()
+	return Timing{Engine: engine.DefaultTiming(), Epoch: p.Epoch, AckTimeout: p.AckTimeout, IOTimeout: 500 * time.Millisecond}
+}
+
+// member returns the number of the named member, or NoNode.
+func (o *Options) member(name string) model.NodeID {
+	for i, h := range o.Hosts {
+		if h == name {
+			return model.NodeID(i + 1)
+		}
+	}
+	if name != "" && name == o.Witness {
+		return model.NodeID(len(o.Hosts) + 1)
+	}
+	return model.NoNode
+}
+
+func (o *Options) validate() error {
+	if len(o.Hosts) < 2 || len(o.Hosts) > 16 {
+		return fmt.Errorf("%w: %d hosts; a pool has 2 to 16", ErrOptions, len(o.Hosts))
+	}
+	for _, v := range o.VMs {
+		if o.member(v.Home) == model.NoNode || o.member(v.Second) == model.NoNode || v.Home == v.Second {
+			return fmt.Errorf("%w: VM %q needs two different hosts, has %q and %q", ErrOptions, v.Name, v.Home, v.Second)
+		}
+		if v.Clients > 0 && (v.Recorder == nil || v.Rate < 1) {
+			return fmt.Errorf("%w: VM %q has clients but no recorder or rate", ErrOptions, v.Name)
+		}
+	}
+	return nil
+}
+
+// engineConfig returns the configuration of member id's engine.
+func (o *Options) engineConfig(id model.NodeID) engine.Config {
+	var hosts, witnesses model.NodeSet
+	for i := range o.Hosts {
+		hosts = hosts.With(model.NodeID(i + 1))
+	}
+	if o.Witness != "" {
+		witnesses = witnesses.With(model.NodeID(len(o.Hosts) + 1))
+	}
+	pair := engine.DefaultPair()
+	pair.Epoch, pair.AckTimeout = o.Timing.Epoch, o.Timing.AckTimeout
+	pair.Resend = min(pair.Resend, pair.AckTimeout)
+	return engine.Config{
+		ID: id, Hosts: hosts, Witnesses: witnesses, Seed: o.Seed, Timing: o.Timing.Engine, Pair: pair,
+		Mirror: mirror.Config{
+			Extents: diskSectors / extentSectors, ExtentSectors: extentSectors,
+			ActiveExtents: 24, CopyDepth: 4, IOTimeout: o.Timing.IOTimeout, Resend: 100 * time.Millisecond,
+		},
+	}
+}
+
+// guestConfig returns the shape of the i-th VM's machine.
+func (v *VM) guestConfig(id model.VMID) guest.Config {
+	return guest.Config{
+		VM: id, Service: v.Service, Clients: max(v.Clients, 1), Keys: max(v.Keys, 2), Balance: InitialBalance,
+		Sectors: diskSectors, Pages: 64, Churn: 2,
+	}
+}

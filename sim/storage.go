@@ -1,0 +1,327 @@
+package sim
+
+import (
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/sim/disk"
+)
+
+// diskOp says whose disk operation it is.
+type diskOp uint8
+
+const (
+	opGuest       diskOp = iota + 1 // a request of the guest, or a flush of the mirror
+	opCopy                          // a primary's write to this copy
+	opPeerRead                      // a read for the peer
+	opExtentRead                    // an extent to be copied
+	opExtentWrite                   // an extent that came
+	opIntent
+	opOpen
+)
+
+// Latencies of a healthy disk.
+const (
+	readTime  = 90 * time.Microsecond
+	writeTime = 60 * time.Microsecond
+	flushTime = 450 * time.Microsecond
+	openTime  = 3 * time.Millisecond
+)
+
+// performDisk begins the disk operation that the effect asks for.
+func (p *place) performDisk(e *model.Effect) {
+	switch e.Kind {
+	case model.EffectOpen:
+		p.endOperations()
+		p.submit(opOpen, openTime, e, nil)
+	case model.EffectIntent:
+		att := p.w.grab()
+		p.submit(opIntent, flushTime, e, p.asSectors(att, e.Data))
+	case model.EffectForget:
+		p.clearMarks(e.Data)
+	case model.EffectDisk:
+		p.submitGuest(e)
+	case model.EffectDiskCopy:
+		p.submit(opCopy, p.writeTime(&e.IO), e, p.incoming.get(writeKey(e.Session, e.Seq)).share())
+	case model.EffectDiskHold:
+		p.held = append(p.held, heldWrite{seq: e.Seq, epoch: e.Epoch, sector: e.IO.Sector, att: p.incoming.get(writeKey(e.Session, e.Seq)).share()})
+	case model.EffectDiskRead:
+		p.submit(opPeerRead, readTime, e, p.w.grab())
+	case model.EffectExtentRead:
+		p.submit(opExtentRead, readTime, e, p.w.grab())
+	case model.EffectExtentWrite:
+		att := p.take(&p.copies, e.ID) // read from the peer
+		if att == nil {
+			att = p.take(&p.copies, uint64(e.Count)) // sent by the peer
+		}
+		p.submit(opExtentWrite, flushTime, e, att)
+	case model.EffectComplete:
+		p.complete(e)
+	}
+}
+
+func (p *place) writeTime(io *model.IO) time.Duration {
+	d := writeTime + p.health.WriteDelay()
+	if io.FUA {
+		d += flushTime
+	}
+	return d
+}
+
+// submitGuest begins an operation on the local copy for the guest or the mirror.
+func (p *place) submitGuest(e *model.Effect) {
+	switch e.IO.Op {
+	case model.OpWrite:
+		att := p.requests.get(e.IO.ID).share()
+		if e.Flags.Has(model.FlagRemote) { // mend with what the peer read
+			att = p.take(&p.copies, e.ID)
+		}
+		p.submit(opGuest, p.writeTime(&e.IO), e, att)
+	case model.OpRead:
+		p.submit(opGuest, readTime+p.health.ReadDelay(), e, p.w.grab())
+	default:
+		p.submit(opGuest, flushTime+p.health.ReadDelay(), e, nil)
+	}
+}
+
+// asSectors carries a bitmap in an attachment.
+func (p *place) asSectors(att *attachment, data []byte) *attachment {
+	marks, _ := model.ParseBitmap(data, diskSectors/extentSectors)
+	var s disk.Sector
+	for i, word := range marks {
+		s[i%disk.SectorWords] = word
+		if i%disk.SectorWords == disk.SectorWords-1 || i == len(marks)-1 {
+			att.sectors = append(att.sectors, s)
+			s = disk.Sector{}
+		}
+	}
+	return att
+}
+
+func (p *place) clearMarks(data []byte) {
+	marks, ok := model.ParseBitmap(data, diskSectors/extentSectors)
+	for i := range marks {
+		if ok {
+			p.marked[i] &^= marks[i]
+		}
+	}
+}
+
+// submit puts a disk operation on its way.
+func (p *place) submit(op diskOp, d time.Duration, e *model.Effect, att *attachment) {
+	ev := p.w.after(d+p.w.rDisk.Duration(0, d/4), classDevice, p.m.id, evDisk)
+	ev.vm, ev.life, ev.op, ev.io, ev.att = p.vm.id, p.opsLife, op, e.IO, att
+	ev.id, ev.gen, ev.epoch, ev.flags = e.ID, model.Gen(e.Seq), model.Epoch(e.Count), 0
+}
+
+// diskDone ends a disk operation.
+func (p *place) diskDone(e *event) {
+	if p.health.Hang {
+		p.hung = append(p.hung, *e)
+		return
+	}
+	op, id, io, att := e.op, e.id, e.io, e.att
+	number, extent := uint64(e.gen), uint32(e.epoch)
+	life := p.m.life
+	switch op {
+	case opOpen:
+		p.opened()
+	case opIntent:
+		p.intentDone(id, att)
+	case opGuest:
+		ok := p.guestOp(&io, id, att)
+		if io.Op == model.OpWrite && ok && life == p.m.life {
+			p.w.stage(StageWriteLocal, p)
+		}
+		p.report(id, ok)
+	case opCopy:
+		ok := att != nil && p.health.Write() && p.disk.Write(io.Sector, att.sectors, io.FUA) == nil
+		p.report(id, ok)
+	case opPeerRead:
+		ok := p.read(&io, att)
+		p.keep(&p.answers, number, att.share())
+		p.report(id, ok)
+	case opExtentRead:
+		whole := model.IO{Sector: uint64(extent) * extentSectors, Count: extentSectors}
+		ok := p.read(&whole, att)
+		p.keep(&p.copies, uint64(extent)|1<<32, att.share())
+		p.report(id, ok)
+	case opExtentWrite:
+		ok := att != nil && p.health.Write() && p.disk.Write(uint64(extent)*extentSectors, att.sectors, true) == nil
+		p.report(id, ok)
+		p.w.stage(StageExtent, p)
+	}
+	p.w.drop(att)
+}
+
+// guestOp performs an operation on the local copy.
+func (p *place) guestOp(io *model.IO, id uint64, att *attachment) bool {
+	switch io.Op {
+	case model.OpWrite:
+		return att != nil && p.health.Write() && p.disk.Write(io.Sector, att.sectors, io.FUA) == nil
+	case model.OpRead:
+		if !p.read(io, att) {
+			return false
+		}
+		p.keep(&p.answers, id, att.share())
+		return true
+	default:
+		if !p.health.Flush() {
+			return false
+		}
+		if !p.health.IgnoreFlush {
+			p.disk.Flush()
+		}
+		return true
+	}
+}
+
+func (p *place) read(io *model.IO, att *attachment) bool {
+	if !p.health.Read() {
+		return false
+	}
+	for len(att.sectors) < int(io.Count) {
+		att.sectors = append(att.sectors, disk.Sector{})
+	}
+	att.sectors = att.sectors[:io.Count]
+	return p.disk.Read(io.Sector, uint64(io.Count), att.sectors) == nil
+}
+
+// report tells the engine that a disk operation ended.
+func (p *place) report(id uint64, ok bool) {
+	ev := model.Event{Kind: model.EventDisk, VM: p.vm.id, ID: id}
+	if !ok {
+		ev.Flags = model.FlagError
+	}
+	p.m.tell(&ev)
+}
+
+func (p *place) intentDone(id uint64, att *attachment) {
+	if !p.health.Write() {
+		return // the record never becomes durable; the engine's time-out decides
+	}
+	for i := range p.marked {
+		p.marked[i] |= att.sectors[i/disk.SectorWords][i%disk.SectorWords]
+	}
+	p.w.stage(StageIntent, p)
+	p.m.tell(&model.Event{Kind: model.EventIntent, VM: p.vm.id, ID: id})
+}
+
+// opened recovers the copy: what was sealed durably goes to the disk.
+func (p *place) opened() {
+	ev := model.Event{Kind: model.EventOpened, VM: p.vm.id, Count: diskSectors / extentSectors}
+	if p.health.FailWrites < 0 || p.health.FailReads < 0 || p.health.Full {
+		ev.Flags = model.FlagError
+	} else {
+		p.replay()
+		ev.Data = p.marked.Bytes()
+	}
+	p.m.tell(&ev)
+}
+
+func (p *place) replay() {
+	for i := range p.journal {
+		h := &p.journal[i]
+		if h.att != nil {
+			_ = p.disk.Write(h.sector, h.att.sectors, true) // the range was checked when it was first written
+		}
+		p.w.drop(h.att)
+	}
+	p.journal = p.journal[:0]
+}
+
+// resumeDisk lets the operations that a hanging disk kept finish.
+func (p *place) resumeDisk() {
+	hung := p.hung
+	p.hung = nil
+	for i := range hung {
+		ev := p.w.after(readTime, classDevice, p.m.id, evDisk)
+		h := &hung[i]
+		ev.vm, ev.life, ev.op, ev.io, ev.att = h.vm, h.life, h.op, h.io, h.att
+		ev.id, ev.gen, ev.epoch, ev.flags = h.id, h.gen, h.epoch, h.flags
+	}
+}
+
+// seal makes the arrived checkpoint and its writes one unit.
+func (p *place) seal(e *model.Effect) {
+	d := 40 * time.Microsecond
+	if e.Flags.Has(model.FlagDurable) {
+		d = flushTime
+	}
+	for i := range p.inbound {
+		if in := &p.inbound[i]; in.att != nil && in.session == e.Session && in.epoch == e.Epoch {
+			p.w.drop(p.arrived)
+			p.arrived, p.asEpoch = in.att.share(), e.Epoch
+		}
+	}
+	p.w.monitor.sealing(p, e.Session, e.Epoch, e.Seq)
+	ev := p.w.after(d, classDevice, p.m.id, evSealed)
+	ev.vm, ev.life, ev.gen, ev.epoch, ev.flags = p.vm.id, p.m.life, model.Gen(e.Seq), e.Epoch, e.Flags
+}
+
+func (p *place) sealDone(last model.Gen, epoch model.Epoch, flags model.Flags) {
+	if !p.m.powered || p.asEpoch != epoch {
+		return
+	}
+	if flags.Has(model.FlagDurable) {
+		for i := range p.held {
+			if h := &p.held[i]; h.seq <= model.Seq(last) {
+				p.journal = append(p.journal, heldWrite{seq: h.seq, epoch: h.epoch, sector: h.sector, att: h.att.share()})
+			}
+		}
+	}
+	p.sealed = epoch
+	life := p.m.life
+	p.w.stage(StageSealed, p)
+	if p.m.life != life || p.m.node == nil {
+		return
+	}
+	p.m.tell(&model.Event{Kind: model.EventSealed, VM: p.vm.id, Epoch: epoch})
+}
+
+// apply merges the sealed checkpoint into the image and its writes into the disk.
+func (p *place) apply(e *model.Effect) {
+	if p.arrived == nil || p.asEpoch != e.Epoch {
+		p.w.violation("R3", p.vm.id, p.m.name+" applies a checkpoint that it does not hold")
+		return
+	}
+	if err := p.image.Apply(&p.arrived.ck); err != nil {
+		p.w.violation("R3", p.vm.id, p.m.name+" applies a checkpoint that does not fit: "+err.Error())
+	}
+	p.imageAt = e.Epoch
+	p.w.drop(p.arrived)
+	p.arrived = nil
+	durable := len(p.journal) > 0
+	kept := p.held[:0]
+	for i := range p.held {
+		h := p.held[i]
+		if h.seq > e.Seq {
+			kept = append(kept, h)
+			continue
+		}
+		if h.att != nil {
+			_ = p.disk.Write(h.sector, h.att.sectors, durable) // the range was checked at the primary
+		}
+		p.w.drop(h.att)
+	}
+	p.held = kept
+	for i := range p.journal {
+		p.w.drop(p.journal[i].att)
+	}
+	p.journal = p.journal[:0]
+	p.w.monitor.applied(p, e.Epoch)
+}
+
+// discardOpen drops the writes of epochs after the one that is activated (R6).
+func (p *place) discardOpen(epoch model.Epoch) {
+	for i := range p.held {
+		p.w.drop(p.held[i].att)
+	}
+	p.held = p.held[:0]
+	p.w.drop(p.arrived)
+	p.arrived = nil
+	for i := range p.journal {
+		p.w.drop(p.journal[i].att)
+	}
+	p.journal = p.journal[:0]
+}
