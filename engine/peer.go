@@ -126,7 +126,9 @@ func (n *Node) heard(p *peer, l model.Link, m *model.Message) {
 		p.nic = nic
 		n.touchAll()
 	}
-	n.log.Heard(n.now, p.id)
+	if !p.suspected {
+		n.log.Heard(n.now, p.id)
+	}
 	if n.log.Leading() && !n.log.Voters().Has(p.id) && !p.suspected {
 		n.log.Readmit(n.now, p.id)
 		n.logBusy = true

@@ -353,17 +353,26 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		p.inst.base = machine.CPU().Time
 		p.inst.booting = false
 		p.dropReplica()
+		if machine.CPU().Boot == 0 { // the checkpoint is from before its system came up
+			p.bootLater()
+		}
 		p.w.guestOut.Reset()
 		machine.Pending(&p.w.guestOut)
 		p.takeOut()
 		p.w.stage(StagePromoted, p)
 	} else {
 		p.inst.base = uint64(p.m.clock())
-		ev := p.w.after(bootTime*time.Duration(p.m.slow), classDevice, p.m.id, evBoot)
-		ev.vm, ev.life = p.vm.id, p.inst.life
+		p.bootLater()
 		p.w.stage(StageStarted, p)
 	}
 	p.w.tape.instance(p)
+}
+
+// bootLater lets the guest's system start after the time that a boot takes.
+func (p *place) bootLater() {
+	p.inst.booting = true
+	ev := p.w.after(bootTime*time.Duration(p.m.slow), classDevice, p.m.id, evBoot)
+	ev.vm, ev.life = p.vm.id, p.inst.life
 }
 
 // boot lets the guest's system start.

@@ -134,12 +134,14 @@ func (l *Log) campaign(now model.Time) {
 
 // leaderAlive reports whether somebody who asks for votes should be ignored,
 // because this member is content with the leader it has. raft's own form of
-// this rule needs CheckQuorum. It is about stability only: safety is in the votes.
+// this rule needs CheckQuorum. It is about stability only: safety is in the votes. A
+// leader that is known by relayed messages only, and that even those who asked no longer
+// hear, is nobody to be content with.
 func (l *Log) leaderAlive() bool {
 	if l.role.leading {
 		return l.Quorate()
 	}
-	return l.role.lead != model.NoNode && !l.lost && l.now.Sub(l.contact) < l.cfg.ElectionTimeout
+	return !l.suspected.Has(l.role.lead) && l.role.lead != model.NoNode && !l.lost && l.now.Sub(l.contact) < l.cfg.ElectionTimeout
 }
 
 // settle follows raft's changes of role with the timers.

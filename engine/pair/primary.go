@@ -13,8 +13,10 @@ type Timing struct {
 	// Epoch is the time from the end of one capture to the beginning of the
 	// next. Longer epochs cost less and delay output more. 5 ms to 1 s.
 	Epoch time.Duration
-	// Resend is the time after which an unacknowledged checkpoint or barrier is sent
-	// again; it doubles with every repetition.
+	// Resend is the least time after which an unacknowledged checkpoint or barrier is sent
+	// again. While no acknowledgement tells how long one takes, it doubles with every
+	// repetition; later twice the usual time is waited for, so that a slow link is not
+	// flooded and a lossy one is tried often.
 	Resend time.Duration
 	// AckTimeout is the time without acknowledgement after which the secondary counts as failed.
 	AckTimeout time.Duration
@@ -42,13 +44,14 @@ type Primary struct {
 
 	epoch     model.Epoch // the running epoch; output of now belongs to it
 	base      model.Epoch // first epoch that was held
-	capturing bool        // a capture of epoch-1 is under way in the runner
+	capturing model.Epoch // the capture under way in the runner; 0: none. It may be of a pair that was given up
 	final     bool        // the guest stays suspended after this capture
 
 	sent     model.Message // the unacknowledged checkpoint or barrier; Kind 0: none
 	sentAt   model.Time
 	resendAt model.Time
-	backoff  time.Duration
+	interval time.Duration // until the next repetition
+	usual    time.Duration // smoothed time from sending to acknowledgement; 0: not known
 	acked    model.Epoch
 
 	captureAt model.Time // when the running epoch should end
@@ -122,7 +125,7 @@ func (p *Primary) Continue(gen model.Gen) {
 
 // drop forgets what is under way with the present peer.
 func (p *Primary) drop() {
-	p.capturing, p.waiting, p.failed = false, false, false
+	p.waiting, p.failed = false, false
 	p.sent = model.Message{}
 	p.captureAt, p.resendAt = model.Never, model.Never
 }
@@ -133,10 +136,14 @@ func (p *Primary) hold(out *model.Effects) {
 	p.base = p.epoch
 }
 
-// WantsCapture reports whether the running epoch should end now.
+// WantsCapture reports whether the running epoch should end now. A capture that a given-up pair
+// began has to end first: a hypervisor takes one at a time.
 func (p *Primary) WantsCapture(now model.Time) bool {
-	return p.checkpoints && now >= p.captureAt && !p.capturing && p.sent.Kind == 0 && !p.final && !p.failed
+	return p.checkpoints && now >= p.captureAt && p.capturing == 0 && p.sent.Kind == 0 && !p.final && !p.failed
 }
+
+// staging reports that the checkpoint in sent is not staged yet.
+func (p *Primary) staging() bool { return p.sent.Kind != 0 && p.capturing == p.sent.Epoch }
 
 // HandOver ends the running epoch as soon as possible and leaves the guest suspended, so that
 // the secondary can take over without losing anything.
@@ -166,19 +173,22 @@ func (p *Primary) Capture(gen model.Gen, last model.Seq, durable, final bool, ou
 	if durable {
 		m.Flags |= model.FlagDurable
 	}
-	p.capturing = true
+	p.capturing = p.epoch
 	p.captureAt = model.Never
 	p.epoch++
 }
 
 // Captured tells that the checkpoint of epoch is staged with the given number of pages: it goes out.
 func (p *Primary) Captured(now model.Time, epoch model.Epoch, pages uint32, out *model.Effects) {
-	if !p.capturing || epoch != p.sent.Epoch {
+	staged := p.staging()
+	if epoch == p.capturing {
+		p.capturing = 0
+	}
+	if !staged || epoch != p.sent.Epoch {
 		return // of a pair that was given up meanwhile
 	}
-	p.capturing = false
 	p.sent.Count = pages
-	p.sentAt, p.backoff = now, p.timing.Resend
+	p.sentAt, p.interval = now, max(p.timing.Resend, 2*p.usual)
 	p.transmit(now, out)
 	if planted.On(planted.ReleaseOnSend) && p.state == Holding {
 		out.Add(model.EffectRelease, p.vm).Epoch = epoch
@@ -187,8 +197,10 @@ func (p *Primary) Captured(now model.Time, epoch model.Epoch, pages uint32, out 
 
 func (p *Primary) transmit(now model.Time, out *model.Effects) {
 	*out.Send(p.sent.Kind, p.sent.To, p.vm) = p.sent
-	p.resendAt = now.Add(p.backoff)
-	p.backoff *= 2
+	p.resendAt = now.Add(p.interval)
+	if p.usual == 0 {
+		p.interval *= 2
+	}
 }
 
 // Output tells that output waits in the plug. For a barrier pair it starts a round.
@@ -208,7 +220,7 @@ func (p *Primary) barrier(now model.Time, gen model.Gen, out *model.Effects) {
 	out.Add(model.EffectMark, p.vm).Epoch = p.epoch
 	p.sent = model.Message{Kind: model.MsgBarrier, To: p.peer, VM: p.vm, Gen: gen, Epoch: p.epoch, Session: p.session}
 	p.epoch++
-	p.sentAt, p.backoff = now, p.timing.Resend
+	p.sentAt, p.interval = now, max(p.timing.Resend, 2*p.usual)
 	p.transmit(now, out)
 	if planted.On(planted.BarrierIgnored) {
 		out.Add(model.EffectRelease, p.vm).Epoch = p.sent.Epoch
@@ -217,11 +229,12 @@ func (p *Primary) barrier(now model.Time, gen model.Gen, out *model.Effects) {
 
 // Ack takes the secondary's acknowledgement m and lets the output that it covers go.
 func (p *Primary) Ack(now model.Time, m *model.Message, gen model.Gen, out *model.Effects) {
-	if p.sent.Kind == 0 || p.capturing || m.From != p.peer || m.Session != p.session || m.Epoch != p.sent.Epoch {
+	if p.sent.Kind == 0 || p.staging() || m.From != p.peer || m.Session != p.session || m.Epoch != p.sent.Epoch {
 		return
 	}
 	p.acked = m.Epoch
 	p.sent.Kind = 0
+	p.observe(now.Sub(p.sentAt))
 	p.resendAt = model.Never
 	switch p.state {
 	case Baseline:
@@ -237,6 +250,15 @@ func (p *Primary) Ack(now model.Time, m *model.Message, gen model.Gen, out *mode
 	}
 }
 
+// observe learns how long an acknowledgement takes.
+func (p *Primary) observe(took time.Duration) {
+	if p.usual == 0 {
+		p.usual = took
+		return
+	}
+	p.usual += (took - p.usual) / 8
+}
+
 // Refused takes the secondary's refusal m.
 func (p *Primary) Refused(m *model.Message) {
 	if p.state != Passing && m.From == p.peer && m.Session == p.session {
@@ -246,7 +268,10 @@ func (p *Primary) Refused(m *model.Message) {
 
 // Wake does what is due: repeat what was not acknowledged, or give the secondary up.
 func (p *Primary) Wake(now model.Time, gen model.Gen, out *model.Effects) {
-	if p.sent.Kind == 0 || p.capturing {
+	if p.failed || p.staging() {
+		return
+	}
+	if p.sent.Kind == 0 {
 		p.barrier(now, gen, out)
 		return
 	}
@@ -265,12 +290,12 @@ func (p *Primary) NextWake() model.Time {
 		return model.Never
 	}
 	if p.sent.Kind != 0 {
-		if p.capturing {
+		if p.staging() {
 			return model.Never
 		}
 		return min(p.resendAt, p.sentAt.Add(p.timing.AckTimeout))
 	}
-	if p.final {
+	if p.final || p.capturing != 0 {
 		return model.Never
 	}
 	return p.captureAt
