@@ -28,6 +28,7 @@ type Node struct {
 	detectAt    model.Time
 	gossip      int
 	nic         bool
+	inventoried bool // what an earlier life left behind is known
 	logBusy     bool // the control log may have something to say
 	tokens      uint64
 	sessions    uint64
@@ -69,6 +70,11 @@ func (n *Node) restore(snapshot []byte) {
 		}
 	}
 	n.pool = state
+	for _, v := range n.vms {
+		if state.VM(v.id).Gen < v.cfg.Gen {
+			v.overruled()
+		}
+	}
 	n.syncVMs()
 }
 
@@ -97,9 +103,12 @@ func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 	n.out.Reset()
 	n.clock(now, ev)
 	n.handle(ev)
+	n.inventoried = ev.Kind != model.EventStart && ev.Kind != model.EventInstance
 	n.timers()
 	n.drain()
-	n.reconcile()
+	if ev.Kind != model.EventStart && ev.Kind != model.EventInstance {
+		n.reconcile() // not before it is known which instances an earlier life left behind
+	}
 	n.route()
 	n.wake()
 	return n.out.List
@@ -195,7 +204,7 @@ func (n *Node) timers() {
 		n.pushOrders()
 	}
 	for _, v := range n.vms {
-		if n.now >= v.nextWake() {
+		if n.now >= v.nextWake() && n.inventoried {
 			v.wake()
 			v.dirty = true
 		}
@@ -221,11 +230,17 @@ func (n *Node) apply(index uint64, data []byte) {
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
 	}
 	result := n.pool.Apply(index, cmd)
-	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation {
+	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) {
 		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
 		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()
 	}
 	n.syncVMs()
+}
+
+// won reports whether cmd is a repetition of something that this node has already got.
+func (n *Node) won(cmd *pool.Command) bool {
+	v := n.vm(cmd.VM)
+	return v != nil && cmd.Expect <= v.won
 }
 
 // reconcile brings what the VMs have and what the pool wants together, until nothing changes.

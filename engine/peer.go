@@ -119,7 +119,10 @@ func (n *Node) heard(p *peer, l model.Link, m *model.Message) {
 	for i := range p.links {
 		p.links[i].echoed = m.Links&(1<<i) != 0
 	}
-	p.hears = m.Hears
+	if m.Hears != p.hears {
+		p.hears = m.Hears
+		n.touchAll() // secondaries wait for what it says
+	}
 	n.updateLinks(p)
 	n.remember(p, m)
 	if nic := m.Flags.Has(model.FlagNIC); nic != p.nic {

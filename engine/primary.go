@@ -27,7 +27,9 @@ func (v *vm) bringUp() {
 		v.seekStart()
 		return
 	}
-	if v.ensureDisk() {
+	if n := v.n; n.now < v.retryAt {
+		v.lookAgain(v.retryAt)
+	} else if v.ensureDisk() {
 		v.launch()
 	}
 }
@@ -47,7 +49,6 @@ func (v *vm) launch() {
 		last = v.in.Holds()
 		e := out.Add(model.EffectActivate, v.id)
 		e.Gen, e.Epoch = v.gen, last
-		v.in = pair.NewSecondary(v.id)
 	} else {
 		v.in.Reset(0, out)
 		out.Add(model.EffectStart, v.id).Gen = v.gen
@@ -64,11 +65,15 @@ func (v *vm) machines(marks model.Bitmap, last model.Epoch) {
 
 // started takes the outcome of a launch.
 func (v *vm) started(ev *model.Event) {
-	if v.instance != starting || ev.Gen != v.gen {
+	out := &v.n.out
+	failed := ev.Flags.Has(model.FlagError)
+	if v.instance == absent || v.instance == starting && ev.Gen != v.gen || v.instance != starting && !failed {
 		return
 	}
-	out := &v.n.out
-	if ev.Flags.Has(model.FlagError) {
+	if failed {
+		if v.cfg.Cause == pool.KindPromote && v.in.Holds() != 0 && v.instance == starting {
+			v.launched = 0 // what it held is still there
+		}
 		v.lose()
 		v.retryAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
 		notice := out.Notify(model.NoticeRefused, v.id, v.self())
@@ -76,6 +81,7 @@ func (v *vm) started(ev *model.Event) {
 		return
 	}
 	v.instance = running
+	v.in = pair.NewSecondary(v.id)
 	kind := model.NoticeStarted
 	if v.cfg.Cause == pool.KindPromote {
 		kind = model.NoticePromoted
@@ -115,7 +121,9 @@ func (v *vm) seekStart() {
 		r, known := v.reported()
 		patience := v.absentSince.Add(n.cfg.Timing.ColdStartAfter)
 		if known && r.flags.Has(model.FlagCheckpoint) || !known && n.now < patience {
-			v.lookAgain(patience)
+			if n.now < patience {
+				v.lookAgain(patience)
+			}
 			return // the secondary has the VM's memory and takes over
 		}
 	}
@@ -145,23 +153,44 @@ func (v *vm) cannotRun(cannot bool) {
 // the VM's: it becomes the only copy, or somebody else was faster.
 func (v *vm) confirm() {
 	if v.mine() && v.cfg.Gen > v.gen || planted.On(planted.RejoinUnchecked) {
-		if v.ensureDisk() {
+		if v.ensureDisk() || !v.cfg.InSync.Has(v.self()) {
 			v.takeOver()
 		}
 		return
 	}
-	if v.cfg.InSync.Has(v.other) && v.cfg.InSync.Has(v.self()) {
+	mine, theirs := v.cfg.InSync.Has(v.self()), v.cfg.InSync.Has(v.other)
+	switch {
+	case mine && !v.ensureDisk():
+		if v.disk == diskFailed && theirs {
+			v.confirmWithoutDisk()
+		}
+	case mine && theirs:
 		v.propose(pool.Command{Kind: pool.KindDetach, Node: v.other})
-	} else {
+	default:
 		v.propose(pool.Command{Kind: pool.KindBump})
 	}
+}
+
+// confirmWithoutDisk is for a foreign instance whose disk on this host cannot be opened: it goes
+// on over the other copy (ha), or gives way to the other host, which has all it needs.
+func (v *vm) confirmWithoutDisk() {
+	if v.cfg.Level == model.LevelHA {
+		v.propose(pool.Command{Kind: pool.KindDetach, Node: v.self()})
+		return
+	}
+	v.n.out.Add(model.EffectDestroy, v.id).Gen = v.gen
+	v.lose()
+	v.failDisk()
+	v.cannotRun(true)
 }
 
 // takeOver makes a confirmed foreign instance this life's own.
 func (v *vm) takeOver() {
 	v.instance, v.gen = running, v.cfg.Gen
-	marks := v.marks
-	v.marks = nil
+	var marks model.Bitmap
+	if v.cfg.InSync.Has(v.self()) {
+		marks, v.marks = v.marks, nil
+	}
 	v.session, v.attachGen = 0, 0
 	v.machines(marks, v.in.Holds())
 	v.n.out.Add(model.EffectAdopt, v.id).Gen = v.gen
@@ -179,8 +208,7 @@ func (v *vm) run() {
 		v.adopt()
 	}
 	v.updateRoute()
-	v.checkLocal()
-	if v.instance != running {
+	if !v.checkLocal() {
 		return
 	}
 	if v.peerTrouble() {
@@ -235,20 +263,25 @@ func (v *vm) notifyAttached(wasLocal mirror.CopyState) {
 
 // checkLocal does what a failed local disk asks for: go on over the other host's
 // copy (ha), hand the VM over (ft), or let it be restarted there (restart).
-func (v *vm) checkLocal() {
+// It reports whether there is nothing to wait for.
+func (v *vm) checkLocal() bool {
 	out := &v.n.out
 	switch {
 	case v.main.Local() == mirror.Absent:
 		v.ensureDisk()
-		if v.disk == diskOpen && v.main.Connected() {
+		if v.marks != nil && v.main.Connected() {
 			v.main.LocalOpened(v.n.now, v.marks, out)
 		}
 	case !v.main.LocalFailed():
+	case v.main.Local() != mirror.InSync && v.attachGen == v.cfg.Gen:
+		v.propose(pool.Command{Kind: pool.KindBump}) // the log may still take it in: it stays needed until then
+		return false
 	case v.main.Local() != mirror.InSync:
 		v.main.LocalLost(v.n.now, out)
 		v.failDisk()
 	case v.cfg.Level == model.LevelHA:
 		v.propose(pool.Command{Kind: pool.KindDetach, Node: v.self()})
+		return false
 	case v.cfg.Level == model.LevelFT:
 		v.out.HandOver(v.n.now)
 	default:
@@ -257,7 +290,9 @@ func (v *vm) checkLocal() {
 		v.lose()
 		v.failDisk()
 		v.cannotRun(true)
+		return false
 	}
+	return true
 }
 
 // peerTrouble reports that the partner of the present session can no longer be relied on.
@@ -283,8 +318,12 @@ func (v *vm) losePeer() {
 	switch {
 	case v.cfg.InSync.Has(v.other) && v.cfg.InSync.Has(v.self()):
 		v.propose(pool.Command{Kind: pool.KindDetach, Node: v.other})
+	case v.cfg.InSync.Has(v.other) && (v.attachGen == v.cfg.Gen || v.out.Failed()):
+		// Nothing but the remote copy is left. It may have refused because it once proposed to take
+		// over, and the own copy may still be taken in: a new generation settles both.
+		v.propose(pool.Command{Kind: pool.KindBump})
 	case v.cfg.InSync.Has(v.other):
-		v.disconnect() // nothing but the remote copy is left: wait for it
+		v.disconnect() // wait for it
 	case v.attachGen == v.cfg.Gen:
 		v.propose(pool.Command{Kind: pool.KindBump}) // the attach may still be decided
 	default:
@@ -298,6 +337,7 @@ func (v *vm) losePeer() {
 // disconnect ends the session; another one is opened after a pause.
 func (v *vm) disconnect() {
 	v.main.Disconnect(v.n.now, &v.n.out)
+	v.out.Disconnect()
 	v.forgetSession()
 }
 

@@ -48,6 +48,7 @@ func (n *Node) order(o *model.Order) {
 	case model.OrderDeclareDead:
 		cmd.Kind = pool.KindOverride
 		n.log.ForceAlone(n.now)
+		n.logBusy = true
 		n.out.Notify(model.NoticeOverride, 0, o.Node)
 	case model.OrderForceStart:
 		if reason := n.refuseStart(o.VM); reason != "" {

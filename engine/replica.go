@@ -44,8 +44,7 @@ func (v *vm) keepCopy() {
 		v.marks = nil
 	}
 	v.cannotRun(false)
-	inSync := v.cfg.InSync.Has(v.self())
-	if inSync && v.attached != v.copy.Session() && v.copy.Session() != 0 {
+	if v.cfg.InSync == v.cfg.Homes && v.attached != v.copy.Session() && v.copy.Session() != 0 {
 		v.attached = v.copy.Session()
 		v.copy.Attached(out)
 	}
@@ -193,6 +192,9 @@ func (v *vm) openReplica(m *model.Message) {
 		r := out.Send(model.MsgIntent, m.From, v.id)
 		r.Session, r.Flags = m.Session, model.FlagError
 		return
+	}
+	if m.From == v.copy.Primary() && m.Session < v.copy.Session() {
+		return // late: that session is over
 	}
 	if m.Session != v.copy.Session() {
 		if v.copy.Busy() {

@@ -69,7 +69,8 @@ type vm struct {
 	want      pool.Command // proposal under way; Kind 0: none
 	proposeAt model.Time   // when to repeat it
 	wantSince model.Time
-	proposing bool // this round of reconcile proposed something
+	won       model.Gen // newest generation out of which this node's own proposal led
+	proposing bool      // this round of reconcile proposed something
 
 	report   report
 	reportAt model.Time
@@ -125,13 +126,32 @@ func (n *Node) syncVMs() {
 		if v == nil {
 			v = n.addVM(cfg.VM)
 		}
-		if cfg.Gen != v.cfg.Gen {
+		if cfg.Gen < v.cfg.Gen || cfg.Gen == v.cfg.Gen && cfg != v.cfg {
+			v.overruled()
+		}
+		if cfg != v.cfg {
 			v.cfg, v.other = cfg, cfg.Peer(n.cfg.ID)
 			v.dirty = true
+			if v.mine() {
+				v.won = cfg.Gen - 1
+			}
 			if v.want.Kind != 0 && v.want.Expect < cfg.Gen {
 				v.want, v.proposeAt = pool.Command{}, model.Never
 			}
 		}
+	}
+}
+
+// overruled forgets what this node believed about the VM, because an operator's override
+// made another history of the pool the valid one. An instance of the old history counts as foreign.
+func (v *vm) overruled() {
+	v.cfg, v.launched, v.won = pool.Config{}, 0, 0
+	v.withdraw()
+	if v.instance != absent {
+		v.instance, v.gen = foreign, 0
+		v.main, v.out = nil, nil
+		v.session = 0
+		v.n.out.Add(model.EffectHold, v.id)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 // book takes down what the clients of one VM saw, as a history.
 type book struct {
 	rec       *history.Recorder
+	clients   bool // there are some
 	now       func() int64
 	processes []int64 // by the client's number of the process: the history's, 0 for none, else plus 1
 	of        []int64 // by token: the client's number
@@ -24,6 +25,16 @@ func newBook(vm *sim.VM, capacity int, now func() int64) *book {
 		header.Balances = slices.Repeat([]int64{sim.InitialBalance}, vm.Keys)
 	}
 	return &book{rec: history.NewRecorder(header, capacity), now: now}
+}
+
+// finish ends the history and puts it on the script's clock, which began at zero.
+func (b *book) finish(zero int64) *history.History {
+	h := b.rec.Finish()
+	for i := range h.Operations {
+		o := &h.Operations[i]
+		o.CallTime, o.ReturnTime = max(o.CallTime-zero, 0), max(o.ReturnTime-zero, 0)
+	}
+	return h
 }
 
 // Begin implements client.Recorder.

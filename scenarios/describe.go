@@ -23,14 +23,17 @@ func (r *run) describe(out *reports.Scenario, histories []*history.History) {
 			Name: r.script.VMs[i].Name, Level: r.script.VMs[i].Level.String(), Service: r.script.VMs[i].Service.String(),
 			Spans: r.spans(vm), Protection: r.protection(vm),
 		})
-		out.Latency = append(out.Latency, reports.Sample(points(histories[i], r.script.VMs[i].Name, int64(w.Now())), maxPoints)...)
+		out.Latency = append(out.Latency, reports.Sample(points(histories[i], r.script.VMs[i].Name, int64(r.now())), maxPoints)...)
 		r.measures(&out.Measures, vm, histories[i])
 	}
 	for _, n := range w.Notices() {
 		if n.Kind == model.NoticeLinkUp || n.Kind == model.NoticeLinkDown {
 			continue // the suspicion that follows says more
 		}
-		out.Notices = append(out.Notices, reports.Mark{At: reports.Time(n.At), Text: r.name(n.Member) + ": " + r.words(&n)})
+		if n.At < r.zero {
+			continue
+		}
+		out.Notices = append(out.Notices, reports.Mark{At: r.at(n.At), Text: r.name(n.Member) + ": " + r.words(&n)})
 	}
 	m := &out.Measures
 	m.OutputDelay = reports.DelayOf(w.OutputDelays())
@@ -60,7 +63,7 @@ func (r *run) measures(m *reports.Measures, vm model.VMID, h *history.History) {
 	changes := r.world.Changes(vm)
 	m.Generations += int64(len(changes))
 	for i, c := range changes {
-		if !c.Config.Exposed() || c.Config.Cause == pool.KindCreate {
+		if !c.Config.Exposed() || c.At < r.zero {
 			continue
 		}
 		end := r.world.Now()
@@ -91,11 +94,11 @@ func (r *run) recoveries(vm model.VMID, h *history.History) []int64 {
 		}
 		fault := int64(-1)
 		for _, f := range r.marks {
-			if int64(f.At) <= int64(n.At) {
+			if f.At <= r.at(n.At) {
 				fault = int64(f.At)
 			}
 		}
-		i, _ := slices.BinarySearch(times, time.Duration(n.At))
+		i, _ := slices.BinarySearch(times, n.At.Sub(r.zero))
 		if fault >= 0 && i < len(times) {
 			list = append(list, int64(times[i])-fault)
 		}
@@ -137,7 +140,9 @@ var spanKinds = map[sim.InstanceState]reports.SpanKind{
 func (r *run) spans(vm model.VMID) []reports.Span {
 	var list []reports.Span
 	for _, s := range r.world.Spans(vm) {
-		list = append(list, reports.Span{Host: r.name(s.Host), From: reports.Time(s.From), To: reports.Time(s.To), Kind: spanKinds[s.State]})
+		if s.To > r.zero {
+			list = append(list, reports.Span{Host: r.name(s.Host), From: r.at(s.From), To: r.at(s.To), Kind: spanKinds[s.State]})
+		}
 	}
 	return list
 }
@@ -158,7 +163,7 @@ func (r *run) protection(vm model.VMID) []reports.Span {
 	for _, e := range r.protectionEvents(vm) {
 		next(e.at, e.kind)
 	}
-	next(reports.Time(r.world.Now()), "")
+	next(r.at(r.world.Now()), "")
 	return list
 }
 
@@ -180,11 +185,11 @@ func (r *run) protectionEvents(vm model.VMID) []protectionEvent {
 		case c.Config.InSync == c.Config.Homes:
 			kind = reports.Protected
 		}
-		list = append(list, protectionEvent{reports.Time(c.At), kind})
+		list = append(list, protectionEvent{r.at(c.At), kind})
 	}
 	for _, n := range r.world.Notices() {
 		if n.VM == vm && n.Kind == model.NoticeResync {
-			list = append(list, protectionEvent{reports.Time(n.At), reports.Resync})
+			list = append(list, protectionEvent{r.at(n.At), reports.Resync})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b protectionEvent) int { return int(a.at - b.at) })

@@ -59,7 +59,7 @@ func (r *run) events(e *script.Expect) int {
 	vm, member := r.world.VM(e.Subject), r.world.Member(e.Subject)
 	n := 0
 	for _, note := range r.world.Notices() {
-		if r.began < 0 || time.Duration(note.At) < r.began || note.Kind.String() != e.Event.String() {
+		if r.began < 0 || note.At.Sub(r.zero) < r.began || note.Kind.String() != e.Event.String() {
 			continue
 		}
 		if (vm != 0 && note.VM == vm) || (member != model.NoNode && note.Node == member) {

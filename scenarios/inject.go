@@ -41,7 +41,7 @@ func (r *run) schedule() {
 	for i := range r.script.Actions {
 		a := &r.script.Actions[i]
 		if a.Trigger.Kind == script.TriggerAt {
-			r.world.At(model.Time(a.Trigger.At), func() { r.act(a) })
+			r.world.At(r.zero.Add(a.Trigger.At), func() { r.act(a) })
 			continue
 		}
 		r.pending = append(r.pending, &trigger{action: a, stage: stages[a.Trigger.Stage], vm: r.world.VM(a.Trigger.VM)})
@@ -79,7 +79,7 @@ func (r *run) act(a *script.Action) {
 	if a.As != "" && len(members) == 1 {
 		r.names[a.As] = members[0]
 	}
-	mark := reports.Mark{At: reports.Time(r.world.Now()), Text: f.String()}
+	mark := reports.Mark{At: r.at(r.world.Now()), Text: f.String()}
 	if f.For > 0 {
 		mark.Until = mark.At + reports.Time(f.For)
 	}

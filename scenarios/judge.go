@@ -19,11 +19,11 @@ func (r *run) judge() *reports.Scenario {
 	w := r.world
 	out := &reports.Scenario{
 		Name: r.script.Name, Purpose: r.script.Purpose, Seed: r.opt.Seed,
-		TraceHash: fmt.Sprintf("%016x", w.Trace()), SimulatedNS: int64(w.Now()), Events: int64(w.Events()),
+		TraceHash: fmt.Sprintf("%016x", w.Trace()), SimulatedNS: int64(r.now()), Events: int64(w.Events()),
 		Faults: r.marks, Outcome: reports.Pass,
 	}
 	for _, v := range w.Violations() {
-		out.Failures = append(out.Failures, reports.Failure{Rule: v.Rule, At: reports.Time(v.At), Text: v.Text})
+		out.Failures = append(out.Failures, reports.Failure{Rule: v.Rule, At: r.at(v.At), Text: v.Text})
 		if v.Rule == "crash" {
 			out.Outcome = reports.Worst(out.Outcome, reports.Crash)
 		} else {
@@ -35,7 +35,7 @@ func (r *run) judge() *reports.Scenario {
 	}
 	histories := make([]*history.History, len(r.books))
 	for i, b := range r.books {
-		histories[i] = b.rec.Finish()
+		histories[i] = b.finish(int64(r.zero))
 		r.verdict(out, histories[i], &r.script.VMs[i], model.VMID(i+1))
 	}
 	r.checkTriggers()
@@ -112,7 +112,7 @@ func (r *run) verdict(out *reports.Scenario, h *history.History, vm *script.VM, 
 	case check.Illegal:
 		result = reports.Illegal
 		out.Outcome = reports.Worst(out.Outcome, reports.Safety)
-		out.Failures = append(out.Failures, reports.Failure{Rule: "history", At: reports.Time(r.world.Now()), Text: vm.Name + ": " + v.Message})
+		out.Failures = append(out.Failures, reports.Failure{Rule: "history", At: r.at(r.world.Now()), Text: vm.Name + ": " + v.Message})
 	case check.Unknown:
 		result = reports.Undecided
 		out.Outcome = reports.Worst(out.Outcome, reports.Inconclusive)
@@ -156,7 +156,7 @@ func (r *run) count0(kind model.NoticeKind, vm model.VMID) int {
 // trace writes what happened, in order.
 func (r *run) trace(to io.Writer, out *reports.Scenario) {
 	for _, n := range r.world.Notices() {
-		fmt.Fprintf(to, "%12s  %-4s %s\n", time.Duration(n.At).Round(time.Microsecond), r.name(n.Member), r.words(&n))
+		fmt.Fprintf(to, "%12s  %-4s %s\n", n.At.Sub(r.zero).Round(time.Microsecond), r.name(n.Member), r.words(&n))
 	}
 	for _, f := range out.Failures {
 		fmt.Fprintf(to, "%12s  %s: %s\n", f.At, f.Rule, f.Text)

@@ -23,12 +23,13 @@ type Options struct {
 	Trace io.Writer
 	// Limits bound the check of each history; zero values mean their defaults.
 	Limits check.Limits
-	// Prepare, if set, may change the world before anything happens in it.
+	// Prepare, if set, may change the world at the instant zero of the script.
 	Prepare func(*sim.World)
 }
 
 // Budgets of the phases after the faults.
 const (
+	setupBudget    = 30 * time.Second
 	convergeBudget = 60 * time.Second
 	settleBudget   = 20 * time.Second
 	slice          = 100 * time.Millisecond // of simulated time between looks at the context and at convergence
@@ -41,6 +42,13 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 	if err := r.build(); err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
+	if err := r.until(ctx, setupBudget, r.ready); err != nil {
+		return nil, err
+	}
+	if !r.ready() {
+		r.fail("R9", "the pool was not set up within %v", setupBudget)
+	}
+	r.zero = r.world.Now()
 	r.schedule()
 	if opt.Prepare != nil {
 		opt.Prepare(r.world)
@@ -80,10 +88,15 @@ type run struct {
 	marks   []reports.Mark
 	broken  []reports.Failure // what the script itself could not do
 
+	zero      model.Time    // when the script's clock began
 	converged time.Duration // after healing; -1: never
 }
 
-func (r *run) now() time.Duration { return time.Duration(r.world.Now()) }
+// now returns the time of the script's clock.
+func (r *run) now() time.Duration { return r.world.Now().Sub(r.zero) }
+
+// at returns an instant of the world on the script's clock; what was before it is at 0.
+func (r *run) at(t model.Time) reports.Time { return reports.Time(max(t-r.zero, 0)) }
 
 // until runs the world up to a time of the script's clock, or until done says so.
 func (r *run) until(ctx context.Context, end time.Duration, done func() bool) error {
@@ -94,9 +107,19 @@ func (r *run) until(ctx context.Context, end time.Duration, done func() bool) er
 		if done != nil && done() {
 			return nil
 		}
-		r.world.Run(model.Time(min(r.now()+slice, end)))
+		r.world.Run(r.zero.Add(min(r.now()+slice, end)))
 	}
 	return nil
+}
+
+// ready reports whether the pool is set up: every VM has its redundancy, and its clients are served.
+func (r *run) ready() bool {
+	for i, b := range r.books {
+		if r.world.ClientStats(model.VMID(i+1)).Answered == 0 && b.clients {
+			return false
+		}
+	}
+	return r.redundant()
 }
 
 func (r *run) redundant() bool {
@@ -125,7 +148,7 @@ func (r *run) finalReads(ctx context.Context) error {
 }
 
 func (r *run) fail(rule, format string, args ...any) {
-	r.broken = append(r.broken, reports.Failure{Rule: rule, At: reports.Time(r.world.Now()), Text: fmt.Sprintf(format, args...)})
+	r.broken = append(r.broken, reports.Failure{Rule: rule, At: r.at(r.world.Now()), Text: fmt.Sprintf(format, args...)})
 }
 
 // build makes the world that the script describes.
@@ -145,6 +168,7 @@ func (r *run) build() error {
 			}
 		}
 		b := newBook(&spec, int(s.Run/time.Second+1)*spec.Rate*2, func() int64 { return int64(r.world.Now()) })
+		b.clients = spec.Clients > 0
 		spec.Recorder = b
 		r.books = append(r.books, b)
 		opt.VMs = append(opt.VMs, spec)

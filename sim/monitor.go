@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast/engine/model"
@@ -35,6 +36,7 @@ type watch struct {
 	truth   []pool.Config // committed configurations in order
 	since   []model.Time  // when each was first seen
 	starts  []model.Gen   // generations that were booted or activated
+	asked   []proposal    // what members proposed
 	ordered model.NodeID  // an operator ordered a start from there, whatever its copy
 
 	ackSession uint64 // newest acknowledgement that a secondary gave
@@ -47,6 +49,13 @@ type watch struct {
 	exposure model.Gen // exposed generation that people have to be told of; 0: none
 	exposeBy model.NodeID
 	exposeAt model.Time
+}
+
+// proposal is what a member asked the log for.
+type proposal struct {
+	by     model.NodeID
+	what   string
+	expect model.Gen
 }
 
 // written is a guest write.
@@ -105,6 +114,18 @@ func (o *monitor) observe(m *member) {
 			v.truth, v.since = append(v.truth, cfg), append(v.since, o.w.now)
 			o.committed(v, &before, &cfg)
 			o.w.tape.committed(o.w, &cfg)
+		} else {
+			o.agrees(m, v, &cfg)
+		}
+	}
+}
+
+// agrees checks that a member has the same configuration as everybody else who knows the generation.
+func (o *monitor) agrees(m *member, v *watch, cfg *pool.Config) {
+	for i := len(v.truth) - 1; i >= 0 && v.truth[i].Gen >= cfg.Gen; i-- {
+		if v.truth[i].Gen == cfg.Gen && v.truth[i] != *cfg {
+			o.breaks("R2", o.w.nodes[cfg.Primary].vms[cfg.VM], "generation %d is %v by %d for %s and was %v by %d for others",
+				cfg.Gen, cfg.Cause, cfg.By, m.name, v.truth[i].Cause, v.truth[i].By)
 		}
 	}
 }
@@ -118,22 +139,41 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 		if single && !before.InSync.Has(cfg.Primary) && v.ordered != cfg.Primary {
 			o.breaks("R5", p, "generation %d starts from a copy that is not in the in-sync set %v", cfg.Gen, before.InSync)
 		}
-		v.ordered = model.NoNode
 	case pool.KindAttach:
 		o.compareCopies(v, p, cfg)
 	}
 	if single && cfg.Primary != before.Primary && cfg.Cause == pool.KindPromote && before.Secondary != cfg.Primary {
 		o.breaks("R2", p, "generation %d promotes a host that was not the secondary of generation %d", cfg.Gen, before.Gen)
 	}
+	if single && v.ordered == model.NoNode && !v.proposed(cfg) {
+		o.breaks("R2", p, "generation %d was made by a proposal of %v for another generation", cfg.Gen, cfg.Cause)
+	}
+	v.ordered = model.NoNode
 	v.exposure = 0
 	if cfg.Exposed() && cfg.Cause != pool.KindCreate && cfg.Cause != pool.KindBump {
 		v.exposure, v.exposeBy, v.exposeAt = cfg.Gen, cfg.Primary, o.w.now
 	}
 }
 
+// proposed reports whether the configuration's proposer asked for it in the generation before it.
+func (v *watch) proposed(cfg *pool.Config) bool {
+	for i := range v.asked {
+		if a := &v.asked[i]; a.by == cfg.By && a.what == cfg.Cause.String() && a.expect == cfg.Gen-1 {
+			return true
+		}
+	}
+	return false
+}
+
 // noticed takes down that somebody said what had to be said (R10).
 func (o *monitor) noticed(m *member, n *model.Notice) {
-	if n.Kind != model.NoticeExposed || int(n.VM) >= len(o.vms) {
+	if int(n.VM) >= len(o.vms) {
+		return
+	}
+	if n.Kind == model.NoticeProposed {
+		o.vms[n.VM].asked = append(o.vms[n.VM].asked, proposal{by: m.id, what: n.Detail, expect: n.Gen})
+	}
+	if n.Kind != model.NoticeExposed {
 		return
 	}
 	if v := &o.vms[n.VM]; n.Gen == v.exposure && m.id == v.exposeBy {
@@ -208,6 +248,12 @@ func (o *monitor) starting(p *place, gen model.Gen) {
 	}
 	v.starts = append(v.starts, gen)
 	v.writes = v.writes[:0]
+}
+
+// notStarted takes back that a generation was started: the instance could not be created.
+func (o *monitor) notStarted(p *place, gen model.Gen) {
+	v := &o.vms[p.vm.id]
+	v.starts = slices.DeleteFunc(v.starts, func(g model.Gen) bool { return g == gen })
 }
 
 // activating checks that a promotion uses the newest acknowledged checkpoint, and that the disk

@@ -104,7 +104,7 @@ func (o *Options) engineConfig(id model.NodeID) engine.Config {
 		ID: id, Hosts: hosts, Witnesses: witnesses, Seed: o.Seed, Timing: o.Timing.Engine, Pair: pair,
 		Mirror: mirror.Config{
 			Extents: diskSectors / extentSectors, ExtentSectors: extentSectors,
-			ActiveExtents: 24, CopyDepth: 4, IOTimeout: o.Timing.IOTimeout, Resend: 100 * time.Millisecond,
+			ActiveExtents: 24, CopyDepth: 4, IOTimeout: o.Timing.IOTimeout, Resend: min(50*time.Millisecond, o.Timing.IOTimeout/4),
 		},
 	}
 }

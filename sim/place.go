@@ -104,7 +104,9 @@ func (r *ring) clear(w *World) {
 // instance is a guest on this host.
 type instance struct {
 	present   bool
-	booting   bool // the toolstack is at work, or the guest has not begun to run
+	booting   bool   // the toolstack is at work, or the guest has not begun to run
+	fed       bool   // created from a checkpoint, which the daemon feeds
+	voided    uint64 // life of the daemon that took the instance over
 	suspended bool
 	capturing bool
 	gen       model.Gen
@@ -155,6 +157,9 @@ func (p *place) forget() {
 	}
 	p.inst.asked = p.inst.asked[:0]
 	p.forwardTo = model.NoNode
+	if p.inst.fed && p.inst.booting && p.inst.machine == nil {
+		p.destroy() // the daemon was building it
+	}
 }
 
 // dropReplica drops what this host holds of the VM's memory and open writes.
@@ -306,6 +311,7 @@ func (p *place) launch(e *model.Effect) {
 	p.inst.booting, p.inst.gen, p.inst.present = true, e.Gen, true
 	d := createTime
 	if e.Kind == model.EffectActivate {
+		p.inst.fed = true
 		d = activateTime
 		w.monitor.activating(p, e.Epoch)
 		p.discardOpen(e.Epoch)
@@ -335,6 +341,7 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 	}
 	if p.m.toolErrors > 0 {
 		p.m.toolErrors--
+		p.w.monitor.notStarted(p, gen)
 		p.destroy()
 		p.m.tell(&model.Event{Kind: model.EventStarted, VM: p.vm.id, Gen: gen, Flags: model.FlagError})
 		return
@@ -347,7 +354,7 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		p.w.violation("R3", p.vm.id, p.m.name+" activates what it does not hold: "+err.Error())
 		return
 	}
-	p.inst.machine, p.inst.since = machine, p.m.clock()
+	p.inst.machine, p.inst.since, p.inst.voided = machine, p.m.clock(), p.m.life
 	p.m.tell(&model.Event{Kind: model.EventStarted, VM: p.vm.id, Gen: gen})
 	if flags.Has(model.FlagCheckpoint) {
 		p.inst.base = machine.CPU().Time
@@ -408,6 +415,10 @@ func (p *place) crashGuest() {
 // that an earlier life of the daemon took with it are asked again.
 func (p *place) adopt(gen model.Gen) {
 	p.inst.gen = gen
+	if p.inst.voided != p.m.life {
+		p.inst.voided = p.m.life
+		p.voidMarks()
+	}
 	if p.inst.suspended && !p.inst.capturing {
 		p.inst.suspended = false
 		p.deliverWaiting()
@@ -450,7 +461,7 @@ func (p *place) captured(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		return
 	}
 	p.inst.capturing = false
-	if p.m.node == nil {
+	if p.m.node == nil || p.staged == nil || p.stagedAs != epoch {
 		return // nobody is there to let it run: it stays suspended until it is adopted
 	}
 	pages := uint32(len(p.staged.ck.Pages))

@@ -31,6 +31,26 @@ func (g *plug) mark(epoch model.Epoch) {
 	g.asked = false
 }
 
+// voidMarks takes back the marks of an earlier life of the daemon.
+func (p *place) voidMarks() {
+	for i := range p.plug.queue {
+		p.plug.queue[i].epoch = 0
+	}
+	p.plug.asked = false
+	p.askOutput()
+}
+
+// askOutput tells the engine, once until the next mark, that output waits.
+func (p *place) askOutput() {
+	if p.plug.asked || len(p.plug.queue) == 0 || p.m.node == nil {
+		return
+	}
+	p.plug.asked = true
+	ev := p.w.add(p.w.now, classDevice, p.m.id, evGuest)
+	ev.vm, ev.life, ev.id = p.vm.id, p.m.life, uint64(model.EventOutput)
+	ev.gen, ev.flags, ev.io = 0, 0, model.IO{}
+}
+
 // output takes a packet from the guest.
 func (p *place) output(pkt *guest.Packet) {
 	g := &p.plug
@@ -40,12 +60,7 @@ func (p *place) output(pkt *guest.Packet) {
 		return
 	}
 	g.queue = append(g.queue, output{pkt: *pkt, at: p.w.now})
-	if !g.asked && p.m.node != nil {
-		g.asked = true
-		ev := p.w.add(p.w.now, classDevice, p.m.id, evGuest)
-		ev.vm, ev.life, ev.id = p.vm.id, p.m.life, uint64(model.EventOutput)
-		ev.gen, ev.flags, ev.io = 0, 0, model.IO{}
-	}
+	p.askOutput()
 }
 
 // release lets held output go: what is marked up to epoch, or everything.

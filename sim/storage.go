@@ -264,6 +264,9 @@ func (p *place) sealDone(last model.Gen, epoch model.Epoch, flags model.Flags) {
 		return
 	}
 	if flags.Has(model.FlagDurable) {
+		if !p.health.IgnoreFlush {
+			p.disk.Flush() // what was applied of earlier epochs
+		}
 		for i := range p.held {
 			if h := &p.held[i]; h.seq <= model.Seq(last) {
 				p.journal = append(p.journal, heldWrite{seq: h.seq, epoch: h.epoch, sector: h.sector, att: h.att.share()})

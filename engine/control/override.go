@@ -44,7 +44,8 @@ func (l *Log) forceAlone(out *model.Effects, apply func(uint64, []byte)) {
 	for _, p := range l.state.known {
 		next.state.term = max(next.state.term, p.Term)
 	}
-	next.state.term += aloneTerms
+	// Two overrides must not meet in one term: each member has its own.
+	next.state.term += aloneTerms + uint64(l.cfg.ID)
 	next.state.vote, next.state.commit, next.state.floor = 0, last+1, 0
 	next.snapshot = &pb.Snapshot{Data: l.takeState(), Metadata: &pb.SnapshotMetadata{
 		ConfState: confState(model.Nodes(l.cfg.ID), 0), Index: new(last + 1), Term: new(next.state.term),

@@ -32,14 +32,18 @@ func (p *Primary) localError(now model.Time, o *op, out *model.Effects) {
 	switch {
 	case o.io.Op == model.OpRead && p.remoteState == InSync && !p.hold:
 		// one bad sector: the other copy serves it and mends this one
-		o.busy, o.need, o.repair = 0, 0, true
+		o.busy, o.need, o.repair, o.stale = 0, 0, true, p.writing(&o.io)
 		p.issueRead(now, o, out)
 	case p.localState != InSync || p.remoteState == InSync:
-		p.localFailed = true // o waits for the log
+		p.localFailed, o.owed = true, true // o waits for the log
 		if planted.On(planted.DetachAfterAck) {
 			o.busy &^= local
 			o.need &^= local
 		}
+	case o.isWrite() && p.resync.target == remote:
+		// The copy on its way may have what this one lacks. It is given up first, so that
+		// the log cannot take it in; then o is tried once more.
+		p.remoteFailed, o.owed = true, true
 	default:
 		o.busy, o.need = 0, 0 // the last copy: the guest must know
 		p.complete(o, true, out)
@@ -98,18 +102,23 @@ func (p *Primary) ReadDone(now model.Time, m *model.Message, out *model.Effects)
 
 // mend rewrites the sectors that the local copy could not read with the answer of the other copy.
 func (p *Primary) mend(now model.Time, o *op, out *model.Effects) {
-	if !o.repair || p.localState != InSync || p.localFailed {
+	if !o.repair || o.stale || p.localState != InSync || p.localFailed {
 		return
-	}
-	for i := range p.ops.order {
-		if e := p.ops.at(i); e.isWrite() && e.overlaps(&o.io) {
-			return // newer data is on its way
-		}
 	}
 	o.kind, o.phase, o.busy, o.need, o.started = opRepair, phaseIssued, local, local, now
 	o.io.Op = model.OpWrite
 	e := out.Add(model.EffectDisk, p.vm)
 	e.ID, e.IO, e.Flags = o.id, o.io, model.FlagRemote
+}
+
+// writing reports whether a write to sectors of io is under way.
+func (p *Primary) writing(io *model.IO) bool {
+	for i := range p.ops.order {
+		if e := p.ops.at(i); e.isWrite() && e.overlaps(io) {
+			return true
+		}
+	}
+	return false
 }
 
 // finish gives the answer once no needed copy is left.
@@ -131,7 +140,7 @@ func (p *Primary) complete(o *op, failed bool, out *model.Effects) {
 			e.Flags |= model.FlagError
 		}
 	case opJoin:
-		p.resync.joinFlushed = !failed
+		p.joined(o, failed)
 	case opStable:
 		p.forget(o, failed, out)
 	}
@@ -170,6 +179,11 @@ func (p *Primary) wakeOp(now model.Time, o *op, out *model.Effects) {
 	case o.phase == phaseIntent || o.busy&local != 0:
 		if now >= deadline && !p.localFailed {
 			p.localFailed = p.localState != InSync || p.remoteState == InSync
+			if !p.localFailed && o.phase == phaseIntent {
+				// the last copy: without the record the guest would wait for ever
+				o.started, deadline = now, now.Add(p.cfg.IOTimeout)
+				p.record(o, out)
+			}
 		}
 		p.wakeAfter(now, deadline)
 	}

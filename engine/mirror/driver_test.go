@@ -18,6 +18,11 @@ func (w *world) reconcile(happened func() bool) {
 	}
 	p, both := w.p, w.inSync.Len() == 2
 	switch {
+	case w.restart && both:
+		// it may have lost what was not durable: it must not become the only copy of a running guest
+	case p.LocalFailed() && p.Local() == InSync && both && w.ft:
+		w.loseHost(w.peer(), happened) // the VM is handed over
+		return
 	case p.LocalFailed() && p.Local() == InSync && both:
 		w.proposal.inSync = model.Nodes(w.peer())
 		return
@@ -59,7 +64,7 @@ func (w *world) commit() {
 	attach := w.proposal.inSync.Len() == 2
 	w.inSync, w.proposal.inSync = w.proposal.inSync, 0
 	w.gen++
-	w.unlearned = true
+	w.unlearned, w.lossy = true, false
 	if attach {
 		w.compare()
 	}
@@ -118,7 +123,7 @@ func (w *world) loseHost(node model.NodeID, keep func() bool) {
 	if node != lost && w.r != nil {
 		w.end(node, keep)
 	}
-	w.proposal.inSync, w.unlearned = 0, false
+	w.proposal.inSync, w.unlearned, w.lossy = 0, false, false
 	w.inSync = model.Nodes(node)
 	w.gen++
 	w.r, w.held, w.restart = nil, nil, false
@@ -135,6 +140,7 @@ func (w *world) loseReplica(power bool, keep func() bool) {
 	w.end(w.peer(), keep)
 	if power {
 		w.disks[w.peer()].lose(keep)
+		w.lossy = true
 	}
 	w.r, w.held, w.restart = nil, nil, w.p.Session() != 0
 }

@@ -113,11 +113,11 @@ func (g *guest) complete(w *world, e *model.Effect) {
 }
 
 // copies are the copies that must have what was answered: in ft only the local one, because the
-// output waits for the other.
-func (w *world) copies() []*testDisk {
+// output waits for the other. A copy whose host lost power need not have what was not durable.
+func (w *world) copies(durable bool) []*testDisk {
 	var list []*testDisk
 	for node := model.NodeID(1); node <= 2; node++ {
-		if w.inSync.Has(node) && (!w.ft || node == w.at) {
+		if w.inSync.Has(node) && (node == w.at || !w.ft && (durable || !w.lossy)) {
 			list = append(list, w.disks[node])
 		}
 	}
@@ -130,7 +130,7 @@ func (g *guest) wrote(w *world, o *guestOp) {
 		m := &g.sectors[s]
 		m.done = slices.Index(m.values, v)
 		require.GreaterOrEqual(w.t, m.done, 0)
-		for _, d := range w.copies() {
+		for _, d := range w.copies(false) {
 			require.Equal(w.t, v, d.current[s], "R4: sector %d: a write is answered that an in-sync copy lacks", s)
 		}
 		if o.io.FUA {
@@ -141,7 +141,7 @@ func (g *guest) wrote(w *world, o *guestOp) {
 
 // durable notes that v is durable in sector s, and checks it.
 func (g *guest) durable(w *world, s int, v value) {
-	for _, d := range w.copies() {
+	for _, d := range w.copies(true) {
 		require.Equal(w.t, v, d.durable[s], "R4: sector %d is not durable on an in-sync copy", s)
 	}
 	m := &g.sectors[s]
@@ -152,7 +152,8 @@ func (g *guest) durable(w *world, s int, v value) {
 
 func (g *guest) flushed(w *world, o *guestOp) {
 	for s, v := range o.done {
-		if g.sectors[s].asked == o.asked[s] && len(g.sectors[s].values) == g.sectors[s].done+1 {
+		m := &g.sectors[s]
+		if m.asked == o.asked[s] && m.values[m.done] == v && len(m.values) == m.done+1 {
 			g.durable(w, s, v)
 		}
 	}

@@ -166,7 +166,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		},
 		"lose replica": func(t *rapid.T) {
 			power := rapid.Bool().Draw(t, "power")
-			if w.inSync == model.Nodes(w.peer()) {
+			if only := model.Nodes(w.peer()); w.inSync == only || w.proposal.inSync == only || w.p.LocalFailed() {
 				power = false // that would be a crash of the guest's only disk while it runs
 			}
 			w.loseReplica(power, keep(t))

@@ -30,12 +30,15 @@ type op struct {
 	phase   opPhase
 	need    side // copies that must finish before the guest gets its answer
 	busy    side // copies at work; the slot is free when there is none
+	owed    bool // the local copy is to do it, but has failed or was not asked
 	repair  bool // the local copy could not read it
+	stale   bool // a write to the sectors of this read was under way meanwhile: its answer must not mend them
 	intents bool // its intent record is durable
 	io      model.IO
 	id      uint64
 	seq     model.Seq
 	stamp   uint64
+	round   uint64 // of the mirror's own operations: the resync that began it
 	epoch   model.Epoch
 	hold    bool
 	started model.Time // when it was issued to the copies

@@ -24,12 +24,13 @@ type Primary struct {
 	epoch   model.Epoch
 	durable bool // the guest asked for durability in this epoch
 
-	ops    table
-	marked model.Bitmap // extents with durable write intent
-	stamps []uint64     // per extent: the stamp at its last write
-	stamp  uint64
-	resync resync
-	wakeAt model.Time
+	ops      table
+	marked   model.Bitmap // extents with write intent, on one of the copies at least
+	recorded model.Bitmap // extents with durable intent on the local copy
+	stamps   []uint64     // per extent: the stamp at its last write
+	stamp    uint64
+	resync   resync
+	wakeAt   model.Time
 }
 
 // NewPrimary returns the mirror of a VM that runs here. inSync is the in-sync set
@@ -40,10 +41,12 @@ func NewPrimary(vm model.VMID, cfg Config, self, peer model.NodeID, gen model.Ge
 	p := &Primary{vm: vm, cfg: cfg, peer: peer, gen: gen, wakeAt: model.Never}
 	p.ops.token = token
 	p.marked = model.NewBitmap(cfg.Extents)
+	p.recorded = model.NewBitmap(cfg.Extents)
 	p.stamps = make([]uint64, cfg.Extents)
 	p.resync.init(&cfg)
 	if marked != nil {
 		p.marked.Union(marked)
+		p.recorded.Union(marked)
 	}
 	if inSync.Has(self) {
 		p.localState = InSync
@@ -82,12 +85,16 @@ func (p *Primary) Boundary(next model.Epoch) (last model.Seq, durable bool) {
 
 // Reconfigure takes over a newer configuration in which this host is still the
 // primary. Operations that waited only for a copy that is no longer in the in-sync
-// set are complete.
+// set are complete. A copy that the log calls in sync although it was given up here
+// meanwhile counts as failed until the log takes it out again (R4).
 func (p *Primary) Reconfigure(now model.Time, self model.NodeID, gen model.Gen, inSync model.NodeSet, out *model.Effects) {
 	p.gen = gen
 	switch {
 	case inSync.Has(self) && p.localState == Joined:
 		p.attached(&p.localState)
+	case inSync.Has(self) && p.localState != InSync:
+		p.localState, p.localFailed = InSync, true
+		p.resync.stop()
 	case !inSync.Has(self) && p.localState == InSync:
 		p.localState, p.localFailed = Absent, false
 		p.drop(local)
@@ -95,6 +102,9 @@ func (p *Primary) Reconfigure(now model.Time, self model.NodeID, gen model.Gen, 
 	switch {
 	case inSync.Has(p.peer) && p.remoteState == Joined:
 		p.attached(&p.remoteState)
+	case inSync.Has(p.peer) && p.remoteState != InSync:
+		p.remoteState, p.remoteFailed = InSync, true
+		p.resync.stop()
 	case !inSync.Has(p.peer) && p.remoteState == InSync:
 		p.closeSession()
 	}
@@ -107,15 +117,43 @@ func (p *Primary) attached(state *CopyState) {
 	p.resync.cleanDue = true
 }
 
-// drop makes nothing wait for the copies in s.
+// drop makes nothing wait for the copies in s. A read has no answer without its copy: it is
+// asked of the other one.
 func (p *Primary) drop(s side) {
 	for i := range p.ops.order {
 		o := p.ops.at(i)
+		if o.io.Op == model.OpRead && o.phase == phaseIssued && o.busy&s != 0 {
+			o.phase = phaseStuck
+		}
 		o.need &^= s
 		o.busy &^= s
-		if s&local != 0 && o.phase == phaseIntent {
+		if s&remote != 0 && o.io.Op == model.OpRead {
+			o.repair = false // the local copy has the last word
+		}
+		if s&local == 0 {
+			continue
+		}
+		o.owed = false
+		if o.phase == phaseIntent {
 			o.intents = true
 			o.phase = phaseBlocked
+		}
+	}
+}
+
+// redo lets the local copy, now the last one, do what it failed to do before or was not asked
+// for since. Its errors are the guest's to see.
+func (p *Primary) redo() {
+	p.localFailed = false
+	for i := range p.ops.order {
+		o := p.ops.at(i)
+		if !o.owed {
+			continue
+		}
+		o.owed, o.intents, o.busy, o.need = false, false, 0, 0
+		o.phase = phaseBlocked
+		if o.kind != opGuest {
+			o.phase = phaseDone
 		}
 	}
 }
@@ -124,13 +162,19 @@ func (p *Primary) closeSession() {
 	p.remoteState, p.remoteFailed = Absent, false
 	p.session, p.connected, p.hold = 0, false, false
 	p.resync.stop()
-	if p.localFailed && p.localState == InSync {
-		p.localFailed = false // the last copy: its errors are the guest's to see
-	}
-	if p.localState == Copying || p.localState == Joined {
-		p.localState = Absent // its source is gone
-	}
+	p.sourceGone()
 	p.drop(remote)
+	if p.localState == InSync {
+		p.redo()
+	}
+}
+
+// sourceGone gives up a local copy that was still on its way.
+func (p *Primary) sourceGone() {
+	if p.localState != InSync && p.localState != Absent {
+		p.localState, p.localFailed = Absent, false
+		p.drop(local)
+	}
 }
 
 // Disconnect gives up the present session. A copy that was still on its way is
@@ -139,10 +183,7 @@ func (p *Primary) Disconnect(now model.Time, out *model.Effects) {
 	if p.remoteState == InSync {
 		p.remoteFailed, p.connected, p.session = true, false, 0
 		p.resync.stop()
-		if p.localState == Copying || p.localState == Joined {
-			p.localState = Absent
-			p.drop(local)
-		}
+		p.sourceGone()
 	} else {
 		p.closeSession()
 	}
@@ -192,39 +233,49 @@ func (p *Primary) admit(now model.Time, o *op, rank int, out *model.Effects) {
 // sectors, because copies may finish them in different orders, or for the copy of its extent.
 func (p *Primary) blocked(o *op, rank int) bool {
 	for i := 0; i < rank; i++ {
-		if e := p.ops.at(i); e.isWrite() && e.overlaps(&o.io) {
+		e := p.ops.at(i)
+		if !e.overlaps(&o.io) {
+			continue
+		}
+		if e.isWrite() {
 			return true
 		}
+		e.stale = true
 	}
 	return p.resync.touches(p.cfg.extents(&o.io))
 }
 
 // mark records write intent for o; it returns false if the record has to become durable first.
 func (p *Primary) mark(o *op, out *model.Effects) bool {
+	if p.localState == Absent || p.localFailed {
+		return true // the remote copy records it durably
+	}
 	first, last := p.cfg.extents(&o.io)
 	cold := false
 	for x := first; x <= last; x++ {
-		cold = cold || !p.marked.Has(x)
+		cold = cold || !p.recorded.Has(x)
 	}
-	if !cold {
-		return true
+	if cold {
+		p.record(o, out)
 	}
+	return !cold
+}
+
+// record asks for the intent record of o.
+func (p *Primary) record(o *op, out *model.Effects) {
 	fresh := model.NewBitmap(p.cfg.Extents)
+	first, last := p.cfg.extents(&o.io)
 	for x := first; x <= last; x++ {
 		fresh.Set(x)
 	}
-	if p.localState == Absent || p.localFailed {
-		p.marked.Union(fresh) // the remote copy records it durably
-		return true
-	}
 	e := out.Add(model.EffectIntent, p.vm)
 	e.ID, e.Data = o.id, fresh.Bytes()
-	return false
 }
 
 // IntentDone tells that the intent record id is durable.
 func (p *Primary) IntentDone(now model.Time, id uint64, out *model.Effects) {
 	if p.resync.intentDone(id) {
+		p.recorded.Union(p.resync.intent)
 		p.startCopying(now, out)
 		p.settle(now, out)
 		return
@@ -236,6 +287,7 @@ func (p *Primary) IntentDone(now model.Time, id uint64, out *model.Effects) {
 	first, last := p.cfg.extents(&o.io)
 	for x := first; x <= last; x++ {
 		p.marked.Set(x)
+		p.recorded.Set(x)
 	}
 	o.intents, o.phase = true, phaseBlocked
 	p.settle(now, out)
@@ -267,10 +319,7 @@ func (p *Primary) issueWrite(now model.Time, o *op, out *model.Effects) {
 	if o.io.FUA && p.hold {
 		p.durable = true
 	}
-	if o.busy&local != 0 && !p.localFailed {
-		e := out.Add(model.EffectDisk, p.vm)
-		e.ID, e.IO = o.id, o.io
-	}
+	p.askLocal(o, out)
 	if o.busy&remote != 0 {
 		p.lastSeq++
 		o.seq, o.epoch, o.hold = p.lastSeq, p.epoch, p.hold
@@ -279,6 +328,18 @@ func (p *Primary) issueWrite(now model.Time, o *op, out *model.Effects) {
 		}
 	}
 	p.wakeBy(now.Add(p.cfg.Resend))
+}
+
+// askLocal gives o to the local copy, if it is to do it.
+func (p *Primary) askLocal(o *op, out *model.Effects) {
+	switch {
+	case o.busy&local == 0:
+	case p.localFailed:
+		o.owed = true
+	default:
+		e := out.Add(model.EffectDisk, p.vm)
+		e.ID, e.IO = o.id, o.io
+	}
 }
 
 func (p *Primary) sendWrite(now model.Time, o *op, out *model.Effects) {
@@ -316,10 +377,7 @@ func (p *Primary) issueFlush(now model.Time, o *op, out *model.Effects) {
 		o.busy &^= remote
 	}
 	o.need = o.busy
-	if o.busy&local != 0 && !p.localFailed {
-		e := out.Add(model.EffectDisk, p.vm)
-		e.ID, e.IO = o.id, o.io
-	}
+	p.askLocal(o, out)
 	if o.busy&remote != 0 {
 		o.seq = p.lastSeq
 		if !p.remoteFailed {
@@ -341,8 +399,7 @@ func (p *Primary) issueRead(now model.Time, o *op, out *model.Effects) {
 	switch {
 	case p.localState == InSync && !p.localFailed && !o.repair:
 		o.phase, o.busy, o.need = phaseIssued, local, local
-		e := out.Add(model.EffectDisk, p.vm)
-		e.ID, e.IO = o.id, o.io
+		p.askLocal(o, out)
 	case remoteReads && !p.remoteFailed:
 		o.phase, o.busy, o.need = phaseIssued, remote, remote
 		p.sendRead(now, o, out)

@@ -51,10 +51,11 @@ type Replica struct {
 	slots    [window]slot
 	received model.Seq // every write up to here came
 	done     model.Seq // every write up to here is on the disk or held, its intent durable
-	heldFrom model.Seq // lowest write that is still held; 0: none
+	heldFrom model.Seq // no write below it is still held; 0: none is
 	heldTo   model.Seq // highest write that was held
 	flushes  [8]flush
 	answers  [16]answer
+	copied   []uint64 // per extent: the newest copy of it that is on the disk
 	token    uint64
 	next     uint64
 }
@@ -76,6 +77,9 @@ func NewReplica(vm model.VMID, cfg Config, marked model.Bitmap, token uint64) *R
 
 // Session returns the session that the replica follows, or 0.
 func (r *Replica) Session() uint64 { return r.session }
+
+// Primary returns the member that opened the present session, or the last one.
+func (r *Replica) Primary() model.NodeID { return r.primary }
 
 // Failed reports that the local copy failed an operation.
 func (r *Replica) Failed() bool { return r.failed }
@@ -113,7 +117,7 @@ func (r *Replica) Open(primary model.NodeID, session uint64, out *model.Effects)
 		r.before.Union(r.marked)
 		r.marked.Reset()
 		*r = Replica{vm: r.vm, cfg: r.cfg, primary: primary, session: session, failed: r.failed,
-			before: r.before, marked: r.marked, token: r.token, next: r.next}
+			copied: make([]uint64, r.cfg.Extents), before: r.before, marked: r.marked, token: r.token, next: r.next}
 	}
 	m := out.Send(model.MsgIntent, primary, r.vm)
 	m.Session, m.Data = session, r.Marked().Bytes()
@@ -137,10 +141,11 @@ func (r *Replica) Attached(out *model.Effects) {
 	}
 }
 
-// Stable forgets marks that the primary found equal and durable on both copies.
+// Stable forgets marks that the primary found equal and durable on both copies. It
+// counts only while nothing was written since: a late one would take away the mark of a newer write.
 func (r *Replica) Stable(m *model.Message, out *model.Effects) {
 	stable, ok := model.ParseBitmap(m.Data, r.cfg.Extents)
-	if m.Session != r.session || !ok {
+	if m.Session != r.session || !ok || r.received > m.Seq {
 		return
 	}
 	for i := range stable {
@@ -240,10 +245,10 @@ func (r *Replica) start(s *slot, out *model.Effects) bool {
 func (r *Replica) place(s *slot, out *model.Effects) {
 	if s.hold && !planted.On(planted.ApplyOpenEpoch) {
 		s.phase = slotHeld
-		if r.heldFrom == 0 {
+		if r.heldFrom == 0 || s.seq < r.heldFrom {
 			r.heldFrom = s.seq
 		}
-		r.heldTo = s.seq
+		r.heldTo = max(r.heldTo, s.seq)
 		e := out.Add(model.EffectDiskHold, r.vm)
 		e.Session, e.Seq, e.Epoch, e.IO = r.session, s.seq, s.epoch, s.io
 		return
@@ -392,10 +397,19 @@ func (r *Replica) Read(m *model.Message, out *model.Effects) {
 	e.ID, e.Node, e.IO, e.Session, e.Seq = a.diskID, m.From, m.IO, m.Session, model.Seq(m.ID)
 }
 
-// Copy writes an extent that this copy lacks.
+// Copy writes an extent that this copy lacks. A repetition of one that is on the disk
+// already is only answered: the guest may have written to the extent since.
 func (r *Replica) Copy(m *model.Message, out *model.Effects) {
+	if m.Session != r.session || int(m.Count) >= len(r.copied) {
+		return
+	}
+	if m.ID <= r.copied[m.Count] {
+		c := out.Send(model.MsgCopied, r.primary, r.vm)
+		c.Session, c.ID, c.Count = r.session, m.ID, m.Count
+		return
+	}
 	a := r.answer(m, true)
-	if a == nil || m.Session != r.session {
+	if a == nil {
 		return
 	}
 	a.diskID = r.newID()
@@ -433,9 +447,12 @@ func (r *Replica) answered(id uint64, failed bool, out *model.Effects) bool {
 		}
 		m := out.Send(kind, r.primary, r.vm)
 		m.Session, m.ID, m.Count = r.session, a.id, a.extent
-		if failed {
+		switch {
+		case failed:
 			m.Flags |= model.FlagError
 			r.failed = r.failed || a.copy
+		case a.copy:
+			r.copied[a.extent] = a.id
 		}
 		a.used = false
 		return true

@@ -9,8 +9,11 @@ import (
 
 // resync is what it takes to bring the stale copy up to date. At most one copy is stale.
 type resync struct {
-	target   side // the stale copy; 0: none under way
+	target   side   // the stale copy; 0: none under way
+	round    uint64 // rises with every end of a resync
 	intentID uint64
+	intent   model.Bitmap // what is being recorded as intentID
+	intentAt model.Time   // since when
 	dirty    model.Bitmap // extents that the stale copy lacks
 	total    int          // extents to copy when it began
 	cursor   uint32
@@ -42,6 +45,7 @@ func (r *resync) init(cfg *Config) {
 }
 
 func (r *resync) stop() {
+	r.round++
 	r.target, r.intentID, r.sendAt = 0, 0, model.Never
 	r.joinSent, r.joinFlushed, r.cleaning, r.cleanDue = false, false, false, false
 	for i := range r.slots {
@@ -93,7 +97,7 @@ func (p *Primary) Progress() (total, left int) {
 // acknowledged only when it has it: it may be proposed for the in-sync set.
 func (p *Primary) Synced() (copyIsLocal, ok bool) {
 	r := &p.resync
-	return r.target == local, r.target != 0 && r.joinFlushed && !p.localFailed && !p.remoteFailed
+	return r.target == local, r.target != 0 && p.targetState() == Joined && r.joinFlushed && !p.localFailed && !p.remoteFailed
 }
 
 // Open begins a session with the replica: to bring it up to date, or, where it is
@@ -144,11 +148,18 @@ func (p *Primary) Intent(now model.Time, m *model.Message, out *model.Effects) {
 		return
 	}
 	p.stampAll(theirs)
-	p.resync.target = remote
-	p.resync.intentID = p.ops.newID()
-	e := out.Add(model.EffectIntent, p.vm)
-	e.ID, e.Data = p.resync.intentID, theirs.Bytes()
 	p.marked.Union(theirs)
+	p.resync.target = remote
+	p.unite(now, theirs, out)
+}
+
+// unite records on the local copy what either side may have written; copying begins when that is durable.
+func (p *Primary) unite(now model.Time, extents model.Bitmap, out *model.Effects) {
+	r := &p.resync
+	r.intentID, r.intent, r.intentAt = p.ops.newID(), extents, now
+	e := out.Add(model.EffectIntent, p.vm)
+	e.ID, e.Data = r.intentID, extents.Bytes()
+	p.wakeBy(now.Add(p.cfg.IOTimeout))
 }
 
 // stampAll makes the extents count as changed now.
@@ -161,6 +172,7 @@ func (p *Primary) stampAll(extents model.Bitmap) {
 // resume sends what the only in-sync copy has not acknowledged again, in a new session.
 func (p *Primary) resume(now model.Time, out *model.Effects) {
 	p.remoteFailed = false
+	p.lastSeq = 0 // what was issued since Open was numbered, but not sent
 	for i := range p.ops.order {
 		o := p.ops.at(i)
 		if o.busy&remote == 0 {
@@ -190,14 +202,14 @@ func (p *Primary) LocalOpened(now model.Time, marked model.Bitmap, out *model.Ef
 		return
 	}
 	p.localFailed = false
+	p.recorded.Reset()
+	p.recorded.Union(marked)
 	p.marked.Union(marked)
 	p.stampAll(p.marked)
 	p.localState = Opening
 	p.resync.stop()
 	p.resync.target = local
-	p.resync.intentID = p.ops.newID()
-	e := out.Add(model.EffectIntent, p.vm)
-	e.ID, e.Data = p.resync.intentID, p.marked.Bytes()
+	p.unite(now, p.marked.Clone(), out)
 }
 
 func (p *Primary) startCopying(now model.Time, out *model.Effects) {
@@ -223,25 +235,53 @@ func (p *Primary) targetNode() model.NodeID {
 // pump starts the next copies, lets the copy join when none is left, and forgets marks.
 func (p *Primary) pump(now model.Time, out *model.Effects) {
 	r := &p.resync
-	state := p.remoteState
-	if r.target == local {
-		state = p.localState
-	}
+	state := p.targetState()
 	if r.target != 0 && state == Copying && !p.localFailed && !p.remoteFailed {
 		p.pumpCopies(now, out)
 	}
-	if r.target != 0 && state == Joined && !r.joinSent {
+	if r.target != 0 && state == Joined && !r.joinSent && !p.catchingUp() {
 		r.joinSent = true
 		p.own(now, opJoin, out)
 	}
 	p.pumpClean(now, out)
 }
 
+// targetState returns where the copy stands that is brought up to date.
+func (p *Primary) targetState() CopyState {
+	if p.resync.target == local {
+		return p.localState
+	}
+	return p.remoteState
+}
+
+// catchingUp reports that the target is at work on writes that the guest was told are done
+// before they had to be on the target: a flush that starts now would not cover them.
+func (p *Primary) catchingUp() bool {
+	for i := range p.ops.order {
+		if o := p.ops.at(i); o.isWrite() && o.phase == phaseDone && o.busy&p.resync.target != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// joined takes the end of the flush that makes the target durable. If a copy could not do it,
+// the session is given up, and the next one tries again.
+func (p *Primary) joined(o *op, failed bool) {
+	switch {
+	case o.round != p.resync.round: // of a resync that was given up
+	case failed:
+		p.remoteFailed = true
+	default:
+		p.resync.joinFlushed = true
+	}
+}
+
 // own starts a flush of the mirror's own.
 func (p *Primary) own(now model.Time, kind opKind, out *model.Effects) {
 	o := p.ops.add(kind)
 	o.io.Op = model.OpFlush
-	o.stamp = p.stamp
+	o.stamp, o.round = p.stamp, p.resync.round
 	p.issueFlush(now, o, out)
 	p.finish(o, out)
 }
@@ -422,17 +462,19 @@ func (p *Primary) wakeResync(now model.Time, out *model.Effects) {
 	} else if r.sendAt != model.Never {
 		p.wakeBy(r.sendAt)
 	}
+	if late := r.intentAt.Add(p.cfg.IOTimeout); r.intentID != 0 && now >= late {
+		p.giveUpTarget()
+		return
+	} else if r.intentID != 0 {
+		p.wakeBy(late)
+	}
 	for i := range r.slots {
 		s := &r.slots[i]
 		if !s.used {
 			continue
 		}
 		if now >= s.started.Add(2*p.cfg.IOTimeout) {
-			if r.target == local {
-				p.localFailed = true
-			} else {
-				p.remoteFailed = true
-			}
+			p.giveUpTarget()
 			return
 		}
 		if s.sent && !s.writing && now >= s.sentAt.Add(p.cfg.Resend) {
@@ -443,6 +485,15 @@ func (p *Primary) wakeResync(now model.Time, out *model.Effects) {
 			}
 		}
 		p.wakeBy(now.Add(p.cfg.Resend))
+	}
+}
+
+// giveUpTarget ends a resync that does not get on; the node begins another one.
+func (p *Primary) giveUpTarget() {
+	if p.resync.target == local {
+		p.localFailed = true
+	} else {
+		p.remoteFailed = true
 	}
 }
 
@@ -462,6 +513,9 @@ func (p *Primary) pumpClean(now model.Time, out *model.Effects) {
 
 // forget drops the marks of all extents that did not change since the flush o began.
 func (p *Primary) forget(o *op, failed bool, out *model.Effects) {
+	if o.round != p.resync.round {
+		return // the copies were apart meanwhile
+	}
 	p.resync.cleaning = false
 	if failed || p.localState != InSync || p.remoteState != InSync {
 		return
@@ -472,6 +526,7 @@ func (p *Primary) forget(o *op, failed bool, out *model.Effects) {
 		if p.stamps[x] < o.stamp && !p.busyExtent(x) {
 			stable.Set(x)
 			p.marked.Clear(x)
+			p.recorded.Clear(x)
 			n++
 		}
 	}
@@ -481,5 +536,5 @@ func (p *Primary) forget(o *op, failed bool, out *model.Effects) {
 	data := stable.Bytes()
 	out.Add(model.EffectForget, p.vm).Data = data
 	m := out.Send(model.MsgStable, p.peer, p.vm)
-	m.Gen, m.Session, m.Data = p.gen, p.session, data
+	m.Gen, m.Session, m.Seq, m.Data = p.gen, p.session, p.lastSeq, data
 }

@@ -37,6 +37,7 @@ type world struct {
 	r        *Replica // nil: closed
 	attached uint64   // the session in which the replica was told that it is in sync
 	restart  bool     // the replica's daemon began a new life
+	lossy    bool     // the replica's host lost power, and the log has not decided about its copy
 	disks    [3]*testDisk
 	bag      []packet
 	sessions uint64
@@ -238,7 +239,7 @@ func (w *world) toPrimary(p packet) {
 	case model.MsgMirrorAck:
 		w.p.MirrorAck(w.now, m, &w.out)
 	case model.MsgReadDone:
-		if _, known := w.answers[m.ID]; !known {
+		if _, known := w.answers[m.ID]; !known && p.data != nil {
 			w.answers[m.ID] = p.data
 		}
 		w.p.ReadDone(w.now, m, &w.out)

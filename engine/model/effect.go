@@ -23,11 +23,13 @@ const (
 	EffectStart
 	// EffectActivate: run VM as Gen from the checkpoint Epoch held here → EventStarted. Its
 	// output is held. First drop the held disk writes of later epochs and end the
-	// operations under way on the copy.
+	// operations under way on the copy. The checkpoint is kept until the instance runs.
 	EffectActivate
 	// EffectDestroy: destroy the instance of VM and drop its buffered output.
 	EffectDestroy
-	// EffectAdopt: from now on the running instance of VM belongs to Gen. If it is suspended, let it run.
+	// EffectAdopt: from now on the running instance of VM belongs to Gen. If it is
+	// suspended, let it run. The first one of a life for an instance that EventInstance
+	// named also voids the marks in its plug, and what the guest still waits for is asked again.
 	EffectAdopt
 	// EffectCapture: suspend VM, stage the pages (FlagFull: all) and state that
 	// changed, mark the plug with Epoch, let it run again unless FlagFinal → EventCaptured.
@@ -50,7 +52,8 @@ const (
 	EffectForward
 
 	// EffectSeal: make the received checkpoint (VM, Gen, Epoch) and the held writes
-	// up to Seq one unit, durable if FlagDurable → EventSealed.
+	// up to Seq one unit → EventSealed. FlagDurable: these writes and all that were
+	// applied to the disk before must be durable by then.
 	EffectSeal
 	// EffectApply: merge the sealed checkpoint Epoch into the image of VM and
 	// write its held writes to the disk.

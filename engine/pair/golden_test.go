@@ -146,6 +146,7 @@ func (s *stage) state() string {
 	add(s.p.Failed(), "failed")
 	add(s.p.Suspended(), "suspended")
 	add(s.p.WantsCapture(s.now), "wants-capture")
+	add(s.p.NextWake() != model.Never && s.p.NextWake() <= s.now, "overdue")
 	text += "; secondary: session=" + strconv.FormatUint(s.s.Session(), 10) +
 		" holds=" + strconv.FormatUint(uint64(s.s.Holds()), 10)
 	add(s.s.HandedOver(), "handed-over")

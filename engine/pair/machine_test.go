@@ -175,6 +175,7 @@ func (m *pairMachine) wait(t require.TestingT, d time.Duration) {
 	m.now = m.now.Add(d)
 	m.p.Wake(m.now, m.gen, &m.out)
 	m.settle(t)
+	require.Greater(t, m.p.NextWake(), m.now, "it would be woken for ever")
 	m.tick(t)
 }
 

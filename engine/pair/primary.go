@@ -55,6 +55,7 @@ type Primary struct {
 	acked    model.Epoch
 
 	captureAt model.Time // when the running epoch should end
+	wokenAt   model.Time // the last Wake
 	waiting   bool       // barrier mode: output waits that no barrier covers
 	failed    bool
 }
@@ -113,6 +114,13 @@ func (p *Primary) Pass(out *model.Effects) {
 	p.drop()
 	p.state, p.final = Passing, false
 	out.Add(model.EffectPass, p.vm)
+}
+
+// Disconnect gives the present session up without letting anything go. Begin continues
+// in another one.
+func (p *Primary) Disconnect() {
+	p.drop()
+	p.session = 0
 }
 
 // Continue takes over the state of a pair that the log confirmed under a newer generation:
@@ -268,6 +276,7 @@ func (p *Primary) Refused(m *model.Message) {
 
 // Wake does what is due: repeat what was not acknowledged, or give the secondary up.
 func (p *Primary) Wake(now model.Time, gen model.Gen, out *model.Effects) {
+	p.wokenAt = now
 	if p.failed || p.staging() {
 		return
 	}
@@ -284,7 +293,8 @@ func (p *Primary) Wake(now model.Time, gen model.Gen, out *model.Effects) {
 	}
 }
 
-// NextWake returns the next instant at which Wake or WantsCapture has something to do.
+// NextWake returns the next instant at which Wake or WantsCapture has something to do. A capture
+// that was due at the last Wake is not announced again: its owner may have reason to wait with it.
 func (p *Primary) NextWake() model.Time {
 	if p.failed || p.state == Passing {
 		return model.Never
@@ -295,7 +305,7 @@ func (p *Primary) NextWake() model.Time {
 		}
 		return min(p.resendAt, p.sentAt.Add(p.timing.AckTimeout))
 	}
-	if p.final || p.capturing != 0 {
+	if p.final || p.capturing != 0 || p.captureAt <= p.wokenAt {
 		return model.Never
 	}
 	return p.captureAt
