@@ -41,6 +41,14 @@ func (v *vm) updateRoute() {
 	v.askForward()
 }
 
+// announceAgain repeats where the VM is. Until the other host has destroyed an instance that the pool
+// went on without, the last that it was allowed to say can still teach the switches its own port.
+func (v *vm) announceAgain() {
+	if v.route.set && v.route.via == model.NoNode && v.instance == running {
+		v.n.out.Add(model.EffectAnnounce, v.id)
+	}
+}
+
 // askForward tells the other host whether to carry the VM's traffic.
 func (v *vm) askForward() {
 	if !v.route.used || v.instance != running {

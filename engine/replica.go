@@ -112,7 +112,11 @@ const vouchedPatience = 8
 func (v *vm) receive(m *model.Message) {
 	switch m.Kind {
 	case model.MsgReport:
-		v.report = report{incarnation: m.Incarnation, gen: m.Gen, flags: m.Flags, epoch: m.Epoch}
+		before := v.report
+		v.report = report{incarnation: m.Incarnation, gen: m.Gen, flags: m.Flags}
+		if v.report != before {
+			v.announceAgain()
+		}
 	case model.MsgForward:
 		v.forward(m)
 	case model.MsgIntent, model.MsgMirrorAck, model.MsgReadDone, model.MsgCopied, model.MsgAck, model.MsgRefuse:

@@ -85,7 +85,6 @@ type report struct {
 	incarnation uint64
 	gen         model.Gen
 	flags       model.Flags
-	epoch       model.Epoch
 }
 
 // vm returns the VM with the given id, or nil.

@@ -226,6 +226,7 @@ func (m *member) give(ev *model.Event, att *attachment) {
 	if m.life != life {
 		return
 	}
+	m.w.monitor.proposals(m, list)
 	m.w.monitor.observe(m)
 	if len(m.todo) == 0 && !m.blocked {
 		for i := range list {

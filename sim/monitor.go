@@ -100,6 +100,17 @@ func (v *watch) newest() pool.Config {
 // Config returns the newest configuration of the VM that any member has committed; Gen 0: none.
 func (w *World) Config(vm model.VMID) pool.Config { return w.monitor.vms[vm].newest() }
 
+// proposals takes down what the effects of a step say that the member proposes: it may be
+// committed within the same step.
+func (o *monitor) proposals(m *member, list []model.Effect) {
+	for i := range list {
+		if e := &list[i]; e.Kind == model.EffectNotify && e.Notice.Kind == model.NoticeProposed && int(e.VM) < len(o.vms) {
+			v := &o.vms[e.VM]
+			v.asked = append(v.asked, proposal{by: m.id, what: e.Notice.Detail, expect: e.Notice.Gen})
+		}
+	}
+}
+
 // observe looks at what a member has newly learnt from the control log.
 func (o *monitor) observe(m *member) {
 	state := m.node.Pool()
@@ -169,9 +180,6 @@ func (v *watch) proposed(cfg *pool.Config) bool {
 func (o *monitor) noticed(m *member, n *model.Notice) {
 	if int(n.VM) >= len(o.vms) {
 		return
-	}
-	if n.Kind == model.NoticeProposed {
-		o.vms[n.VM].asked = append(o.vms[n.VM].asked, proposal{by: m.id, what: n.Detail, expect: n.Gen})
 	}
 	if n.Kind != model.NoticeExposed {
 		return

@@ -48,6 +48,7 @@ type world struct {
 	extent   map[uint64][]value   // data of extents read for copying, by operation
 	answers  map[uint64][]value   // data read for or by the peer, by the primary's operation
 	incoming map[writeKey][]value // data of writes that arrived at the replica
+	open     map[writeKey]bool    // those of them that must wait for their epoch
 	held     []diskOp             // writes that the replica holds
 
 	out   model.Effects
@@ -68,7 +69,7 @@ type packet struct {
 func newWorld(t require.TestingT) *world {
 	w := &world{
 		t: t, at: 1, gen: 1, inSync: model.Nodes(1, 2), epoch: 1,
-		extent: map[uint64][]value{}, answers: map[uint64][]value{}, incoming: map[writeKey][]value{},
+		extent: map[uint64][]value{}, answers: map[uint64][]value{}, incoming: map[writeKey][]value{}, open: map[writeKey]bool{},
 	}
 	w.disks[1], w.disks[2] = newTestDisk(), newTestDisk()
 	w.guest.init()
@@ -144,6 +145,7 @@ func (w *world) submit(node model.NodeID, e *model.Effect) {
 	op := diskOp{effect: *e, upto: d.writes}
 	switch {
 	case e.Kind == model.EffectDiskCopy:
+		require.False(w.t, w.open[writeKey{e.Session, e.Seq}], "R6: a write of an open epoch goes to the disk")
 		op.data = w.incoming[writeKey{e.Session, e.Seq}]
 	case e.Kind == model.EffectExtentWrite && node == w.at:
 		op.data = w.answers[e.ID]
@@ -254,6 +256,7 @@ func (w *world) toReplica(p packet) {
 	switch m.Kind {
 	case model.MsgWrite:
 		w.incoming[writeKey{m.Session, m.Seq}] = p.data
+		w.open[writeKey{m.Session, m.Seq}] = m.Flags.Has(model.FlagHold)
 		w.r.Write(m, &w.out)
 	case model.MsgFlush:
 		w.r.Flush(m, &w.out)
