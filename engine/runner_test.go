@@ -48,6 +48,8 @@ type runner struct {
 
 	configure func(*engine.Config) // changes the configuration of every member; nil: nothing
 
+	announced [4]model.NodeID // by VMID: who said last that it is there
+
 	trace []string
 	all   bool // trace everything, not only decisions
 }
@@ -275,6 +277,11 @@ func (r *runner) note(id model.NodeID, e *model.Effect) {
 		if !r.all {
 			return
 		}
+	case model.EffectAnnounce:
+		if r.announced[e.VM] == id {
+			return // said again, in case it was not heard
+		}
+		r.announced[e.VM] = id
 	case model.EffectNotify:
 		if k := e.Notice.Kind; k == model.NoticeLinkDown || k == model.NoticeLinkUp {
 			return

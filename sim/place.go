@@ -532,8 +532,8 @@ func (p *place) ask(c *call) {
 			return
 		}
 	}
-	if p.m.node == nil {
-		return
+	if p.m.node == nil || p.inst.voided != p.m.life {
+		return // it is asked when the instance is taken over
 	}
 	p.inst.asked = append(p.inst.asked, c.io.ID)
 	if c.att != nil {

@@ -42,7 +42,7 @@ func (p *place) voidMarks() {
 
 // askOutput tells the engine, once until the next mark, that output waits.
 func (p *place) askOutput() {
-	if p.plug.asked || len(p.plug.queue) == 0 || p.m.node == nil {
+	if p.plug.asked || len(p.plug.queue) == 0 || p.m.node == nil || p.inst.voided != p.m.life {
 		return
 	}
 	p.plug.asked = true

@@ -34,7 +34,8 @@ const (
 	// of writes whose state on the other copy is not known, Count the number of extents.
 	// FlagError: it cannot be used.
 	EventOpened
-	// EventRequest: the guest of VM asks IO of its disk.
+	// EventRequest: the guest of VM asks IO of its disk. Not before the instance was started, or
+	// adopted, in this life.
 	EventRequest
 	// EventDisk: the disk operation ID of VM has finished; FlagError: it failed.
 	EventDisk

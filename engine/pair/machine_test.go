@@ -256,6 +256,13 @@ func (m *pairMachine) actions() map[string]func(*rapid.T) {
 			m.expose(t)
 			m.connect(t)
 		},
+		"reconnect": func(t *rapid.T) {
+			if m.checkpoints || m.p.State() == Passing {
+				t.Skip("a new session needs the log's word")
+			}
+			m.p.Disconnect()
+			m.connect(t)
+		},
 		"deliver":    func(t *rapid.T) { m.deliver(t, take(pick(t))) },
 		"repeat":     func(t *rapid.T) { m.deliver(t, m.bag[pick(t)]) },
 		"lose":       func(t *rapid.T) { take(pick(t)) },

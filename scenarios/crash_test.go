@@ -1,0 +1,113 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/engine/model"
+	"holdfast/reports"
+	"holdfast/scenarios/script"
+	"holdfast/sim"
+)
+
+// mainPaths are the paths whose every effect is interrupted once by a crash of the
+// daemon. A crash on top of a lost host is a second fault, which may cost an ft VM its
+// memory, never what its disk holds; so the service is one that logs.
+var mainPaths = map[string]string{
+	"ft-primary-lost": `
+vm db level ft service log on a
+clients db count 3 rate 40/s keys 6
+at 300ms power-off a
+at 1500ms power-on a
+run 4s
+expect state-lost(db)`,
+	"ft-secondary-lost": `
+vm db level ft service log on a
+clients db count 3 rate 40/s keys 6
+at 300ms power-off b
+at 1500ms power-on b
+run 4s
+expect state-lost(db)`,
+	"ha-host-lost": `
+vm db level ha service log on a
+clients db count 3 rate 40/s keys 6
+at 300ms power-off a
+at 1500ms power-on a
+run 4s`,
+	"ha-disk-lost": `
+vm db level ha service log on a
+clients db count 3 rate 40/s keys 6
+at 300ms disk-error a db write for 1s
+run 3s`,
+	"ft-links-lost": `
+vm db level ft service log on a
+clients db count 3 rate 40/s keys 6
+at 300ms cut all a <-> b for 1s
+run 3s
+expect state-lost(db)`,
+	"restart-vm-crash": `
+vm db level restart service bank on a
+clients db count 3 rate 40/s keys 6
+at 300ms crash-vm db
+run 3s`,
+}
+
+// crashScript is a main path with a crash of a member's daemon before its n-th effect; n 0: none.
+func crashScript(t *testing.T, path, member string, n uint64) *script.Script {
+	t.Helper()
+	text := "scenario crash-" + path + "\npurpose \"A daemon crash at one effect boundary.\"\nhost a\nhost b\nwitness w\n" + strings.TrimSpace(mainPaths[path]) + "\n"
+	if n > 0 {
+		text = strings.Replace(text, "\nat ", fmt.Sprintf("\nat 1ms crash-daemon %s at-effect %d\nat ", member, n), 1)
+	}
+	s, err := script.Parse(path, text)
+	require.NoError(t, err, text)
+	return s
+}
+
+// TestCrashAtEveryEffect crashes the daemon of each member at every effect boundary of each main path.
+func TestCrashAtEveryEffect(t *testing.T) {
+	stride := uint64(1)
+	if testing.Short() {
+		stride = 29
+	}
+	for path := range mainPaths {
+		for i, member := range []string{"a", "b", "w"} {
+			t.Run(path+"/"+member, func(t *testing.T) {
+				t.Parallel()
+				crashEverywhere(t, path, member, model.NodeID(i+1), stride)
+			})
+		}
+	}
+}
+
+func crashEverywhere(t *testing.T, path, member string, id model.NodeID, stride uint64) {
+	last := countEffects(t, path, member, id)
+	require.Greater(t, last, uint64(50), "the path has hardly any effects")
+	for n := uint64(1); n <= last; n += stride {
+		s := crashScript(t, path, member, n)
+		r := attempt(s, 1)
+		if r.Outcome == reports.Pass {
+			continue
+		}
+		for _, f := range r.Failures {
+			t.Errorf("crash of %s before effect %d of %d: %s: %s", member, n, last, f.Rule, f.Text)
+		}
+		t.Fatalf("to replay, save this as a file:\n%s", script.Format(s))
+	}
+	t.Logf("%s: %d boundaries of %s", path, last/stride, member)
+}
+
+// countEffects returns how many effects the member performs in the part with faults.
+func countEffects(t *testing.T, path, member string, id model.NodeID) (n uint64) {
+	s := crashScript(t, path, member, 0)
+	_, err := Run(context.Background(), s, Options{Seed: 1, Prepare: func(w *sim.World) {
+		w.CrashDaemonAt(id, 1<<60)
+		w.At(w.Now().Add(s.Run-1), func() { n = w.Effects(id) })
+	}})
+	require.NoError(t, err)
+	return n
+}
