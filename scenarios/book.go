@@ -15,7 +15,6 @@ type book struct {
 	clients   bool // there are some
 	now       func() int64
 	processes []int64 // by the client's number of the process: the history's, 0 for none, else plus 1
-	of        []int64 // by token: the client's number
 }
 
 func newBook(vm *sim.VM, capacity int, now func() int64) *book {

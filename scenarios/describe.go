@@ -39,10 +39,7 @@ func (r *run) describe(out *reports.Scenario, histories []*history.History) {
 	m.OutputDelay = reports.DelayOf(w.OutputDelays())
 	count, sum, longest := w.Captures()
 	m.Epochs, m.StoppedNS, m.StoppedMax = count, int64(sum), int64(longest)
-	m.ConvergenceNS = int64(r.converged)
-	if len(r.script.Actions) == 0 {
-		m.ConvergenceNS = 0
-	}
+	m.ConvergenceNS = int64(r.healing())
 }
 
 // measures adds what one VM contributes.
@@ -161,14 +158,14 @@ func (r *run) protection(vm model.VMID) []reports.Span {
 		from, kind = at, k
 	}
 	for _, e := range r.protectionEvents(vm) {
-		next(e.at, e.kind)
+		next(r.at(e.at), e.kind)
 	}
 	next(r.at(r.world.Now()), "")
 	return list
 }
 
 type protectionEvent struct {
-	at   reports.Time
+	at   model.Time
 	kind reports.SpanKind
 }
 
@@ -185,11 +182,11 @@ func (r *run) protectionEvents(vm model.VMID) []protectionEvent {
 		case c.Config.InSync == c.Config.Homes:
 			kind = reports.Protected
 		}
-		list = append(list, protectionEvent{r.at(c.At), kind})
+		list = append(list, protectionEvent{c.At, kind})
 	}
 	for _, n := range r.world.Notices() {
 		if n.VM == vm && n.Kind == model.NoticeResync {
-			list = append(list, protectionEvent{r.at(n.At), reports.Resync})
+			list = append(list, protectionEvent{n.At, reports.Resync})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b protectionEvent) int { return int(a.at - b.at) })

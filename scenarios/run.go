@@ -32,7 +32,7 @@ const (
 	setupBudget    = 30 * time.Second
 	convergeBudget = 60 * time.Second
 	settleBudget   = 20 * time.Second
-	slice          = 100 * time.Millisecond // of simulated time between looks at the context and at convergence
+	slice          = 20 * time.Millisecond // of simulated time between looks at the context and at convergence
 )
 
 // Run runs a script and returns what came of it. It fails only if ctx ends or if the
@@ -49,6 +49,7 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 		r.fail("R9", "the pool was not set up within %v", setupBudget)
 	}
 	r.zero = r.world.Now()
+	r.whole = 0
 	r.schedule()
 	if opt.Prepare != nil {
 		opt.Prepare(r.world)
@@ -63,7 +64,7 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 	}
 	r.converged = -1
 	if r.redundant() {
-		r.converged = max(r.now()-healed, 1)
+		r.converged = r.now() - healed
 	}
 	if err := r.finalReads(ctx); err != nil {
 		return nil, err
@@ -89,6 +90,7 @@ type run struct {
 	broken  []reports.Failure // what the script itself could not do
 
 	zero      model.Time    // when the script's clock began
+	whole     time.Duration // since when the redundancy has been complete; -1: it is not
 	converged time.Duration // after healing; -1: never
 }
 
@@ -108,8 +110,39 @@ func (r *run) until(ctx context.Context, end time.Duration, done func() bool) er
 			return nil
 		}
 		r.world.Run(r.zero.Add(min(r.now()+slice, end)))
+		r.watch()
 	}
 	return nil
+}
+
+// watch notes since when every VM has had its redundancy without a break.
+func (r *run) watch() {
+	switch whole := r.redundant(); {
+	case !whole:
+		r.whole = -1
+	case r.whole < 0:
+		r.whole = r.now()
+	}
+}
+
+// healing returns how long after the last action of the script (or the healing at its end)
+// the redundancy was complete for good; 0 if nothing disturbed it.
+func (r *run) healing() time.Duration {
+	if r.whole < 0 {
+		return -1
+	}
+	last := time.Duration(0)
+	for _, m := range r.marks {
+		for _, t := range []reports.Time{m.At, m.Until} {
+			if d := time.Duration(t); d <= r.whole {
+				last = max(last, d)
+			}
+		}
+	}
+	if r.script.Run <= r.whole {
+		last = r.script.Run
+	}
+	return max(r.whole-last, 0)
 }
 
 // ready reports whether the pool is set up: every VM has its redundancy, and its clients are served.

@@ -580,6 +580,9 @@ func (p *place) answerGuest(id uint64, ok bool, data *attachment) {
 	p.inst.machine.SetTime(p.guestTime())
 	p.inst.machine.DiskDone(id, ok, sectors, &p.w.guestOut)
 	p.takeOut()
+	if p.w.tape.booting(p) && p.inst.machine.Serving() {
+		p.w.tape.instance(p)
+	}
 }
 
 // keep stores data under id; take removes it.

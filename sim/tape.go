@@ -106,6 +106,11 @@ func (t *tape) instance(p *place) {
 	*s = Span{Host: p.m.id, State: state, From: p.w.now}
 }
 
+// booting reports whether the instance was last seen booting.
+func (t *tape) booting(p *place) bool {
+	return t.w != nil && t.open[p.vm.id][p.m.id].State == Booting
+}
+
 func (t *tape) committed(w *World, cfg *pool.Config) {
 	t.ready(w)
 	t.changes[cfg.VM] = append(t.changes[cfg.VM], Change{At: w.now, Config: *cfg})

@@ -36,7 +36,6 @@ type World struct {
 
 	// OnStage, if set, is told when a VM reaches a stage on a member. What it does happens at once.
 	OnStage func(vm model.VMID, stage Stage, node model.NodeID)
-	stageOf model.NodeID
 }
 
 // load is one VM as the outside sees it.

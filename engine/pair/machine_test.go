@@ -33,11 +33,10 @@ type pairMachine struct {
 	mark    model.Epoch // the plug's one mark that was not released; 0: none
 	marked  int         // outputs before it
 
-	sealing   model.Message
-	sealed    map[uint64]model.Epoch // by session: the newest that was sealed and acknowledged
-	acks      map[uint64]model.Epoch // by session: the newest acknowledged
-	chain     model.Epoch            // the newest of the secondary's present session
-	promotion bool
+	sealing model.Message
+	sealed  map[uint64]model.Epoch // by session: the newest that was sealed and acknowledged
+	acks    map[uint64]model.Epoch // by session: the newest acknowledged
+	chain   model.Epoch            // the newest of the secondary's present session
 }
 
 func newPairMachine(checkpoints bool) *pairMachine {
