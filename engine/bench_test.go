@@ -53,7 +53,8 @@ func newBench(t require.TestingT, p *path) *bench {
 	r.create(p.level, 1)
 	r.run(30 * time.Millisecond)
 	config := r.members[1].node.Pool().VM(1)
-	for config.Exposed() {
+	for i := 0; config.Exposed(); i++ {
+		require.Less(t, i, 100_000, "the VM is not protected after a second")
 		r.run(10 * time.Microsecond)
 		config = r.members[1].node.Pool().VM(1)
 	}

@@ -9,6 +9,7 @@ type route struct {
 	// used: the other host was asked to carry traffic at some time, so it must be told
 	// when that changes, and told again in case that was lost.
 	used bool
+	nic  bool // this host's guest network worked when the route was announced
 }
 
 // updateRoute sends the VM's traffic by way of the other host while this host's guest
@@ -22,17 +23,17 @@ func (v *vm) updateRoute() {
 	if !n.nic && v.cfg.Level >= model.LevelHA && p.nic && !p.suspected {
 		via = v.other
 	}
-	if v.route.set && v.route.via == via {
+	if v.route.set && v.route.via == via && v.route.nic == n.nic {
 		return
 	}
-	if v.route.set || via != model.NoNode {
+	if v.route.set && v.route.via != via || !v.route.set && via != model.NoNode {
 		kind := model.NoticeDirect
 		if via != model.NoNode {
 			kind = model.NoticeRedirected
 		}
 		n.out.Notify(kind, v.id, via).Gen = v.gen
 	}
-	v.route = route{set: true, via: via, used: v.route.used || via != model.NoNode}
+	v.route = route{set: true, via: via, used: v.route.used || via != model.NoNode, nic: n.nic}
 	if via == model.NoNode {
 		n.out.Add(model.EffectAnnounce, v.id)
 	} else {
@@ -58,6 +59,8 @@ func (v *vm) askForward() {
 	m.Gen = v.gen
 	if v.route.via != model.NoNode {
 		m.Flags = model.FlagOn
+	} else {
+		v.announceAgain() // a late request to carry it may have taught the switches the other port
 	}
 }
 

@@ -26,6 +26,7 @@ type Node struct {
 
 	heartbeatAt model.Time
 	detectAt    model.Time
+	graceUntil  model.Time // until then links get the benefit of the doubt
 	gossip      int
 	nic         bool
 	inventoried bool // what an earlier life left behind is known

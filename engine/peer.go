@@ -49,6 +49,7 @@ func (n *Node) greet() {
 		}
 	}
 	n.detectAt = n.now.Add(n.cfg.Timing.SuspectAfter)
+	n.graceUntil = n.detectAt
 	n.heartbeatAt = n.now
 }
 
@@ -117,7 +118,8 @@ func (n *Node) heard(p *peer, l model.Link, m *model.Message) {
 	w := &p.links[l]
 	w.heardAt = n.now
 	for i := range p.links {
-		p.links[i].echoed = m.Links&(1<<i) != 0
+		// At the beginning of a life nobody can have heard this node on every link yet.
+		p.links[i].echoed = m.Links&(1<<i) != 0 || n.now < n.graceUntil
 	}
 	if m.Hears != p.hears {
 		p.hears = m.Hears

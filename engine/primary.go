@@ -178,10 +178,8 @@ func (v *vm) confirmWithoutDisk() {
 		v.propose(pool.Command{Kind: pool.KindDetach, Node: v.self()})
 		return
 	}
-	v.n.out.Add(model.EffectDestroy, v.id).Gen = v.gen
-	v.lose()
+	v.giveUp()
 	v.failDisk()
-	v.cannotRun(true)
 }
 
 // takeOver makes a confirmed foreign instance this life's own.
@@ -285,14 +283,18 @@ func (v *vm) checkLocal() bool {
 	case v.cfg.Level == model.LevelFT:
 		v.out.HandOver(v.n.now)
 	default:
-		out.Notify(model.NoticeDiskFault, v.id, v.self())
-		out.Add(model.EffectDestroy, v.id).Gen = v.gen
-		v.lose()
+		v.giveUp()
 		v.failDisk()
-		v.cannotRun(true)
 		return false
 	}
 	return true
+}
+
+// giveUp ends the instance because this host cannot go on with it; the other one starts the VM.
+func (v *vm) giveUp() {
+	v.n.out.Add(model.EffectDestroy, v.id).Gen = v.gen
+	v.lose()
+	v.cannotRun(true)
 }
 
 // peerTrouble reports that the partner of the present session can no longer be relied on.
@@ -322,6 +324,10 @@ func (v *vm) losePeer() {
 		// Nothing but the remote copy is left. It may have refused because it once proposed to take
 		// over, and the own copy may still be taken in: a new generation settles both.
 		v.propose(pool.Command{Kind: pool.KindBump})
+	case v.cfg.InSync.Has(v.other) && !v.peer().suspected && v.session != 0 && v.peer().incarnation != v.sessionOf:
+		// The only copy may have forgotten writes that the guest never flushed. To the guest that
+		// must look like what it is, a loss of power.
+		v.giveUp()
 	case v.cfg.InSync.Has(v.other):
 		v.disconnect() // wait for it
 	case v.attachGen == v.cfg.Gen:

@@ -232,7 +232,7 @@ func (r *runner) perform(id model.NodeID, m *testMember, e *model.Effect) {
 		answer.Flags, answer.Count = 0, 1
 		after(captureDelay, model.EventCaptured)
 	case model.EffectSeal:
-		answer.Flags = 0
+		answer.Flags, answer.ID = 0, e.Session
 		after(sealDelay, model.EventSealed)
 	default:
 		r.disk(id, m, e, answer)

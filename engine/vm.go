@@ -52,6 +52,7 @@ type vm struct {
 	stateLostIn model.Gen  // generation in which the loss of memory was said
 
 	disk   diskState
+	broken bool         // its failure was said
 	marks  model.Bitmap // recorded intent, while the disk is open and no machine owns it
 	diskAt model.Time   // when to try to open it again
 
@@ -219,6 +220,9 @@ func (v *vm) diskDone(ev *model.Event) {
 }
 
 func (v *vm) sealed(ev *model.Event) {
+	if ev.ID != v.in.Session() {
+		return // of a session that is over
+	}
 	if seq := v.in.Sealed(ev.Epoch, &v.n.out); seq != 0 && v.copy != nil {
 		v.copy.Applied(seq, &v.n.out)
 	}
@@ -234,7 +238,7 @@ func (v *vm) opened(ev *model.Event) {
 		v.failDisk()
 		return
 	}
-	v.disk, v.marks, v.cannot = diskOpen, marks, false
+	v.disk, v.marks, v.cannot, v.broken = diskOpen, marks, false, false
 	if v.main != nil {
 		v.main.LocalOpened(v.n.now, marks, &v.n.out)
 	}
@@ -242,7 +246,8 @@ func (v *vm) opened(ev *model.Event) {
 
 // failDisk takes the local copy out of service; it is opened again a little later.
 func (v *vm) failDisk() {
-	if v.disk != diskFailed {
+	if !v.broken {
+		v.broken = true
 		v.n.out.Notify(model.NoticeDiskFault, v.id, v.self())
 	}
 	v.disk, v.marks, v.copy = diskFailed, nil, nil
@@ -302,7 +307,11 @@ func (v *vm) wake() {
 }
 
 // lookAgain makes reconcile run at t or before.
-func (v *vm) lookAgain(t model.Time) { v.timerAt = min(v.timerAt, max(t, v.n.now+1)) }
+func (v *vm) lookAgain(t model.Time) {
+	if t > v.n.now {
+		v.timerAt = min(v.timerAt, t)
+	}
+}
 
 // reconcile does the next step that brings what this host has in line with the configuration.
 func (v *vm) reconcile() {

@@ -195,7 +195,7 @@ func (o *monitor) told(v *watch, now model.Time) {
 		return
 	}
 	m := o.w.nodes[v.exposeBy]
-	if p := m.vms[v.newest().VM]; m.running() && p.runs() {
+	if p := m.vms[v.newest().VM]; m.running() && p.runs() && p.plug.passing {
 		o.breaks("R10", p, "runs alone since generation %d and nobody was told", v.exposure)
 	}
 	v.exposure = 0

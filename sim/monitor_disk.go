@@ -69,6 +69,9 @@ func (p *place) pendingOn(io *model.IO) bool {
 func (o *monitor) has(p *place, cfg *pool.Config, io *model.IO, want []disk.Sector, durable bool) {
 	for rest := cfg.InSync; !rest.Empty(); rest = rest.Without(rest.First()) {
 		m := o.w.nodes[rest.First()]
+		if !durable && !m.powered {
+			continue // its cache is gone, and with it what nobody asked to be durable
+		}
 		d := m.vms[p.vm.id].disk
 		got := o.scratch[:io.Count]
 		var err error

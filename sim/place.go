@@ -109,6 +109,7 @@ type instance struct {
 	voided    uint64 // life of the daemon that took the instance over
 	suspended bool
 	capturing bool
+	final     bool // stay suspended after the capture
 	gen       model.Gen
 	life      uint64
 	machine   *guest.Machine
@@ -232,7 +233,7 @@ func (p *place) device(e *event) {
 		p.diskDone(e)
 	case evSealed:
 		if e.life == p.m.life {
-			p.sealDone(e.gen, e.epoch, e.flags)
+			p.sealDone(e.id, e.gen, e.epoch, e.flags)
 		}
 	}
 }
@@ -414,7 +415,7 @@ func (p *place) crashGuest() {
 // adopt gives the instance a new generation and lets it run if it is suspended. Requests
 // that an earlier life of the daemon took with it are asked again.
 func (p *place) adopt(gen model.Gen) {
-	p.inst.gen = gen
+	p.inst.gen, p.inst.final = gen, false
 	if p.inst.voided != p.m.life {
 		p.inst.voided = p.m.life
 		p.voidMarks()
@@ -435,7 +436,7 @@ func (p *place) capture(e *model.Effect) {
 	if !p.inst.present || p.inst.machine == nil || p.inst.capturing {
 		return
 	}
-	p.inst.suspended, p.inst.capturing = true, true
+	p.inst.suspended, p.inst.capturing, p.inst.final = true, true, e.Flags.Has(model.FlagFinal)
 	p.plug.mark(e.Epoch)
 	w.drop(p.staged)
 	p.staged, p.stagedAs = w.grab(), e.Epoch
@@ -470,7 +471,7 @@ func (p *place) captured(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 	if p.inst.life != life {
 		return
 	}
-	if !flags.Has(model.FlagFinal) {
+	if !p.inst.final {
 		p.inst.suspended = false
 		p.deliverWaiting()
 		p.w.stage(StageEpoch, p)

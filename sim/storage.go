@@ -256,10 +256,10 @@ func (p *place) seal(e *model.Effect) {
 	}
 	p.w.monitor.sealing(p, e.Session, e.Epoch, e.Seq)
 	ev := p.w.after(d, classDevice, p.m.id, evSealed)
-	ev.vm, ev.life, ev.gen, ev.epoch, ev.flags = p.vm.id, p.m.life, model.Gen(e.Seq), e.Epoch, e.Flags
+	ev.vm, ev.life, ev.gen, ev.epoch, ev.flags, ev.id = p.vm.id, p.m.life, model.Gen(e.Seq), e.Epoch, e.Flags, e.Session
 }
 
-func (p *place) sealDone(last model.Gen, epoch model.Epoch, flags model.Flags) {
+func (p *place) sealDone(session uint64, last model.Gen, epoch model.Epoch, flags model.Flags) {
 	if !p.m.powered || p.asEpoch != epoch {
 		return
 	}
@@ -279,7 +279,7 @@ func (p *place) sealDone(last model.Gen, epoch model.Epoch, flags model.Flags) {
 	if p.m.life != life || p.m.node == nil {
 		return
 	}
-	p.m.tell(&model.Event{Kind: model.EventSealed, VM: p.vm.id, Epoch: epoch})
+	p.m.tell(&model.Event{Kind: model.EventSealed, VM: p.vm.id, Epoch: epoch, ID: session})
 }
 
 // apply merges the sealed checkpoint into the image and its writes into the disk.

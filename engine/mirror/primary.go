@@ -200,8 +200,14 @@ func (p *Primary) LocalLost(now model.Time, out *model.Effects) {
 	}
 }
 
-// Request takes a guest's request.
+// Request takes a guest's request. One that is empty or not on the disk fails at once.
 func (p *Primary) Request(now model.Time, io *model.IO, out *model.Effects) {
+	end := uint64(p.cfg.Extents) * uint64(p.cfg.ExtentSectors)
+	if io.Op != model.OpFlush && (io.Count == 0 || io.Sector >= end || uint64(io.Count) > end-io.Sector) {
+		e := out.Add(model.EffectComplete, p.vm)
+		e.IO, e.Flags = *io, model.FlagError
+		return
+	}
 	o := p.ops.add(opGuest)
 	o.io = *io
 	p.admit(now, o, len(p.ops.order)-1, out)

@@ -28,7 +28,7 @@ const (
 	// EffectDestroy: destroy the instance of VM and drop its buffered output.
 	EffectDestroy
 	// EffectAdopt: from now on the running instance of VM belongs to Gen. If it is
-	// suspended, let it run. The first one of a life for an instance that EventInstance
+	// suspended, or about to be for a final capture, let it run. The first one of a life for an instance that EventInstance
 	// named also voids the marks in its plug, and what the guest still waits for is asked again.
 	EffectAdopt
 	// EffectCapture: suspend VM, stage the pages (FlagFull: all) and state that

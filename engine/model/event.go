@@ -24,7 +24,7 @@ const (
 	// EventCaptured: the checkpoint (VM, Gen, Epoch) is staged; the guest runs again
 	// unless it was final. Count is the number of pages, FlagDurable as in MsgCheckpoint.
 	EventCaptured
-	// EventSealed: the runner holds the whole checkpoint (VM, Gen, Epoch), its
+	// EventSealed: the runner holds the whole checkpoint (VM, Epoch) of the session ID, its
 	// disk writes durably if that was asked.
 	EventSealed
 	// EventOutput: output of VM waits in the plug.

@@ -42,8 +42,8 @@ const (
 	// (FlagError).
 	MsgRead
 	MsgReadDone
-	// MsgStable lets the receiver forget write intent: VM, Session, Data (extent
-	// bitmap).
+	// MsgStable lets the receiver forget write intent: VM, Session, Seq (marks of later
+	// writes stay), Data (extent bitmap).
 	MsgStable
 
 	// MsgResync opens a mirror session: VM, Gen, Session. MsgIntent answers it with
