@@ -1,40 +1,47 @@
 package sim
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"holdfast/engine/model"
 	"holdfast/sim/client"
+	"holdfast/sim/disk"
 	"holdfast/sim/guest"
 )
 
+// nobody takes nothing down but the number of operations.
 type nobody struct{ begun, ended int }
 
 func (n *nobody) Begin(int64, client.Op) int              { n.begun++; return 0 }
 func (n *nobody) End(int, client.Outcome, *client.Result) { n.ended++ }
 
-func TestSmoke(t *testing.T) {
-	for _, l := range []struct {
-		level model.Level
-		s     guest.Service
-	}{{model.LevelFT, guest.Registers}, {model.LevelFT, guest.Log}, {model.LevelHA, guest.Log}, {model.LevelRestart, guest.Bank}} {
-		rec := &nobody{}
-		w, err := New(Options{Seed: 1, Hosts: []string{"a", "b"}, Witness: "w", VMs: []VM{{Name: "db", Level: l.level, Service: l.s, Home: "a", Second: "b", Clients: 4, Rate: 100, Keys: 8, Recorder: rec}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.At(model.Time(3*time.Second), func() { w.PowerOff(1, 3) })
-		w.At(model.Time(8*time.Second), func() { w.PowerOn(1, false) })
-		start := time.Now()
-		w.Run(model.Time(15 * time.Second))
-		fmt.Println(l.level, l.s, "events", w.Events(), time.Since(start), "begun", rec.begun, "ended", rec.ended, "redundant", w.Redundant(1), w.ClientStats(1))
-		for _, n := range w.Notices() {
-			fmt.Println("   ", time.Duration(n.At), w.nodes[n.Member].name, n.Kind, "vm", n.VM, "node", n.Node, "gen", n.Gen, "epoch", n.Epoch, n.Detail)
-		}
-		for _, v := range w.Violations() {
-			fmt.Println("VIOLATION", v.Rule, time.Duration(v.At), v.Text)
-		}
+// TestHostLossAtEachLevel loses the host of a VM and gets it back: the thinnest path through the whole world.
+func TestHostLossAtEachLevel(t *testing.T) {
+	for _, c := range []struct {
+		level   model.Level
+		service guest.Service
+		resets  uint64 // connections that clients lose
+	}{
+		{model.LevelFT, guest.Registers, 0}, {model.LevelFT, guest.Log, 0},
+		{model.LevelHA, guest.Log, 4}, {model.LevelRestart, guest.Bank, 4},
+	} {
+		t.Run(c.level.String()+" "+c.service.String(), func(t *testing.T) {
+			rec := &nobody{}
+			w, err := New(Options{Seed: 1, Hosts: []string{"a", "b"}, Witness: "w", VMs: []VM{{
+				Name: "db", Level: c.level, Service: c.service, Home: "a", Second: "b", Clients: 4, Rate: 100, Keys: 8, Recorder: rec,
+			}}})
+			require.NoError(t, err)
+			w.At(model.Time(4*time.Second), func() { w.PowerOff(1, disk.LossDraw) })
+			w.At(model.Time(8*time.Second), func() { w.PowerOn(1, false) })
+			w.Run(model.Time(15 * time.Second))
+			require.Empty(t, w.Violations())
+			require.True(t, w.Redundant(1), "%+v", w.Config(1))
+			require.Equal(t, model.NodeID(2), w.Serving(1))
+			require.Equal(t, c.resets, w.ClientStats(1).Resets)
+			require.Greater(t, rec.ended, 500)
+		})
 	}
 }

@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"holdfast/engine/model"
+	"holdfast/sim/disk"
+	"holdfast/sim/guest"
+)
+
+// deliver hands the guest a packet from outside.
+func (p *place) deliver(pkt *guest.Packet) {
+	if !p.inst.present || p.inst.booting || p.inst.machine == nil || !p.m.alive() {
+		return
+	}
+	if p.inst.suspended {
+		if len(p.inst.waiting) < 64 {
+			p.inst.waiting = append(p.inst.waiting, *pkt)
+		}
+		return
+	}
+	p.w.guestOut.Reset()
+	p.inst.machine.SetTime(p.guestTime())
+	p.inst.machine.Deliver(pkt, &p.w.guestOut)
+	p.takeOut()
+}
+
+func (p *place) deliverWaiting() {
+	for i := 0; i < len(p.inst.waiting) && !p.inst.suspended; i++ {
+		p.deliver(&p.inst.waiting[i])
+	}
+	p.inst.waiting = p.inst.waiting[:0]
+}
+
+// takeOut takes what the guest wants done.
+func (p *place) takeOut() {
+	out := &p.w.guestOut
+	for i := range out.Packets {
+		p.output(&out.Packets[i])
+	}
+	for i := range out.Requests {
+		r := &out.Requests[i]
+		c := call{io: r.IO, at: p.w.now}
+		if r.IO.Op == model.OpWrite {
+			c.att = p.w.grab()
+			c.att.sectors = append(c.att.sectors, r.Data...)
+		}
+		p.w.monitor.asked(p, &c)
+		p.inst.calls = append(p.inst.calls, c)
+		p.ask(&p.inst.calls[len(p.inst.calls)-1])
+	}
+	out.Reset()
+}
+
+// ask tells this life of the daemon of a request, once.
+func (p *place) ask(c *call) {
+	for _, id := range p.inst.asked {
+		if id == c.io.ID {
+			return
+		}
+	}
+	if p.m.node == nil || p.inst.voided != p.m.life {
+		return // it is asked when the instance is taken over
+	}
+	p.inst.asked = append(p.inst.asked, c.io.ID)
+	if c.att != nil {
+		p.requests.put(p.w, c.io.ID, c.att.share())
+	}
+	ev := p.w.add(p.w.now, classDevice, p.m.id, evGuest)
+	ev.vm, ev.life, ev.id, ev.io = p.vm.id, p.m.life, uint64(model.EventRequest), c.io
+	ev.gen, ev.flags = 0, 0
+	if c.io.Op == model.OpWrite {
+		p.w.stage(StageWriteIssued, p)
+	}
+}
+
+// complete answers a request of the guest.
+func (p *place) complete(e *model.Effect) {
+	for i := range p.inst.asked {
+		if p.inst.asked[i] == e.IO.ID {
+			p.inst.asked = append(p.inst.asked[:i], p.inst.asked[i+1:]...)
+			break
+		}
+	}
+	for i := range p.inst.calls {
+		c := &p.inst.calls[i]
+		if c.io.ID != e.IO.ID {
+			continue
+		}
+		failed := e.Flags.Has(model.FlagError)
+		p.w.monitor.completed(p, c, failed)
+		data := p.take(&p.answers, e.ID)
+		p.w.drop(c.att)
+		p.inst.calls = append(p.inst.calls[:i], p.inst.calls[i+1:]...)
+		p.answerGuest(e.IO.ID, !failed, data)
+		p.w.drop(data)
+		return
+	}
+}
+
+func (p *place) answerGuest(id uint64, ok bool, data *attachment) {
+	var sectors []disk.Sector
+	if data != nil {
+		sectors = data.sectors
+	}
+	p.w.guestOut.Reset()
+	p.inst.machine.SetTime(p.guestTime())
+	p.inst.machine.DiskDone(id, ok, sectors, &p.w.guestOut)
+	p.takeOut()
+	if p.w.tape.booting(p) && p.inst.machine.Serving() {
+		p.w.tape.instance(p)
+	}
+}

@@ -1,0 +1,195 @@
+package sim
+
+import (
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/sim/guest"
+)
+
+// Durations of the toolstack and the guest.
+const (
+	createTime   = 250 * time.Millisecond
+	activateTime = 12 * time.Millisecond
+	bootTime     = 600 * time.Millisecond
+	suspendTime  = 1200 * time.Microsecond
+	pageTime     = 5 * time.Microsecond
+)
+
+// launch begins to create an instance.
+func (p *place) launch(e *model.Effect) {
+	w := p.w
+	p.endOperations()
+	p.destroy()
+	p.inst.booting, p.inst.gen, p.inst.present = true, e.Gen, true
+	d := createTime
+	if e.Kind == model.EffectActivate {
+		p.inst.fed = true
+		d = activateTime
+		w.monitor.activating(p, e.Epoch)
+		p.discardOpen(e.Epoch)
+	} else {
+		w.monitor.starting(p, e.Gen)
+	}
+	if p.m.toolHang > w.now {
+		d += p.m.toolHang.Sub(w.now)
+	}
+	ev := w.after(d*time.Duration(p.m.slow), classDevice, p.m.id, evLaunched)
+	ev.vm, ev.life, ev.gen, ev.epoch, ev.flags = p.vm.id, p.inst.life, e.Gen, e.Epoch, 0
+	if e.Kind == model.EffectActivate {
+		ev.flags = model.FlagCheckpoint
+	}
+	w.tape.instance(p)
+}
+
+// launched ends the creation of an instance.
+func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
+	if !p.m.powered {
+		return
+	}
+	if p.m.frozen { // the toolstack goes on when the host does
+		ev := p.w.after(10*time.Millisecond, classDevice, p.m.id, evLaunched)
+		ev.vm, ev.life, ev.gen, ev.epoch, ev.flags = p.vm.id, p.inst.life, gen, epoch, flags
+		return
+	}
+	if p.m.toolErrors > 0 {
+		p.m.toolErrors--
+		p.w.monitor.notStarted(p, gen)
+		p.destroy()
+		p.m.tell(&model.Event{Kind: model.EventStarted, VM: p.vm.id, Gen: gen, Flags: model.FlagError})
+		return
+	}
+	machine, err := guest.NewMachine(p.vm.guest)
+	if err == nil && flags.Has(model.FlagCheckpoint) {
+		err = machine.LoadImage(p.image, p.w.nextLife())
+	}
+	if err != nil {
+		p.w.violation("R3", p.vm.id, p.m.name+" activates what it does not hold: "+err.Error())
+		return
+	}
+	p.inst.machine, p.inst.since, p.inst.voided = machine, p.m.clock(), p.m.life
+	p.m.tell(&model.Event{Kind: model.EventStarted, VM: p.vm.id, Gen: gen})
+	if flags.Has(model.FlagCheckpoint) {
+		p.inst.base = machine.CPU().Time
+		p.inst.booting = false
+		p.dropReplica()
+		if machine.CPU().Boot == 0 { // the checkpoint is from before its system came up
+			p.bootLater()
+		}
+		p.w.guestOut.Reset()
+		machine.Pending(&p.w.guestOut)
+		p.takeOut()
+		p.w.stage(StagePromoted, p)
+	} else {
+		p.inst.base = uint64(p.m.clock())
+		p.bootLater()
+		p.w.stage(StageStarted, p)
+	}
+	p.w.tape.instance(p)
+}
+
+// bootLater lets the guest's system start after the time that a boot takes.
+func (p *place) bootLater() {
+	p.inst.booting = true
+	ev := p.w.after(bootTime*time.Duration(p.m.slow), classDevice, p.m.id, evBoot)
+	ev.vm, ev.life = p.vm.id, p.inst.life
+}
+
+// boot lets the guest's system start.
+func (p *place) boot() {
+	if p.m.frozen {
+		ev := p.w.after(10*time.Millisecond, classDevice, p.m.id, evBoot)
+		ev.vm, ev.life = p.vm.id, p.inst.life
+		return
+	}
+	p.inst.booting = false
+	p.w.guestOut.Reset()
+	p.inst.machine.SetTime(p.guestTime())
+	p.inst.machine.Boot(p.w.nextLife(), &p.w.guestOut)
+	p.takeOut()
+	p.w.tape.instance(p)
+}
+
+// runs reports whether the guest executes.
+func (p *place) runs() bool {
+	return p.inst.present && !p.inst.booting && !p.inst.suspended && p.inst.machine != nil && p.m.alive()
+}
+
+// crashGuest is the guest's own crash.
+func (p *place) crashGuest() {
+	if !p.inst.present {
+		return
+	}
+	p.destroy()
+	p.m.tell(&model.Event{Kind: model.EventDied, VM: p.vm.id})
+}
+
+// adopt gives the instance a new generation and lets it run if it is suspended. Requests
+// that an earlier life of the daemon took with it are asked again.
+func (p *place) adopt(gen model.Gen) {
+	p.inst.gen, p.inst.final = gen, false
+	if p.inst.voided != p.m.life {
+		p.inst.voided = p.m.life
+		p.voidMarks()
+	}
+	if p.inst.suspended && !p.inst.capturing {
+		p.inst.suspended = false
+		p.deliverWaiting()
+	}
+	for i := range p.inst.calls {
+		p.ask(&p.inst.calls[i])
+	}
+	p.w.tape.instance(p)
+}
+
+// capture suspends the guest and stages its state.
+func (p *place) capture(e *model.Effect) {
+	w := p.w
+	if !p.inst.present || p.inst.machine == nil || p.inst.capturing {
+		return
+	}
+	p.inst.suspended, p.inst.capturing, p.inst.final = true, true, e.Flags.Has(model.FlagFinal)
+	p.plug.mark(e.Epoch)
+	w.drop(p.staged)
+	p.staged, p.stagedAs = w.grab(), e.Epoch
+	p.inst.machine.SetTime(p.guestTime())
+	p.inst.machine.Capture(e.Flags.Has(model.FlagFull), &p.staged.ck)
+	p.staged.state = p.inst.life
+	w.monitor.captured(p, e.Epoch, e.Flags.Has(model.FlagFull))
+	d := (suspendTime + time.Duration(len(p.staged.ck.Pages))*pageTime) * time.Duration(p.m.slow)
+	w.tape.stopped(d)
+	ev := w.after(d, classDevice, p.m.id, evResume)
+	ev.vm, ev.life, ev.gen, ev.epoch, ev.flags = p.vm.id, p.inst.life, e.Gen, e.Epoch, e.Flags
+	w.stage(StageCapturing, p)
+}
+
+// captured ends the capture.
+func (p *place) captured(flags model.Flags, gen model.Gen, epoch model.Epoch) {
+	if !p.m.powered {
+		return
+	}
+	if p.m.frozen {
+		ev := p.w.after(10*time.Millisecond, classDevice, p.m.id, evResume)
+		ev.vm, ev.life, ev.gen, ev.epoch, ev.flags = p.vm.id, p.inst.life, gen, epoch, flags
+		return
+	}
+	p.inst.capturing = false
+	if p.m.node == nil || p.staged == nil || p.stagedAs != epoch {
+		return // nobody is there to let it run: it stays suspended until it is adopted
+	}
+	pages := uint32(len(p.staged.ck.Pages))
+	life := p.inst.life
+	p.w.stage(StageCaptured, p)
+	if p.inst.life != life {
+		return
+	}
+	if !p.inst.final {
+		p.inst.suspended = false
+		p.deliverWaiting()
+		p.w.stage(StageEpoch, p)
+	}
+	if p.inst.life != life {
+		return
+	}
+	p.m.tell(&model.Event{Kind: model.EventCaptured, VM: p.vm.id, Gen: gen, Epoch: epoch, Count: pages})
+}
