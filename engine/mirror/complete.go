@@ -204,7 +204,7 @@ func (p *Primary) wakeOp(now model.Time, o *op, out *model.Effects) {
 			p.sendFlush(now, o, out)
 		}
 	}
-	p.wakeBy(now.Add(p.cfg.Resend))
+	p.wakeAfter(now, o.sentAt.Add(p.cfg.Resend))
 	p.wakeAfter(now, deadline)
 }
 

@@ -299,6 +299,10 @@ func (p *Primary) IntentDone(now model.Time, id uint64, out *model.Effects) {
 	p.settle(now, out)
 }
 
+// maxUnacknowledged bounds what a holding replica may be behind: beyond it the guest waits, so that
+// neither the table here nor the replica's window overflows while nobody answers.
+const maxUnacknowledged = window / 2
+
 // writeSides returns the copies that a write to the extents of io goes to, and those that must finish first.
 func (p *Primary) writeSides(io *model.IO) (to, need side) {
 	add := func(s side, state CopyState) {
@@ -312,7 +316,7 @@ func (p *Primary) writeSides(io *model.IO) (to, need side) {
 	}
 	add(local, p.localState)
 	add(remote, p.remoteState)
-	if p.hold {
+	if p.hold && len(p.ops.order) < maxUnacknowledged {
 		need &^= remote
 	}
 	return to, need
