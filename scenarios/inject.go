@@ -84,7 +84,7 @@ func (r *run) act(a *script.Action) {
 		mark.Until = mark.At + reports.Time(f.For)
 	}
 	r.marks = append(r.marks, mark)
-	if len(members) == 0 {
+	if f.Member.Kind == faults.RoleNone {
 		members = []model.NodeID{model.NoNode}
 	}
 	for _, m := range members {

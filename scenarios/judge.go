@@ -1,8 +1,10 @@
 package scenarios
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -153,10 +155,22 @@ func (r *run) count0(kind model.NoticeKind, vm model.VMID) int {
 	return n
 }
 
-// trace writes what happened, in order.
+// trace writes the faults and what the members told people, in order.
 func (r *run) trace(to io.Writer, out *reports.Scenario) {
+	type line struct {
+		at   time.Duration
+		text string
+	}
+	var lines []line
+	for _, m := range r.marks {
+		lines = append(lines, line{m.At.Duration(), "**** " + m.Text})
+	}
 	for _, n := range r.world.Notices() {
-		fmt.Fprintf(to, "%12s  %-4s %s\n", n.At.Sub(r.zero).Round(time.Microsecond), r.name(n.Member), r.words(&n))
+		lines = append(lines, line{n.At.Sub(r.zero), fmt.Sprintf("%-4s %s", r.name(n.Member), r.words(&n))})
+	}
+	slices.SortStableFunc(lines, func(a, b line) int { return cmp.Compare(a.at, b.at) })
+	for _, l := range lines {
+		fmt.Fprintf(to, "%12s  %s\n", l.at.Round(time.Microsecond), l.text)
 	}
 	for _, f := range out.Failures {
 		fmt.Fprintf(to, "%12s  %s: %s\n", f.At, f.Rule, f.Text)

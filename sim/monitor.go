@@ -236,6 +236,10 @@ func (o *monitor) released(p *place, epoch model.Epoch) {
 	if epoch != 0 && v.ackSession == p.session && epoch <= v.ackEpoch {
 		return
 	}
+	if epoch == 0 && v.exposure != 0 && v.exposeBy == p.m.id && o.w.now.Sub(v.exposeAt) >= 2*time.Second {
+		o.breaks("R10", p, "output leaves the only copy since generation %d and nobody was told", v.exposure)
+		v.exposure = 0
+	}
 	switch {
 	case cfg.Primary != p.m.id:
 		o.breaks("R2", p, "output of generation %d leaves; the pool went on with generation %d on %s", p.inst.gen, cfg.Gen, o.w.nodes[cfg.Primary].name)

@@ -28,7 +28,7 @@ func (a *app) replayCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "seed of the run")
-	cmd.Flags().BoolVar(&trace, "trace", false, "print every event; on standard error together with --json")
+	cmd.Flags().BoolVar(&trace, "trace", false, "print every fault and notice in order; on standard error together with --json")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print everything that was measured as JSON")
 	return cmd
 }
