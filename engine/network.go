@@ -59,8 +59,6 @@ func (v *vm) askForward() {
 	m.Gen = v.gen
 	if v.route.via != model.NoNode {
 		m.Flags = model.FlagOn
-	} else {
-		v.announceAgain() // a late request to carry it may have taught the switches the other port
 	}
 }
 

@@ -43,7 +43,7 @@ func (v *vm) launch() {
 	}
 	v.copy, v.marks = nil, nil
 	v.launched, v.gen, v.instance = v.cfg.Gen, v.cfg.Gen, starting
-	v.session, v.attachGen = 0, 0
+	v.session, v.sessionOf, v.attachGen = 0, 0, 0
 	var last model.Epoch
 	if v.cfg.Cause == pool.KindPromote {
 		last = v.in.Holds()
@@ -160,26 +160,18 @@ func (v *vm) confirm() {
 	}
 	mine, theirs := v.cfg.InSync.Has(v.self()), v.cfg.InSync.Has(v.other)
 	switch {
-	case mine && !v.ensureDisk():
+	case !mine:
+		v.giveUp() // whether the other copy kept its cache meanwhile, this life cannot know
+	case !v.ensureDisk():
 		if v.disk == diskFailed && theirs {
-			v.confirmWithoutDisk()
+			v.giveUp()
+			v.failDisk()
 		}
-	case mine && theirs:
+	case theirs:
 		v.propose(pool.Command{Kind: pool.KindDetach, Node: v.other})
 	default:
 		v.propose(pool.Command{Kind: pool.KindBump})
 	}
-}
-
-// confirmWithoutDisk is for a foreign instance whose disk on this host cannot be opened: it goes
-// on over the other copy (ha), or gives way to the other host, which has all it needs.
-func (v *vm) confirmWithoutDisk() {
-	if v.cfg.Level == model.LevelHA {
-		v.propose(pool.Command{Kind: pool.KindDetach, Node: v.self()})
-		return
-	}
-	v.giveUp()
-	v.failDisk()
 }
 
 // takeOver makes a confirmed foreign instance this life's own.
@@ -277,6 +269,8 @@ func (v *vm) checkLocal() bool {
 	case v.main.Local() != mirror.InSync:
 		v.main.LocalLost(v.n.now, out)
 		v.failDisk()
+	case v.cfg.Level == model.LevelHA && v.peerTrouble():
+		return true // the other copy is no better: it may have lost its cache
 	case v.cfg.Level == model.LevelHA:
 		v.propose(pool.Command{Kind: pool.KindDetach, Node: v.self()})
 		return false
@@ -324,10 +318,6 @@ func (v *vm) losePeer() {
 		// Nothing but the remote copy is left. It may have refused because it once proposed to take
 		// over, and the own copy may still be taken in: a new generation settles both.
 		v.propose(pool.Command{Kind: pool.KindBump})
-	case v.cfg.InSync.Has(v.other) && !v.peer().suspected && v.session != 0 && v.peer().incarnation != v.sessionOf:
-		// The only copy may have forgotten writes that the guest never flushed. To the guest that
-		// must look like what it is, a loss of power.
-		v.giveUp()
 	case v.cfg.InSync.Has(v.other):
 		v.disconnect() // wait for it
 	case v.attachGen == v.cfg.Gen:
@@ -344,6 +334,9 @@ func (v *vm) losePeer() {
 func (v *vm) disconnect() {
 	v.main.Disconnect(v.n.now, &v.n.out)
 	v.out.Disconnect()
+	if v.main.Local() == mirror.Absent && v.disk == diskOpen {
+		v.disk, v.marks = diskClosed, nil // reopening ends the writes that are still on their way to it
+	}
 	v.forgetSession()
 }
 
@@ -384,6 +377,12 @@ func (v *vm) openSession() {
 	}
 	if n.now < v.sessionAt {
 		v.lookAgain(v.sessionAt)
+		return
+	}
+	if v.cfg.InSync == model.Nodes(v.other) && v.sessionOf != 0 && v.sessionOf != p.incarnation {
+		// The only copy may have forgotten writes that the guest never flushed. To the guest that
+		// must look like what it is, a loss of power.
+		v.giveUp()
 		return
 	}
 	n.sessions++

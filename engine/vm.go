@@ -151,6 +151,7 @@ func (v *vm) overruled() {
 		v.instance, v.gen = foreign, 0
 		v.main, v.out = nil, nil
 		v.session = 0
+		v.disk, v.marks = diskClosed, nil
 		v.n.out.Add(model.EffectHold, v.id)
 	}
 }
@@ -347,6 +348,7 @@ func (v *vm) tell() {
 		m.Flags |= model.FlagCannotRun
 	}
 	v.askForward()
+	v.announceAgain() // it may have been lost, or another port learnt since
 }
 
 // reported returns what the other home said in its present life under the present configuration.

@@ -54,7 +54,8 @@ func (r *run) schedule() {
 // onStage fires the triggers that wait for a stage.
 func (r *run) onStage(vm model.VMID, stage sim.Stage, _ model.NodeID) {
 	for _, t := range r.pending {
-		if t.fired || t.vm != vm || t.stage != stage || r.now() < t.action.Trigger.At {
+		now := r.now()
+		if t.fired || t.vm != vm || t.stage != stage || now < t.action.Trigger.At || now+t.action.Trigger.Delay >= r.script.Run {
 			continue
 		}
 		if t.seen++; t.seen < max(t.action.Trigger.Nth, 1) {

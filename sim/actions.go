@@ -16,6 +16,7 @@ func (w *World) PowerOff(id model.NodeID, loss disk.Loss) {
 	}
 	m.die()
 	m.powered, m.frozen, m.hostLife = false, false, w.nextLife()
+	m.lostPower = w.now
 	m.store.PowerLoss(w.rDisk, loss)
 	for _, p := range m.vms {
 		if p != nil {

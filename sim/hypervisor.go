@@ -22,6 +22,7 @@ func (p *place) launch(e *model.Effect) {
 	p.endOperations()
 	p.destroy()
 	p.inst.booting, p.inst.gen, p.inst.present = true, e.Gen, true
+	p.inst.voided = p.m.life
 	d := createTime
 	if e.Kind == model.EffectActivate {
 		p.inst.fed = true
@@ -67,7 +68,7 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		p.w.violation("R3", p.vm.id, p.m.name+" activates what it does not hold: "+err.Error())
 		return
 	}
-	p.inst.machine, p.inst.since, p.inst.voided = machine, p.m.clock(), p.m.life
+	p.inst.machine, p.inst.since = machine, p.m.clock()
 	p.m.tell(&model.Event{Kind: model.EventStarted, VM: p.vm.id, Gen: gen})
 	if flags.Has(model.FlagCheckpoint) {
 		p.inst.base = machine.CPU().Time

@@ -25,11 +25,12 @@ type member struct {
 	name string
 	host bool
 
-	powered  bool
-	frozen   bool
-	stopped  bool // the daemon, by a signal
-	hostLife uint64
-	slow     int // factor of its CPU
+	powered   bool
+	frozen    bool
+	stopped   bool // the daemon, by a signal
+	hostLife  uint64
+	lostPower model.Time // when it last did; -1: never
+	slow      int        // factor of its CPU
 
 	nic bool // guest network
 	cut bool // guest network, upstream

@@ -209,7 +209,7 @@ func (o *monitor) sent(m *member, msg *model.Message, att *attachment) {
 	case model.MsgAck:
 		o.acknowledged(m.vms[msg.VM], msg)
 	case model.MsgWrite:
-		if msg.Flags.Has(model.FlagHold) {
+		if msg.Flags.Has(model.FlagHold) && o.vms[msg.VM].newest().Primary == m.id {
 			o.vms[msg.VM].shadow.write(msg, att)
 		}
 	}

@@ -66,6 +66,11 @@ func (a *app) check(cmd *cobra.Command, names []string, f checkFlags) error {
 	if err != nil {
 		return err
 	}
+	if f.html != "" {
+		if err := render.Writable(f.html); err != nil {
+			return err // known before the verdict, whose exit code counts
+		}
+	}
 	limits := check.Limits{Time: f.timeout, Workers: runtime.GOMAXPROCS(0)}
 	var results []checked
 	var outcomes []reports.Outcome

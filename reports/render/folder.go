@@ -88,6 +88,18 @@ func WriteFile(path string, data []byte) (err error) {
 	return os.Rename(temp.Name(), path)
 }
 
+// Writable reports why WriteFile could not write to path, or nil. It leaves nothing behind.
+func Writable(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("write %s: it is a folder", path)
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), ".holdfast-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, cause(err))
+	}
+	return errors.Join(temp.Close(), os.Remove(temp.Name()))
+}
+
 // cause strips the temporary file's name from an error: it means nothing to the reader.
 func cause(err error) error {
 	var path *fs.PathError
