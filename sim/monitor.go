@@ -46,6 +46,8 @@ type watch struct {
 	shadow shadow
 	recent []written // newest writes asked for, for comparisons of moving copies
 
+	copiedAt model.Time // when a copy that was brought up to date lacked nothing more
+
 	exposure model.Gen // exposed generation that people have to be told of; 0: none
 	exposeBy model.NodeID
 	exposeAt model.Time
@@ -180,6 +182,9 @@ func (v *watch) proposed(cfg *pool.Config) bool {
 func (o *monitor) noticed(m *member, n *model.Notice) {
 	if int(n.VM) >= len(o.vms) {
 		return
+	}
+	if n.Kind == model.NoticeCopied {
+		o.vms[n.VM].copiedAt = o.w.now
 	}
 	if n.Kind != model.NoticeExposed {
 		return

@@ -94,6 +94,9 @@ func (o *monitor) has(p *place, cfg *pool.Config, c *call, io *model.IO, want []
 // is being written at that moment may differ.
 func (o *monitor) compareCopies(v *watch, p *place, cfg *pool.Config) {
 	other := o.w.nodes[cfg.Homes.Other(cfg.Primary)].vms[cfg.VM]
+	if !p.m.powered || !other.m.powered || max(p.m.lostPower, other.m.lostPower) >= v.copiedAt {
+		return // a cache was lost on the way, and with it what nobody asked to be durable
+	}
 	for s := uint64(0); s < diskSectors; {
 		at, equal := disk.EqualRange(p.disk, other.disk, s, diskSectors-s)
 		if equal {
