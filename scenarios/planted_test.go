@@ -18,11 +18,11 @@ var catch = map[planted.Bug]struct {
 	rules    []string
 }{
 	planted.ReleaseOnSend:      {"ft/power-loss-checkpoint-sent", []string{"R1"}},
-	planted.ReleaseOnSuspicion: {"ft/isolated-primary-keeps-lan", []string{"R1", "R2"}},
-	planted.BarrierIgnored:     {"ha/isolated-primary", []string{"R1", "R2"}},
+	planted.ReleaseOnSuspicion: {"ft/isolated-primary-keeps-lan", []string{"R1"}},
+	planted.BarrierIgnored:     {"ha/isolated-primary", []string{"R1"}},
 	planted.NoCompareAndSwap:   {"restart/vm-crash-slow-links", []string{"R2"}},
 	planted.RejoinUnchecked:    {"ft/daemon-killed-primary", []string{"R1", "R2"}},
-	planted.KeepFenced:         {"ft/isolated-primary", []string{"R2", "R9"}},
+	planted.KeepFenced:         {"ft/isolated-primary", []string{"R2"}},
 	planted.PromoteUnsealed:    {"network/lossy-disk-then-power-loss", []string{"R6"}},
 	planted.AckUnsealed:        {"ft/power-loss-checkpoint-received", []string{"R1"}},
 	planted.DetachAfterAck:     {"disk/ha-write-error", []string{"R4"}},

@@ -69,7 +69,7 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 	if err := r.finalReads(ctx); err != nil {
 		return nil, err
 	}
-	r.world.CheckNotices()
+	r.world.CheckEnd()
 	result := r.judge()
 	if opt.Trace != nil {
 		r.trace(opt.Trace, result)

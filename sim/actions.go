@@ -262,9 +262,20 @@ func (w *World) ClientStats(vm model.VMID) (s client.Stats) {
 	return s
 }
 
-// CheckNotices checks at the end of a run that everything that had to be said was said (R10).
-func (w *World) CheckNotices() {
+// CheckEnd checks at the end of a run that everything that had to be said was said (R10), and that
+// no host keeps an instance that it knows the pool went on without (R2).
+func (w *World) CheckEnd() {
 	for i := range w.monitor.vms[1:] {
 		w.monitor.told(&w.monitor.vms[i+1], w.now)
+	}
+	for _, m := range w.nodes[1:] {
+		for _, p := range m.vms {
+			if p == nil || !p.inst.present || !m.running() {
+				continue
+			}
+			if cfg := m.node.Pool().VM(p.vm.id); cfg.Gen > p.inst.gen && cfg.Primary != m.id {
+				w.monitor.breaks("R2", p, "the instance of generation %d is still there; generation %d is on %s", p.inst.gen, cfg.Gen, w.nodes[cfg.Primary].name)
+			}
+		}
 	}
 }

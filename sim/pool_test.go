@@ -115,7 +115,7 @@ func (m *poolMachine) converges(t require.TestingT) {
 	m.idle(t)
 	m.w.FinalReads()
 	m.idle(t)
-	m.w.CheckNotices()
+	m.w.CheckEnd()
 	m.safe(t)
 }
 
