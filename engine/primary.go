@@ -153,7 +153,7 @@ func (v *vm) cannotRun(cannot bool) {
 // the VM's: it becomes the only copy, or somebody else was faster.
 func (v *vm) confirm() {
 	if v.mine() && v.cfg.Gen > v.gen || planted.On(planted.RejoinUnchecked) {
-		if v.ensureDisk() || !v.cfg.InSync.Has(v.self()) {
+		if v.ensureDisk() {
 			v.takeOver()
 		}
 		return
@@ -177,10 +177,8 @@ func (v *vm) confirm() {
 // takeOver makes a confirmed foreign instance this life's own.
 func (v *vm) takeOver() {
 	v.instance, v.gen = running, v.cfg.Gen
-	var marks model.Bitmap
-	if v.cfg.InSync.Has(v.self()) {
-		marks, v.marks = v.marks, nil
-	}
+	marks := v.marks
+	v.marks = nil
 	v.session, v.attachGen = 0, 0
 	v.machines(marks, v.in.Holds())
 	v.n.out.Add(model.EffectAdopt, v.id).Gen = v.gen

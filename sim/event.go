@@ -24,7 +24,6 @@ const (
 	evToClient                       // pkt arrives at client
 	evToGuest                        // pkt arrives at the guest LAN side of a host
 	evClient                         // a client wants to act
-	evTick                           // once a simulated half second: measures
 )
 
 // Classes of events within one instant: what the world does to the pool goes first.

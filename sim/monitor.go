@@ -306,4 +306,4 @@ func (o *monitor) sealing(p *place, session uint64, epoch model.Epoch, last mode
 }
 
 // applied moves the shadow on.
-func (o *monitor) applied(p *place, epoch model.Epoch) { o.vms[p.vm.id].shadow.fold(o.w, epoch) }
+func (o *monitor) applied(p *place, epoch model.Epoch) { o.vms[p.vm.id].shadow.fold(epoch) }

@@ -204,7 +204,7 @@ func (s *shadow) write(msg *model.Message, att *attachment) {
 }
 
 // fold makes the writes up to epoch a part of the base.
-func (s *shadow) fold(_ *World, epoch model.Epoch) {
+func (s *shadow) fold(epoch model.Epoch) {
 	if s.base == nil {
 		return
 	}
@@ -224,7 +224,7 @@ func (s *shadow) compare(o *monitor, p *place, epoch model.Epoch) {
 	if s.base == nil {
 		return
 	}
-	s.fold(o.w, epoch)
+	s.fold(epoch)
 	for first := uint64(0); first < diskSectors; {
 		at, equal := disk.EqualRange(p.disk, s.base, first, diskSectors-first)
 		if equal {

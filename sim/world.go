@@ -224,6 +224,5 @@ func (w *World) dispatch(e *event) {
 		w.toGuest(e)
 	case evClient:
 		w.clientWakes(e.vm, e.client, w.now)
-	case evTick:
 	}
 }

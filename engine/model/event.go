@@ -62,7 +62,7 @@ type OrderKind uint8
 
 // The operator's orders.
 const (
-	// OrderCreate puts VM under protection: Level, Node (first primary), Homes, Extents.
+	// OrderCreate puts VM under protection: Level, Node (first primary), Homes.
 	OrderCreate OrderKind = iota + 1
 	// OrderDeclareDead makes this node decide alone in place of Node, which the
 	// operator knows to be dead. For pools of two hosts without a witness.

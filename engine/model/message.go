@@ -99,7 +99,7 @@ const (
 	// FlagProbation: the sender's control log may have lost its end; it wants to
 	// know what others remember of it.
 	FlagProbation
-	// FlagRemote: the operation is the mirror's own, not the guest's.
+	// FlagRemote: the data to write is what the other copy answered to a read.
 	FlagRemote
 )
 
