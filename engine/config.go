@@ -22,6 +22,9 @@ type Config struct {
 	Hosts, Witnesses model.NodeSet
 	// Seed seeds the jitter of election timers; see control.Config.
 	Seed uint64
+	// Protocol is the newest version of the protocol that this member speaks; 0 means model.ProtocolNewest.
+	// A lower one keeps a member understandable for what is about to be set back to an older version.
+	Protocol uint8
 
 	Timing Timing
 	Pair   pair.Timing
@@ -51,6 +54,9 @@ type Timing struct {
 	// RepairEvery is the pause between attempts to mend something: open a failed
 	// disk, begin a resync, start an instance. Default 500 ms.
 	RepairEvery time.Duration
+	// HangAfter is how long a guest may not respond before it is booted anew. Default 5 s. Short:
+	// a guest that is only busy loses its memory.
+	HangAfter time.Duration
 }
 
 // DefaultTiming returns the documented defaults.
@@ -59,7 +65,7 @@ func DefaultTiming() Timing {
 		Heartbeat: 100 * time.Millisecond, SuspectAfter: 400 * time.Millisecond,
 		PromoteWait: 200 * time.Millisecond, ColdStartAfter: 5 * time.Second,
 		ProposeEvery: 150 * time.Millisecond, ReportEvery: time.Second,
-		RepairEvery: 500 * time.Millisecond,
+		RepairEvery: 500 * time.Millisecond, HangAfter: 5 * time.Second,
 	}
 }
 
@@ -76,12 +82,16 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: ID %d is neither in Hosts %v nor in Witnesses %v", ErrConfig, c.ID, c.Hosts, c.Witnesses)
 	case c.Hosts&c.Witnesses != 0:
 		return fmt.Errorf("%w: %v are both in Hosts and in Witnesses", ErrConfig, c.Hosts&c.Witnesses)
+	case c.Protocol > model.ProtocolNewest:
+		return fmt.Errorf("%w: Protocol is %d; this version speaks up to %d", ErrConfig, c.Protocol, model.ProtocolNewest)
 	case t.Heartbeat <= 0 || t.SuspectAfter < 2*t.Heartbeat:
 		return fmt.Errorf("%w: SuspectAfter is %v, want at least twice Heartbeat (%v), which must be positive", ErrConfig, t.SuspectAfter, t.Heartbeat)
 	case t.PromoteWait < 0 || t.ColdStartAfter < 0:
 		return fmt.Errorf("%w: PromoteWait %v and ColdStartAfter %v must not be negative", ErrConfig, t.PromoteWait, t.ColdStartAfter)
 	case t.ProposeEvery <= 0 || t.ReportEvery <= 0 || t.RepairEvery <= 0:
 		return fmt.Errorf("%w: ProposeEvery %v, ReportEvery %v and RepairEvery %v must be positive", ErrConfig, t.ProposeEvery, t.ReportEvery, t.RepairEvery)
+	case t.HangAfter <= 0:
+		return fmt.Errorf("%w: HangAfter is %v; it must be positive", ErrConfig, t.HangAfter)
 	case c.Pair.Epoch <= 0 || c.Pair.Resend <= 0 || c.Pair.AckTimeout < c.Pair.Resend:
 		return fmt.Errorf("%w: pair timing %+v: all must be positive and AckTimeout at least Resend", ErrConfig, c.Pair)
 	}

@@ -70,6 +70,12 @@ func (s *scene) perform(command string, args golden.Args) {
 		}
 	case "break-disk", "mend-disk":
 		r.members[s.node(args[0])].broken[1] = command == "break-disk"
+	case "hang":
+		r.step(s.node(args[0]), &model.Event{Kind: model.EventResponding, VM: 1})
+	case "fail-start":
+		r.members[s.node(args[0])].failStarts++
+	case "lose-disk":
+		r.members[s.node(args[0])].lost[1] = true
 	case "write":
 		s.n++
 		r.all = true

@@ -43,9 +43,13 @@ func (v *vm) updateRoute() {
 }
 
 // announceAgain repeats where the VM is. Until the other host has destroyed an instance that the pool
-// went on without, the last that it was allowed to say can still teach the switches its own port.
+// went on without, the last that it was allowed to say can still teach the switches its own port. A host that
+// may itself be the one that the pool goes on without keeps still: it would draw clients to where nobody answers.
 func (v *vm) announceAgain() {
-	if v.route.set && v.route.via == model.NoNode && v.instance == running {
+	if !v.route.set || v.route.via != model.NoNode || v.instance != running || v.cfg.Gen != v.gen {
+		return
+	}
+	if v.cfg.Exposed() || !v.peerTrouble() {
 		v.n.out.Add(model.EffectAnnounce, v.id)
 	}
 }

@@ -29,8 +29,9 @@ type Node struct {
 	graceUntil  model.Time // until then links get the benefit of the doubt
 	gossip      int
 	nic         bool
-	inventoried bool // what an earlier life left behind is known
-	logBusy     bool // the control log may have something to say
+	inventoried bool  // what an earlier life left behind is known
+	outgrown    error // the log holds something that this version cannot read
+	logBusy     bool  // the control log may have something to say
 	tokens      uint64
 	sessions    uint64
 	orders      []pendingOrder
@@ -48,6 +49,9 @@ func New(cfg Config, records []model.Record) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: the records of node %d cannot be read; restore them or let the node join anew: %w", cfg.ID, err)
 	}
+	if cfg.Protocol == 0 {
+		cfg.Protocol = model.ProtocolNewest
+	}
 	n := &Node{cfg: cfg, pool: newPool(&cfg), nic: true, wakeAt: model.Never}
 	n.addPeers()
 	n.log, err = control.New(control.Config{
@@ -56,8 +60,16 @@ func New(cfg Config, records []model.Record) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: node %d: %w", cfg.ID, err)
 	}
-	n.log.SetSnapshot(func() []byte { return n.pool.Snapshot() }, n.restore)
+	n.log.SetSnapshot(n.snapshot, n.restore)
 	return n, nil
+}
+
+// snapshot encodes the pool's state, unless it lacks something that could not be read.
+func (n *Node) snapshot() []byte {
+	if n.outgrown != nil {
+		return nil
+	}
+	return n.pool.Snapshot()
 }
 
 // restore replaces the pool's state by a snapshot that came from the leader or the disk.
@@ -66,8 +78,8 @@ func (n *Node) restore(snapshot []byte) {
 	if snapshot != nil {
 		var err error
 		if state, err = pool.Restore(snapshot); err != nil {
-			// Only a damaged disk or a peer of another make gets here: going on would mean guessing.
-			panic(fmt.Sprintf("engine: node %d: pool snapshot: %v", n.cfg.ID, err))
+			n.outgrow(err)
+			return
 		}
 	}
 	n.pool = state
@@ -102,11 +114,19 @@ func (n *Node) Leader() model.NodeID { return n.log.Leader() }
 // slice is valid until the next call.
 func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 	n.out.Reset()
+	if n.outgrown != nil {
+		n.retired(ev)
+		return n.out.List
+	}
 	n.clock(now, ev)
 	n.handle(ev)
 	n.inventoried = ev.Kind != model.EventStart && ev.Kind != model.EventInstance
 	n.timers()
 	n.drain()
+	if n.outgrown != nil {
+		n.retire()
+		return n.out.List
+	}
 	if ev.Kind != model.EventStart && ev.Kind != model.EventInstance {
 		n.reconcile() // not before it is known which instances an earlier life left behind
 	}
@@ -150,32 +170,49 @@ func (n *Node) handle(ev *model.Event) {
 func (n *Node) receive(ev *model.Event) {
 	m := &ev.Message
 	p := &n.peers[m.From&model.MaxNode]
-	if p.id == model.NoNode || m.Incarnation < p.incarnation {
-		return // nobody we know, or from an earlier life
-	}
-	if m.Incarnation > p.incarnation {
-		if p.incarnation != 0 {
-			n.log.Suspect(n.now, p.id) // what it led or promised in its earlier life is over
-			n.logBusy = true
-		}
-		p.incarnation = m.Incarnation
-		n.touchAll()
+	if !n.meet(p, m.Incarnation) {
+		return
 	}
 	switch m.Kind {
 	case model.MsgHeartbeat:
 		n.heard(p, ev.Link, m)
 	case model.MsgControl:
-		n.drain() // one message between two drains, so that what it answers to is settled
-		if err := n.log.Receive(n.now, m.From, m.Data); err != nil {
-			n.out.Notify(model.NoticeRefused, 0, m.From).Detail = err.Error()
-		}
-		n.logBusy = true
+		n.receiveControl(m)
 	default:
 		if v := n.vm(m.VM); v != nil {
 			v.receive(m)
 			v.dirty = true
 		}
 	}
+}
+
+// meet notes in which life a member is; false: it is nobody we know, or the life is over.
+func (n *Node) meet(p *peer, life uint64) bool {
+	if p.id == model.NoNode || life < p.incarnation {
+		return false
+	}
+	if life > p.incarnation {
+		if p.incarnation != 0 {
+			n.log.Suspect(n.now, p.id) // what it led or promised in its earlier life is over
+			n.logBusy = true
+		}
+		p.incarnation = life
+		n.touchAll()
+	}
+	return true
+}
+
+// receiveControl takes a message of the control log, perhaps one that the sender passes on.
+func (n *Node) receiveControl(m *model.Message) {
+	if author := m.Subject; author != model.NoNode && n.cfg.Protocol >= model.Protocol2 && author != n.cfg.ID &&
+		!n.meet(&n.peers[author&model.MaxNode], m.ID) {
+		return
+	}
+	n.drain() // one message between two drains, so that what it answers to is settled
+	if err := n.log.Receive(n.now, m.From, m.Incarnation, m.Data); err != nil {
+		n.out.Notify(model.NoticeRefused, 0, m.From).Detail = err.Error()
+	}
+	n.logBusy = true
 }
 
 func (n *Node) vmEvent(ev *model.Event) {
@@ -224,8 +261,10 @@ func (n *Node) drain() {
 func (n *Node) apply(index uint64, data []byte) {
 	cmd, err := pool.Decode(data)
 	if err != nil {
-		n.out.Notify(model.NoticeRefused, 0, n.cfg.ID).Detail = err.Error()
-		return
+		n.outgrow(err)
+	}
+	if n.outgrown != nil {
+		return // the state is that before what cannot be read
 	}
 	if planted.On(planted.NoCompareAndSwap) {
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
@@ -279,6 +318,9 @@ func (n *Node) route() {
 		}
 		m := &e.Message
 		m.From, m.Incarnation = n.cfg.ID, n.incarnation
+		if m.Kind == model.MsgControl && n.peers[m.To].protocol < model.Protocol2 {
+			m.Subject, m.ID = model.NoNode, 0
+		}
 		if m.Kind != model.MsgHeartbeat {
 			e.Link = n.peers[m.To].best()
 		}

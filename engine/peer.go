@@ -13,6 +13,7 @@ type peer struct {
 	nic         bool          // its guest network works
 	hears       model.NodeSet // members that it does not suspect
 	probation   bool          // it asked what is remembered of its control log
+	protocol    uint8         // newest protocol that both speak
 }
 
 // link is one way to a peer.
@@ -28,7 +29,7 @@ func (n *Node) addPeers() {
 	for rest := members.Without(n.cfg.ID); !rest.Empty(); rest = rest.Without(rest.First()) {
 		id := rest.First()
 		p := &n.peers[id]
-		p.id = id
+		p.id, p.protocol = id, model.Protocol1
 		p.present = 1 << model.LinkManagement
 		if n.cfg.Hosts.Has(id) && n.cfg.Hosts.Has(n.cfg.ID) {
 			p.present |= 1<<model.LinkA1 | 1<<model.LinkA2
@@ -77,6 +78,7 @@ func (n *Node) heartbeat() {
 			m := n.out.Send(model.MsgHeartbeat, id, 0)
 			n.out.List[len(n.out.List)-1].Link = l
 			m.Links, m.Hears, m.Flags, m.Position, m.ID = heard, hears, n.flags(), position, about
+			m.Version = n.cfg.Protocol
 			m.Subject, m.SubjectPosition = subject, n.log.Known(subject)
 		}
 	}
@@ -117,6 +119,7 @@ func (n *Node) flags() (f model.Flags) {
 func (n *Node) heard(p *peer, l model.Link, m *model.Message) {
 	w := &p.links[l]
 	w.heardAt = n.now
+	p.protocol = min(max(m.Version, model.Protocol1), n.cfg.Protocol)
 	for i := range p.links {
 		// At the beginning of a life nobody can have heard this node on every link yet.
 		p.links[i].echoed = m.Links&(1<<i) != 0 || n.now < n.graceUntil

@@ -42,6 +42,7 @@ func (v *vm) launch() {
 		marks = v.copy.Marked()
 	}
 	v.copy, v.marks = nil, nil
+	v.trust() // only an operator's order gets here with a copy that is not the truth
 	v.launched, v.gen, v.instance = v.cfg.Gen, v.cfg.Gen, starting
 	v.session, v.sessionOf, v.attachGen = 0, 0, 0
 	var last model.Epoch
@@ -73,6 +74,9 @@ func (v *vm) started(ev *model.Event) {
 	if failed {
 		if v.cfg.Cause == pool.KindPromote && v.in.Holds() != 0 && v.instance == starting {
 			v.launched = 0 // what it held is still there
+		}
+		if !planted.On(planted.RemnantKept) {
+			v.n.out.Add(model.EffectDestroy, v.id).Gen = v.gen // what is left behind would be in the way
 		}
 		v.lose()
 		v.retryAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
@@ -109,8 +113,8 @@ func (v *vm) seekStart() {
 		v.lost, v.absentSince = v.cfg.Gen, n.now
 		v.tell()
 	}
-	if !v.cfg.InSync.Has(v.self()) || !v.ensureDisk() {
-		v.cannotRun(!v.cfg.InSync.Has(v.self()) || v.disk == diskFailed)
+	if !v.cfg.InSync.Has(v.self()) || !v.ensureDisk() || v.gone {
+		v.cannotRun(!v.truth() || v.disk == diskFailed)
 		return
 	}
 	if n.now < v.retryAt {
@@ -177,6 +181,7 @@ func (v *vm) confirm() {
 // takeOver makes a confirmed foreign instance this life's own.
 func (v *vm) takeOver() {
 	v.instance, v.gen = running, v.cfg.Gen
+	v.trust() // a loss of its content would have been a loss of the instance
 	marks := v.marks
 	v.marks = nil
 	v.session, v.attachGen = 0, 0
@@ -192,10 +197,19 @@ func (v *vm) takeOver() {
 
 // run keeps a running VM in line with the configuration and its redundancy complete.
 func (v *vm) run() {
+	if v.cfg.Gen != v.gen && v.cfg.Cause == pool.KindStart {
+		v.destroy() // it hung
+		v.bringUp()
+		return
+	}
 	if v.cfg.Gen != v.gen {
 		v.adopt()
 	}
 	v.updateRoute()
+	if v.hangs() {
+		v.bootAnew()
+		return
+	}
 	if !v.checkLocal() {
 		return
 	}
@@ -241,6 +255,7 @@ func (v *vm) notifyAttached(wasLocal mirror.CopyState) {
 	node := v.other
 	if wasLocal != mirror.InSync && v.main.Local() == mirror.InSync {
 		node = v.self()
+		v.trust()
 		out.Notify(model.NoticeDirect, v.id, node).Gen = v.gen
 	}
 	out.Notify(model.NoticeAttached, v.id, node).Gen = v.gen
@@ -284,9 +299,13 @@ func (v *vm) checkLocal() bool {
 
 // giveUp ends the instance because this host cannot go on with it; the other one starts the VM.
 func (v *vm) giveUp() {
+	v.destroy()
+	v.cannotRun(true)
+}
+
+func (v *vm) destroy() {
 	v.n.out.Add(model.EffectDestroy, v.id).Gen = v.gen
 	v.lose()
-	v.cannotRun(true)
 }
 
 // peerTrouble reports that the partner of the present session can no longer be relied on.

@@ -72,7 +72,10 @@ type testMember struct {
 	instances map[model.VMID]model.Gen
 	marks     map[model.VMID]model.Bitmap
 	broken    map[model.VMID]bool // its disk fails
-	cut       [4]bool             // by receiver
+	lost      map[model.VMID]bool // its disk lost what it had called durable
+
+	failStarts int     // so many instances cannot be created
+	cut        [4]bool // by receiver
 }
 
 func newRunner(t require.TestingT, members int, configure func(*engine.Config)) *runner {
@@ -80,6 +83,7 @@ func newRunner(t require.TestingT, members int, configure func(*engine.Config)) 
 	for id := 1; id <= members; id++ {
 		r.members[id] = &testMember{
 			wakeAt: model.Never, instances: map[model.VMID]model.Gen{}, marks: map[model.VMID]model.Bitmap{}, broken: map[model.VMID]bool{},
+			lost: map[model.VMID]bool{},
 		}
 	}
 	for id := 1; id <= members; id++ {
@@ -221,8 +225,13 @@ func (r *runner) perform(id model.NodeID, m *testMember, e *model.Effect) {
 			r.later(msg.To, linkDelay, model.Event{Kind: model.EventMessage, Link: e.Link, Message: msg})
 		}
 	case model.EffectStart, model.EffectActivate:
-		m.instances[e.VM] = e.Gen
 		answer.Flags = 0
+		if m.failStarts > 0 {
+			m.failStarts--
+			answer.Flags = model.FlagError
+		} else {
+			m.instances[e.VM] = e.Gen
+		}
 		after(startDelay, model.EventStarted)
 	case model.EffectDestroy:
 		delete(m.instances, e.VM)
@@ -244,7 +253,16 @@ func (r *runner) disk(id model.NodeID, m *testMember, e *model.Effect, answer mo
 	change, _ := model.ParseBitmap(e.Data, testExtents)
 	switch e.Kind {
 	case model.EffectOpen:
+		if m.lost[e.VM] {
+			for x := range uint32(testExtents) {
+				marks.Set(x)
+			}
+			answer.Flags |= model.FlagLost
+		}
 		answer.Kind, answer.Data, answer.Count = model.EventOpened, marks.Bytes(), testExtents
+	case model.EffectTrust:
+		m.lost[e.VM] = false
+		return
 	case model.EffectIntent:
 		if m.broken[e.VM] {
 			return // the record never becomes durable

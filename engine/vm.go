@@ -4,6 +4,7 @@ import (
 	"holdfast/engine/mirror"
 	"holdfast/engine/model"
 	"holdfast/engine/pair"
+	"holdfast/engine/planted"
 	"holdfast/engine/pool"
 )
 
@@ -50,9 +51,13 @@ type vm struct {
 	lost        model.Gen  // generation in which this home had no instance left
 	absentSince model.Time // since when
 	stateLostIn model.Gen  // generation in which the loss of memory was said
+	hungIn      model.Gen  // generation in which it was said that the guest hangs
+	silentSince model.Time // since when the guest has not responded; Never: it does
 
 	disk   diskState
 	broken bool         // its failure was said
+	gone   bool         // it lacks what it had called durable, so it is not the truth whatever the log says
+	told   bool         // that was said
 	marks  model.Bitmap // recorded intent, while the disk is open and no machine owns it
 	diskAt model.Time   // when to try to open it again
 
@@ -101,7 +106,7 @@ func (n *Node) vm(id model.VMID) *vm {
 func (n *Node) addVM(id model.VMID) *vm {
 	v := &vm{
 		n: n, id: id, in: pair.NewSecondary(id), dirty: true,
-		timerAt: model.Never, proposeAt: model.Never, reportAt: n.now,
+		timerAt: model.Never, proposeAt: model.Never, silentSince: model.Never, reportAt: n.now,
 	}
 	i := 0
 	for i < len(n.vms) && n.vms[i].id < id {
@@ -173,6 +178,10 @@ func (v *vm) event(ev *model.Event) {
 	now, out := v.n.now, &v.n.out
 	switch ev.Kind {
 	case model.EventInstance:
+		if ev.Flags.Has(model.FlagError) {
+			out.Add(model.EffectDestroy, v.id)
+			return
+		}
 		v.instance, v.gen = foreign, ev.Gen
 	case model.EventStarted:
 		v.started(ev)
@@ -180,6 +189,8 @@ func (v *vm) event(ev *model.Event) {
 		if v.instance != absent {
 			v.lose()
 		}
+	case model.EventResponding:
+		v.responding(ev)
 	case model.EventOpened:
 		v.opened(ev)
 	case model.EventCaptured:
@@ -234,6 +245,8 @@ func (v *vm) opened(ev *model.Event) {
 	if v.disk != diskOpening {
 		return
 	}
+	v.gone = ev.Flags.Has(model.FlagLost) && !planted.On(planted.StartLost)
+	v.tellLost(ev.Flags.Has(model.FlagError))
 	marks, ok := model.ParseBitmap(ev.Data, v.n.cfg.Mirror.Extents)
 	if ev.Flags.Has(model.FlagError) || !ok {
 		v.failDisk()
@@ -242,6 +255,35 @@ func (v *vm) opened(ev *model.Event) {
 	v.disk, v.marks, v.cannot, v.broken = diskOpen, marks, false, false
 	if v.main != nil {
 		v.main.LocalOpened(v.n.now, marks, &v.n.out)
+	}
+}
+
+// tellLost says, once, that the local copy lost what it had called durable.
+func (v *vm) tellLost(unfit bool) {
+	if !v.gone || v.told {
+		v.told = v.gone
+		return
+	}
+	v.told = true
+	notice := v.n.out.Notify(model.NoticeDiskLost, v.id, v.self())
+	switch {
+	case unfit:
+		notice.Detail = "it called writes durable and lost them; replace the disk or turn its write cache off, then it is copied anew"
+	case v.cfg.InSync == model.Nodes(v.self()):
+		notice.Detail = "it is the only copy in sync, and lacks writes that it had called durable; an operator has to choose the copy to start from"
+	default:
+		notice.Detail = "it lacks writes that it had called durable, and is copied anew"
+	}
+}
+
+// truth reports whether this host's copy has every acknowledged write (R5).
+func (v *vm) truth() bool { return v.cfg.InSync.Has(v.self()) && !v.gone }
+
+// trust tells the runner that the local copy is what the pool counts on now.
+func (v *vm) trust() {
+	if v.gone {
+		v.gone = false
+		v.n.out.Add(model.EffectTrust, v.id)
 	}
 }
 
@@ -269,7 +311,7 @@ func (v *vm) ensureDisk() bool {
 
 // lose notes that the instance on this host is gone.
 func (v *vm) lose() {
-	v.instance, v.lost, v.absentSince = absent, v.cfg.Gen, v.n.now
+	v.instance, v.lost, v.absentSince, v.silentSince = absent, v.cfg.Gen, v.n.now, model.Never
 	v.out, v.main = nil, nil
 	v.session = 0
 	v.disk = diskClosed // reopening ends the operations that are under way

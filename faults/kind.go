@@ -19,10 +19,13 @@ const (
 	StopDaemon
 	ContinueDaemon
 	CrashDaemon
+	OldDaemon
 
 	ToolstackError
 	ToolstackHang
+	HalfCreate
 	CrashVM
+	HangVM
 
 	Cut
 	Heal
@@ -44,11 +47,13 @@ const (
 	DiskSlow
 	DiskFull
 	DiskCorrupt
+	DiskLyingFlush
 	DiskHeal
 	IODelay
 
 	ClockJump
 	ClockDrift
+	ClockFreeze
 
 	Override
 	ForceStart

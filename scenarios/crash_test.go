@@ -49,6 +49,19 @@ clients db count 3 rate 40/s keys 6
 at 300ms cut all a <-> b for 1s
 run 3s
 expect state-lost(db)`,
+	"ha-vm-hang": `
+vm db level ha service log on a
+clients db count 3 rate 40/s keys 6
+tune hang-after 500ms
+at 300ms hang-vm db
+run 4s`,
+	"restart-half-create": `
+vm db level restart service log on a
+clients db count 3 rate 40/s keys 6
+at 300ms half-create b count 1
+at 301ms power-off a
+at 2500ms power-on a
+run 4s`,
 	"restart-vm-crash": `
 vm db level restart service bank on a
 clients db count 3 rate 40/s keys 6

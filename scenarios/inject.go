@@ -215,6 +215,9 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 			down = faults.DefaultDaemonRestart
 		}
 		w.KillDaemon(m, down)
+	case faults.OldDaemon:
+		w.OldDaemon(m, true, faults.DefaultDaemonRestart)
+		r.ends(f, 0, func() { w.OldDaemon(m, false, faults.DefaultDaemonRestart) })
 	case faults.StopDaemon:
 		w.StopDaemon(m)
 		r.ends(f, 0, func() { w.ContinueDaemon(m) })
@@ -224,6 +227,8 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 		w.CrashDaemonAt(m, uint64(f.Effect))
 	case faults.ToolstackError:
 		w.ToolstackErrors(m, f.Count)
+	case faults.HalfCreate:
+		w.HalfCreates(m, f.Count)
 	case faults.ToolstackHang:
 		until := model.Never
 		if f.For > 0 {
@@ -232,11 +237,18 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 		w.ToolstackHang(m, until)
 	case faults.CrashVM:
 		w.CrashVM(w.VM(f.VM))
+	case faults.HangVM:
+		vm := w.VM(f.VM)
+		w.HangVM(vm)
+		r.ends(f, 0, func() { w.ResumeVM(vm) })
 	case faults.ClockJump:
 		w.ClockJump(m, f.Amount)
 	case faults.ClockDrift:
 		w.ClockDrift(m, f.DriftPPM)
 		r.ends(f, 0, func() { w.ClockDrift(m, 0) })
+	case faults.ClockFreeze:
+		w.ClockStop(m)
+		r.ends(f, 0, func() { w.ClockResume(m) })
 	case faults.Override:
 		if dead := r.members(f.Peer); len(dead) == 1 {
 			w.DeclareDead(m, dead[0])
@@ -278,9 +290,11 @@ func (r *run) hitDisk(f *faults.Fault, m model.NodeID) {
 		r.ends(f, 0, func() { h.Full = false })
 	case faults.DiskCorrupt:
 		w.CorruptDisk(m, vm)
+	case faults.DiskLyingFlush:
+		w.LieAboutFlushes(m, vm, true)
+		r.ends(f, 0, func() { w.LieAboutFlushes(m, vm, false) })
 	case faults.DiskHeal:
-		*h = disk.Health{}
-		w.ResumeDisk(m, vm)
+		w.HealDisk(m, vm)
 	case faults.IODelay:
 		d := time.Duration(f.Timeouts)*r.script.Value(script.SettingIOTimeout)/1000 + f.Amount
 		if f.IO == faults.IORead {

@@ -217,6 +217,7 @@ func timing(s *script.Script) sim.Timing {
 	t.Engine.SuspectAfter = s.Value(script.SettingSuspectAfter)
 	t.Engine.PromoteWait = s.Value(script.SettingPromoteWait)
 	t.Engine.ColdStartAfter = s.Value(script.SettingColdStartAfter)
+	t.Engine.HangAfter = s.Value(script.SettingHangAfter)
 	t.IOTimeout = s.Value(script.SettingIOTimeout)
 	t.AckTimeout = s.Value(script.SettingAckTimeout)
 	t.Epoch = s.Value(script.SettingEpoch)

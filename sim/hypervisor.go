@@ -14,6 +14,7 @@ const (
 	bootTime     = 600 * time.Millisecond
 	suspendTime  = 1200 * time.Microsecond
 	pageTime     = 5 * time.Microsecond
+	probeTime    = time.Second // of the guest's watchdog
 )
 
 // launch begins to create an instance.
@@ -53,8 +54,7 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		ev.vm, ev.life, ev.gen, ev.epoch, ev.flags = p.vm.id, p.inst.life, gen, epoch, flags
 		return
 	}
-	if p.m.toolErrors > 0 {
-		p.m.toolErrors--
+	if p.createFails() {
 		p.w.monitor.notStarted(p, gen)
 		p.destroy()
 		p.m.tell(&model.Event{Kind: model.EventStarted, VM: p.vm.id, Gen: gen, Flags: model.FlagError})
@@ -68,7 +68,7 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		p.w.violation("R3", p.vm.id, p.m.name+" activates what it does not hold: "+err.Error())
 		return
 	}
-	p.inst.machine, p.inst.since = machine, p.m.clock()
+	p.inst.machine, p.inst.since = machine, p.m.time()
 	p.m.tell(&model.Event{Kind: model.EventStarted, VM: p.vm.id, Gen: gen})
 	if flags.Has(model.FlagCheckpoint) {
 		p.inst.base = machine.CPU().Time
@@ -80,13 +80,31 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		p.w.guestOut.Reset()
 		machine.Pending(&p.w.guestOut)
 		p.takeOut()
+		if machine.CPU().Hung {
+			p.probeLater()
+		}
 		p.w.stage(StagePromoted, p)
 	} else {
-		p.inst.base = uint64(p.m.clock())
+		p.inst.base = uint64(p.m.time())
 		p.bootLater()
 		p.w.stage(StageStarted, p)
 	}
 	p.w.tape.instance(p)
+}
+
+// createFails reports whether a creation that ends now fails, and what it leaves behind.
+func (p *place) createFails() bool {
+	switch m := p.m; {
+	case p.remnant: // the domain exists already
+	case m.toolErrors > 0:
+		m.toolErrors--
+	case m.toolHalves > 0:
+		m.toolHalves--
+		p.remnant = true
+	default:
+		return false
+	}
+	return true
 }
 
 // bootLater lets the guest's system start after the time that a boot takes.

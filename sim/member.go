@@ -35,10 +35,7 @@ type member struct {
 	nic bool // guest network
 	cut bool // guest network, upstream
 
-	offset  time.Duration // of its monotonic clock
-	drift   int64         // parts per million
-	driftAt model.Time
-	local   model.Time // last reading: it never goes back
+	clock clock
 
 	store disk.Store
 	saved *disk.Store
@@ -46,6 +43,8 @@ type member struct {
 	node   *engine.Node // nil: the daemon is down
 	life   uint64       // of the daemon
 	wakeID uint64       // the newest EffectWake
+	old    bool         // the next daemon is of the previous version
+	wakeAt model.Time   // what it asked for, on the member's clock
 
 	todo    []model.Effect // effects that wait for the system disk
 	blocked bool
@@ -56,7 +55,8 @@ type member struct {
 	crashAt uint64 // the daemon crashes instead of performing this one; 0: never
 	restart time.Duration
 
-	toolErrors int
+	toolErrors int // so many creations fail
+	toolHalves int // so many fail and leave a remnant
 	toolHang   model.Time
 
 	vms []*place // by VMID; nil where this is no home
@@ -71,25 +71,6 @@ func (m *member) running() bool { return m.node != nil && m.alive() && !m.stoppe
 func (w *World) nextLife() uint64 {
 	w.lives++
 	return w.lives
-}
-
-// clock returns the member's monotonic clock.
-func (m *member) clock() model.Time {
-	t := m.w.now.Add(m.offset)
-	if m.drift != 0 {
-		t += model.Time(int64(m.w.now-m.driftAt) / 1_000_000 * m.drift)
-	}
-	m.local = max(m.local, t)
-	return m.local
-}
-
-// when returns the true time at which the member's clock will show t.
-func (m *member) when(t model.Time) model.Time {
-	d := t.Sub(m.clock())
-	if m.drift != 0 {
-		d -= time.Duration(int64(d) / 1_000_000 * m.drift)
-	}
-	return m.w.now.Add(max(d, 0))
 }
 
 func (w *World) powerUp(m *member) {
@@ -142,18 +123,28 @@ func (m *member) begin() {
 		w.startDaemon(m, 10*time.Millisecond)
 		return
 	}
-	node, err := engine.New(w.opt.engineConfig(m.id), m.store.Records(nil))
+	config := w.opt.engineConfig(m.id)
+	if m.old {
+		config.Protocol = model.ProtocolNewest - 1
+	}
+	node, err := engine.New(config, m.store.Records(nil))
 	if err != nil {
 		w.violation("crash", 0, fmt.Sprintf("the daemon of %s cannot start: %v", m.name, err))
 		return
 	}
-	m.node, m.life = node, w.nextLife()
+	m.node, m.life, m.wakeAt = node, w.nextLife(), model.Never
 	m.todo, m.blocked, m.inbox, m.boxes = m.todo[:0], false, m.inbox[:0], m.boxes[:0]
 	w.tape.host(w, m)
 	m.tell(&model.Event{Kind: model.EventStart, ID: m.life})
 	for _, p := range m.vms {
+		if p != nil && p.remnant && m.node != nil {
+			m.tell(&model.Event{Kind: model.EventInstance, VM: p.vm.id, Flags: model.FlagError})
+		}
 		if p != nil && p.inst.present && m.node != nil {
 			m.tell(&model.Event{Kind: model.EventInstance, VM: p.vm.id, Gen: p.inst.gen})
+			if p.inst.machine != nil && p.inst.machine.CPU().Hung {
+				p.probeLater()
+			}
 		}
 	}
 	if m.node == nil {
@@ -223,7 +214,7 @@ func (m *member) give(ev *model.Event, att *attachment) {
 	}
 	m.w.drop(att)
 	life := m.life
-	list := m.node.Step(m.clock(), ev)
+	list := m.node.Step(m.time(), ev)
 	if m.life != life {
 		return
 	}
@@ -272,9 +263,8 @@ func (m *member) performOne(e *model.Effect) bool {
 	w.trace.effect(m.id, e)
 	switch e.Kind {
 	case model.EffectWake:
-		m.wakeID++
-		ev := w.add(m.when(e.At), classTimer, m.id, evWake)
-		ev.life, ev.id, ev.vm = m.life, m.wakeID, 0
+		m.wakeAt = e.At
+		m.arm()
 	case model.EffectPersist:
 		m.store.Append(e.Record)
 		m.blocked = true

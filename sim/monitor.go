@@ -38,6 +38,7 @@ type watch struct {
 	starts  []model.Gen   // generations that were booted or activated
 	asked   []proposal    // what members proposed
 	ordered model.NodeID  // an operator ordered a start from there, whatever its copy
+	forced  model.NodeID  // the newest such order, decided or not
 
 	ackSession uint64 // newest acknowledgement that a secondary gave
 	ackEpoch   model.Epoch
@@ -262,6 +263,9 @@ func (o *monitor) starting(p *place, gen model.Gen) {
 		if g == gen {
 			o.breaks("R2", p, "generation %d is started a second time", gen)
 		}
+	}
+	if p.lost && o.vms[p.vm.id].forced != p.m.id {
+		o.breaks("R5", p, "generation %d starts from a copy that lost what it had promised", gen)
 	}
 	v.starts = append(v.starts, gen)
 	v.writes = v.writes[:0]

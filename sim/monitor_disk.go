@@ -72,7 +72,11 @@ func (o *monitor) has(p *place, cfg *pool.Config, c *call, io *model.IO, want []
 		if !durable && (!m.powered || m.lostPower >= c.at) {
 			continue // its cache is gone, and with it what nobody asked to be durable
 		}
-		d := m.vms[p.vm.id].disk
+		copy := m.vms[p.vm.id]
+		if durable && (copy.health.IgnoreFlush || copy.lost) {
+			continue // it promises what it does not keep: that has to be found out, and is not survived
+		}
+		d := copy.disk
 		got := o.scratch[:io.Count]
 		var err error
 		if durable {

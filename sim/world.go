@@ -216,7 +216,7 @@ func (w *World) dispatch(e *event) {
 		w.arrive(e)
 	case evWake, evPersisted, evDaemon, evGuest:
 		w.nodes[e.node].device(e)
-	case evResume, evBoot, evLaunched, evDisk, evSealed:
+	case evResume, evBoot, evProbe, evLaunched, evDisk, evSealed:
 		w.nodes[e.node].vms[e.vm].device(e)
 	case evToClient:
 		w.toClient(e)

@@ -91,8 +91,10 @@
 // The limits. The peer that confirms must know. If the only member that knew is
 // gone at that moment, and told nobody, a disk that went back cannot be
 // noticed. The same goes for a vote or acknowledgement that is still on its way
-// when its sender forgets it: a runner must drop messages from earlier lives of
-// a member (model.Message.Incarnation) once it has heard a later one. And an
+// when its sender forgets it: a node drops messages from earlier lives of
+// a member (model.Message.Incarnation, and for one that was passed on its author's, model.Message.ID) once it has
+// heard a later one. Members that speak Protocol1 pass on without the author's life: until the last one
+// is upgraded, a message that was passed on and delayed beyond its author's restart escapes this. And an
 // answer to Confirm must be younger than this member's start.
 //
 // A leader's heartbeat that counts on entries which are not here is treated as

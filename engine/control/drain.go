@@ -138,7 +138,8 @@ func (l *Log) send(out *model.Effects, messages []*pb.Message) {
 // pass emits other members' messages that are on their way through this one.
 func (l *Log) pass(out *model.Effects) {
 	for i, r := range l.relays {
-		out.Send(model.MsgControl, r.to, 0).Data = r.data
+		m := out.Send(model.MsgControl, r.to, 0)
+		m.Subject, m.ID, m.Data = r.author, r.life, r.data
 		l.relays[i] = relay{}
 	}
 	l.relays = l.relays[:0]
@@ -173,8 +174,12 @@ func (l *Log) compact(out *model.Effects) {
 	if l.take == nil || l.applied < l.base+l.cfg.CompactAfter && !l.reshaped {
 		return
 	}
+	data := l.take()
+	if data == nil {
+		return
+	}
 	l.reshaped = false
-	_, err := l.disk.CreateSnapshot(l.applied, l.conf, l.take())
+	_, err := l.disk.CreateSnapshot(l.applied, l.conf, data)
 	l.must(err)
 	if first, err := l.disk.FirstIndex(); err == nil {
 		if keep := l.applied - min(l.applied, l.cfg.CompactAfter/4); keep >= first {

@@ -60,9 +60,11 @@ type role struct {
 	vote    uint64
 }
 
+// relay is a message that goes through this member.
 type relay struct {
-	to   model.NodeID
-	data []byte
+	to, author model.NodeID
+	life       uint64 // of the author, when it wrote the message
+	data       []byte
 }
 
 // Limits of what raft sends and keeps. Commands are tens of bytes, so these
@@ -122,7 +124,7 @@ func (l *Log) open(store Store) error {
 }
 
 // SetSnapshot supplies the state machine's whole state: take encodes it as of the last
-// applied entry, restore replaces it. restore(nil) means the state before the
+// applied entry, or returns nil if there is none to be kept; restore replaces it. restore(nil) means the state before the
 // first entry. SetSnapshot calls restore at once with what the store holds; entries after it
 // come through the next Drain. It must be called once, before anything else.
 func (l *Log) SetSnapshot(take func() []byte, restore func([]byte)) {

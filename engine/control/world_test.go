@@ -167,7 +167,7 @@ func (w *world) deliver(i int, keep bool) {
 		return
 	}
 	w.logf("%s", describePacket(p))
-	require.NoError(w.t, w.member(p.to).log.Receive(w.now, p.from, p.data))
+	require.NoError(w.t, w.member(p.to).log.Receive(w.now, p.from, 1, p.data))
 	w.drain(w.member(p.to))
 }
 

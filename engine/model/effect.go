@@ -25,7 +25,8 @@ const (
 	// output is held. First drop the held disk writes of later epochs and end the
 	// operations under way on the copy. The checkpoint is kept until the instance runs.
 	EffectActivate
-	// EffectDestroy: destroy the instance of VM and drop its buffered output.
+	// EffectDestroy: destroy the instance of VM, or what is left of one, and drop its buffered output. It
+	// is not answered: the runner goes on until nothing is left.
 	EffectDestroy
 	// EffectAdopt: from now on the running instance of VM belongs to Gen. If it is
 	// suspended, or about to be for a final capture, let it run. The first one of a life for an instance that EventInstance
@@ -64,6 +65,8 @@ const (
 	// EffectOpen: end the operations under way on this host's copy of VM's disk, recover
 	// and open it → EventOpened.
 	EffectOpen
+	// EffectTrust: the pool counts on this host's copy of VM again; what it lost before is no longer of interest.
+	EffectTrust
 	// EffectIntent: record the extents in Data (bitmap) as about to be written,
 	// durably → EventIntent with ID. EffectForget clears extents, in its own time.
 	EffectIntent
@@ -89,7 +92,7 @@ var effectNames = [...]string{
 	EffectStart: "start", EffectActivate: "activate", EffectDestroy: "destroy", EffectAdopt: "adopt",
 	EffectCapture: "capture", EffectHold: "hold", EffectPass: "pass", EffectMark: "mark",
 	EffectRelease: "release", EffectAnnounce: "announce", EffectVia: "via", EffectForward: "forward",
-	EffectSeal: "seal", EffectApply: "apply", EffectDiscard: "discard", EffectOpen: "open",
+	EffectSeal: "seal", EffectApply: "apply", EffectDiscard: "discard", EffectOpen: "open", EffectTrust: "trust",
 	EffectIntent: "intent", EffectForget: "forget", EffectDisk: "disk", EffectDiskCopy: "disk-copy",
 	EffectDiskHold: "disk-hold", EffectDiskRead: "disk-read", EffectExtentRead: "extent-read",
 	EffectExtentWrite: "extent-write", EffectComplete: "complete",

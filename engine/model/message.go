@@ -9,9 +9,11 @@ const (
 	// MsgHeartbeat: Links (which links the sender hears the receiver on),
 	// Hears (which members it does not suspect), Flags, Position (the sender's durable control log position), and
 	// Subject/SubjectPosition (what it knows of another member's; the receiver's own
-	// if it asked, then ID is the life of the receiver that it is about).
+	// if it asked, then ID is the life of the receiver that it is about), Version (the newest
+	// protocol that the sender speaks; 0 is Protocol1).
 	MsgHeartbeat MessageKind = iota + 1
-	// MsgControl carries a control log message in Data.
+	// MsgControl carries a control log message in Data. Of one that the sender only passes on, Subject is the
+	// author and ID the number of the author's life (from Protocol2 on).
 	MsgControl
 	// MsgReport tells the other home what the sender really holds of a VM:
 	// VM, Gen (of the instance), Epoch (of the checkpoint held), Flags.
@@ -101,6 +103,8 @@ const (
 	FlagProbation
 	// FlagRemote: the data to write is what the other copy answered to a read.
 	FlagRemote
+	// FlagLost: the copy lacks something that it had called durable.
+	FlagLost
 )
 
 // Has reports whether all of want are set.
@@ -149,6 +153,7 @@ type Message struct {
 	From, To    NodeID
 	Subject     NodeID
 	Links       uint8
+	Version     uint8
 	Flags       Flags
 	VM          VMID
 	Count       uint32

@@ -24,6 +24,8 @@ const (
 	NoticeStarted
 	// NoticeStateLost: VM has to boot although its level promises more than that.
 	NoticeStateLost
+	// NoticeHung: the guest of VM on Node has not responded for too long; it is booted anew.
+	NoticeHung
 	// NoticeFenced: the instance on Node was destroyed because the pool went on without it.
 	NoticeFenced
 	// NoticeResync: Node's copy of VM is being brought up to date (NoNode: the one of the notifying host).
@@ -33,11 +35,17 @@ const (
 	NoticeAttached
 	// NoticeDiskFault: Node's copy of VM failed an operation.
 	NoticeDiskFault
+	// NoticeDiskLost: Node's copy of VM lacks what it had called durable: its disk is not fit for the purpose, or
+	// an old one was put back. Detail says what happens to it.
+	NoticeDiskLost
 	// NoticeRedirected: VM's disk or network traffic takes the way over Node. NoticeDirect: no longer.
 	NoticeRedirected
 	NoticeDirect
 	// NoticeAmnesia: Node's control log lost its end; it does not vote until it has caught up.
 	NoticeAmnesia
+	// NoticeOutgrown: the pool on Node has decided something that this version cannot read; Detail says what. It takes
+	// no part any more and lets nothing out until it is upgraded.
+	NoticeOutgrown
 	// NoticeOverride: an operator overrode the rules on Node.
 	NoticeOverride
 	// NoticeRefused: an order or proposal was refused; Detail says why.
@@ -50,9 +58,9 @@ var noticeNames = [...]string{
 	NoticeSuspected: "suspected", NoticeHeard: "heard", NoticeLinkDown: "link-down", NoticeLinkUp: "link-up",
 	NoticeExposed: "exposed", NoticeProtected: "protected", NoticeDegraded: "degraded",
 	NoticeProposed: "proposed", NoticePromoted: "promoted", NoticeStarted: "started",
-	NoticeStateLost: "state-lost", NoticeFenced: "fenced", NoticeResync: "resync", NoticeCopied: "copied", NoticeAttached: "attached",
-	NoticeDiskFault: "disk-fault", NoticeRedirected: "redirected", NoticeDirect: "direct",
-	NoticeAmnesia: "amnesia", NoticeOverride: "override", NoticeRefused: "refused", NoticeNoQuorum: "no-quorum",
+	NoticeStateLost: "state-lost", NoticeHung: "hung", NoticeFenced: "fenced", NoticeResync: "resync", NoticeCopied: "copied", NoticeAttached: "attached",
+	NoticeDiskFault: "disk-fault", NoticeDiskLost: "disk-lost", NoticeRedirected: "redirected", NoticeDirect: "direct",
+	NoticeAmnesia: "amnesia", NoticeOutgrown: "outgrown", NoticeOverride: "override", NoticeRefused: "refused", NoticeNoQuorum: "no-quorum",
 }
 
 func (k NoticeKind) String() string { return name(noticeNames[:], int(k)) }

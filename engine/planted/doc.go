@@ -39,6 +39,8 @@ const (
 	FlushLocalOnly
 	// StartStale starts a VM from any copy, in sync or not (R5).
 	StartStale
+	// StartLost starts a VM from a copy that lost what it had called durable (R5).
+	StartLost
 	// ApplyOpenEpoch writes the disk writes of an open epoch at once (R6).
 	ApplyOpenEpoch
 	// IntentNotUnited repairs a copy only by what the source wrote (R7).
@@ -51,6 +53,10 @@ const (
 	AmnesiaIgnored
 	// NeverReprotect leaves an exposed VM exposed (R9).
 	NeverReprotect
+	// HangIgnored leaves a guest that does not respond as it is (R9).
+	HangIgnored
+	// RemnantKept does not clear away what a failed creation left behind (R9).
+	RemnantKept
 	// SilentExposure does not tell anybody that redundancy is gone (R10).
 	SilentExposure
 	numBugs
@@ -63,6 +69,7 @@ var names = [numBugs]string{
 	AckUnsealed: "ack-unsealed", DetachAfterAck: "detach-after-ack", FlushLocalOnly: "flush-local-only",
 	StartStale: "start-stale", ApplyOpenEpoch: "apply-open-epoch", IntentNotUnited: "intent-not-united",
 	AttachEarly: "attach-early", SendBeforePersist: "send-before-persist", AmnesiaIgnored: "amnesia-ignored",
+	StartLost: "start-lost", HangIgnored: "hang-ignored", RemnantKept: "remnant-kept",
 	NeverReprotect: "never-reprotect", SilentExposure: "silent-exposure",
 }
 

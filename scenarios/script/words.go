@@ -41,6 +41,7 @@ const (
 	SettingAckTimeout
 	SettingEpoch
 	SettingColdStartAfter
+	SettingHangAfter
 )
 
 // Stage is a point that a VM passes in its life, or in the life of an epoch, a resync or a write.
@@ -89,14 +90,17 @@ const (
 	EventPromoted
 	EventStarted
 	EventStateLost
+	EventHung
 	EventFenced
 	EventResync
 	EventCopied
 	EventAttached
 	EventDiskFault
+	EventDiskLost
 	EventRedirected
 	EventDirect
 	EventAmnesia
+	EventOutgrown
 	EventOverride
 	EventRefused
 	EventNoQuorum
@@ -124,9 +128,10 @@ var (
 		{"ack-timeout", "time after which an unacknowledged checkpoint counts as failed"},
 		{"epoch", "longest time between two checkpoints"},
 		{"cold-start-after", "when both hosts of a VM were lost: how long a copy that is in sync waits for the other host before the VM boots from it alone"},
+		{"hang-after", "how long a guest may not respond before it is booted anew"},
 	}
 	settingDefaults = []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 200 * time.Millisecond,
-		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second}
+		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second, 5 * time.Second}
 	stageWords = []word{
 		{"epoch-started", "the guest runs in a new epoch"},
 		{"capturing", "the guest is paused for its checkpoint"},
@@ -164,14 +169,17 @@ var (
 		{"promoted", "a VM continued on its secondary"},
 		{"started", "a VM boots from its disk"},
 		{"state-lost", "a VM has to boot although its level promises more"},
+		{"hung", "the guest of a VM has not responded for too long and is booted anew"},
 		{"fenced", "an instance of a VM was destroyed because the pool went on without it"},
 		{"resync", "a copy of a VM is being brought up to date"},
 		{"copied", "a copy of a VM lacks nothing more and is about to be attached"},
 		{"attached", "a copy of a VM is in sync again"},
 		{"disk-fault", "an operation on a copy of a VM's disk failed"},
+		{"disk-lost", "a copy of a VM lacks something that its disk had called durable"},
 		{"redirected", "a VM's disk or network traffic goes over the other host"},
 		{"direct", "it does no longer"},
 		{"amnesia", "a member lost the end of its control log and does not vote until it has caught up"},
+		{"outgrown", "a member runs a version that cannot read what the pool decided, and takes no part until it is upgraded"},
 		{"override", "an operator overrode the rules"},
 		{"refused", "an order or a proposal was refused"},
 		{"no-quorum", "the pool cannot decide"},
