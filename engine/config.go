@@ -69,9 +69,13 @@ func DefaultTiming() Timing {
 	}
 }
 
-// DefaultPair returns the pair's default timing: 50 ms epochs.
+// DefaultPair returns the pair's default timing: epochs of 50 ms while output waits, of up to 500 ms
+// while none does, and of about 4,096 dirty pages (16 MiB) at most.
 func DefaultPair() pair.Timing {
-	return pair.Timing{Epoch: 50 * time.Millisecond, Resend: 100 * time.Millisecond, AckTimeout: time.Second}
+	return pair.Timing{
+		Epoch: 50 * time.Millisecond, EpochMax: 500 * time.Millisecond, DirtyPages: 4096,
+		Resend: 100 * time.Millisecond, AckTimeout: time.Second,
+	}
 }
 
 // Validate returns an error that wraps ErrConfig and names the first field that cannot work.
@@ -92,8 +96,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: ProposeEvery %v, ReportEvery %v and RepairEvery %v must be positive", ErrConfig, t.ProposeEvery, t.ReportEvery, t.RepairEvery)
 	case t.HangAfter <= 0:
 		return fmt.Errorf("%w: HangAfter is %v; it must be positive", ErrConfig, t.HangAfter)
-	case c.Pair.Epoch <= 0 || c.Pair.Resend <= 0 || c.Pair.AckTimeout < c.Pair.Resend:
-		return fmt.Errorf("%w: pair timing %+v: all must be positive and AckTimeout at least Resend", ErrConfig, c.Pair)
+	case c.Pair.Epoch <= 0 || c.Pair.EpochMax < c.Pair.Epoch || c.Pair.Resend <= 0 || c.Pair.AckTimeout < c.Pair.Resend:
+		return fmt.Errorf("%w: pair timing %+v: all must be positive, EpochMax at least Epoch and AckTimeout at least Resend", ErrConfig, c.Pair)
 	}
 	if err := c.Mirror.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)

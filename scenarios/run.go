@@ -220,6 +220,7 @@ func timing(s *script.Script) sim.Timing {
 	t.Engine.HangAfter = s.Value(script.SettingHangAfter)
 	t.IOTimeout = s.Value(script.SettingIOTimeout)
 	t.AckTimeout = s.Value(script.SettingAckTimeout)
+	t.EpochMax = s.Value(script.SettingEpochMax)
 	t.Epoch = s.Value(script.SettingEpoch)
 	return t
 }

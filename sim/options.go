@@ -29,6 +29,7 @@ type Options struct {
 type Timing struct {
 	Engine     engine.Timing
 	Epoch      time.Duration // default 50 ms
+	EpochMax   time.Duration // default 500 ms, at least Epoch
 	AckTimeout time.Duration // default 1 s
 	IOTimeout  time.Duration // default 500 ms
 }
@@ -57,7 +58,7 @@ const (
 // DefaultTiming returns the settings that apply where a scenario tunes nothing.
 func DefaultTiming() Timing {
 	p := engine.DefaultPair()
-	return Timing{Engine: engine.DefaultTiming(), Epoch: p.Epoch, AckTimeout: p.AckTimeout, IOTimeout: 500 * time.Millisecond}
+	return Timing{Engine: engine.DefaultTiming(), Epoch: p.Epoch, EpochMax: p.EpochMax, AckTimeout: p.AckTimeout, IOTimeout: 500 * time.Millisecond}
 }
 
 // member returns the number of the named member, or NoNode.
@@ -99,6 +100,7 @@ func (o *Options) engineConfig(id model.NodeID) engine.Config {
 	}
 	pair := engine.DefaultPair()
 	pair.Epoch, pair.AckTimeout = o.Timing.Epoch, o.Timing.AckTimeout
+	pair.EpochMax = max(o.Timing.EpochMax, pair.Epoch)
 	pair.Resend = min(pair.Resend, pair.AckTimeout)
 	return engine.Config{
 		ID: id, Hosts: hosts, Witnesses: witnesses, Seed: o.Seed, Timing: o.Timing.Engine, Pair: pair,

@@ -84,6 +84,9 @@ func (t Timing) withDefaults() Timing {
 	if t.Epoch != 0 {
 		d.Epoch = t.Epoch
 	}
+	if t.EpochMax != 0 {
+		d.EpochMax = t.EpochMax
+	}
 	if t.AckTimeout != 0 {
 		d.AckTimeout = t.AckTimeout
 	}

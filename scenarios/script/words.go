@@ -42,6 +42,7 @@ const (
 	SettingEpoch
 	SettingColdStartAfter
 	SettingHangAfter
+	SettingEpochMax
 )
 
 // Stage is a point that a VM passes in its life, or in the life of an epoch, a resync or a write.
@@ -126,12 +127,13 @@ var (
 		{"promote-wait", "how much longer the secondary waits before it proposes, so that a living primary wins"},
 		{"io-timeout", "time T after which a disk operation counts as failed"},
 		{"ack-timeout", "time after which an unacknowledged checkpoint counts as failed"},
-		{"epoch", "longest time between two checkpoints"},
+		{"epoch", "time between two checkpoints while output waits"},
 		{"cold-start-after", "when both hosts of a VM were lost: how long a copy that is in sync waits for the other host before the VM boots from it alone"},
 		{"hang-after", "how long a guest may not respond before it is booted anew"},
+		{"epoch-max", "longest time between two checkpoints, while no output waits"},
 	}
 	settingDefaults = []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 200 * time.Millisecond,
-		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second, 5 * time.Second}
+		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second, 5 * time.Second, 500 * time.Millisecond}
 	stageWords = []word{
 		{"epoch-started", "the guest runs in a new epoch"},
 		{"capturing", "the guest is paused for its checkpoint"},
