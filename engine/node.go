@@ -18,7 +18,12 @@ type Node struct {
 
 	peers  []peer // by NodeID
 	others []model.NodeID
-	vms    []*vm // ascending VMID
+	near   model.NodeSet // of the others: those that vote with this one or share a VM
+	metAt  uint64        // place in the log up to which the peers are in line with it
+
+	voters, learners model.NodeSet // as of then
+	erased           map[model.VMID]bool
+	vms              []*vm // ascending VMID
 
 	now     model.Time // the clock less the time for which this node did not run
 	stalled model.Time // how long that was in all
@@ -30,6 +35,7 @@ type Node struct {
 	gossip      int
 	nic         bool
 	inventoried bool // what an earlier life left behind is known
+	dropped     bool // a VM is not at home here any more
 	logBusy     bool // the control log may have something to say
 	tokens      uint64
 	sessions    uint64
@@ -49,14 +55,17 @@ func New(cfg Config, records []model.Record) (*Node, error) {
 		return nil, fmt.Errorf("engine: the records of node %d cannot be read; restore them or let the node join anew: %w", cfg.ID, err)
 	}
 	n := &Node{cfg: cfg, pool: newPool(&cfg), nic: true, wakeAt: model.Never}
-	n.addPeers()
+	n.peers, n.erased = make([]peer, model.MaxNode+1), make(map[model.VMID]bool)
+	voters := pool.FirstVoters(n.pool.Members(), cfg.Voters)
 	n.log, err = control.New(control.Config{
-		ID: cfg.ID, Voters: cfg.Hosts | cfg.Witnesses, Witness: cfg.Witnesses.Has(cfg.ID), Seed: cfg.Seed,
+		ID: cfg.ID, Voters: voters, Learners: (cfg.Hosts | cfg.Witnesses) &^ voters,
+		Witness: cfg.Witnesses.Has(cfg.ID), Seed: cfg.Seed,
 	}, store)
 	if err != nil {
 		return nil, fmt.Errorf("engine: node %d: %w", cfg.ID, err)
 	}
 	n.log.SetSnapshot(func() []byte { return n.pool.Snapshot() }, n.restore)
+	n.meet()
 	return n, nil
 }
 
@@ -158,7 +167,7 @@ func (n *Node) receive(ev *model.Event) {
 			n.log.Suspect(n.now, p.id) // what it led or promised in its earlier life is over
 			n.logBusy = true
 		}
-		p.incarnation = m.Incarnation
+		p.incarnation, p.eager = m.Incarnation, eagerBeats
 		n.touchAll()
 	}
 	switch m.Kind {
@@ -219,6 +228,7 @@ func (n *Node) drain() {
 	}
 	n.logBusy = false
 	n.log.Drain(&n.out, n.apply)
+	n.meet()
 }
 
 func (n *Node) apply(index uint64, data []byte) {
@@ -230,8 +240,11 @@ func (n *Node) apply(index uint64, data []byte) {
 	if planted.On(planted.NoCompareAndSwap) {
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
 	}
+	before := n.pool.Members()
 	result := n.pool.Apply(index, cmd)
+	n.membersChanged(before, &cmd)
 	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) {
+		n.refuseOrder(&cmd)
 		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
 		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()
 	}
@@ -240,6 +253,9 @@ func (n *Node) apply(index uint64, data []byte) {
 
 // won reports whether cmd is a repetition of something that this node has already got.
 func (n *Node) won(cmd *pool.Command) bool {
+	if !cmd.Kind.ForVM() {
+		return n.decided(cmd)
+	}
 	v := n.vm(cmd.VM)
 	return v != nil && cmd.Expect <= v.won
 }
@@ -254,9 +270,13 @@ func (n *Node) reconcile() {
 			}
 		}
 		if !n.logBusy {
-			return
+			break
 		}
 		n.drain()
+	}
+	if n.dropped {
+		n.dropped = false
+		n.sweep()
 	}
 }
 

@@ -52,6 +52,9 @@ const (
 
 	Override
 	ForceStart
+	JoinHost
+	LeaveHost
+	ReplaceHome
 
 	numKinds
 )

@@ -33,6 +33,7 @@ func (p *place) performDisk(e *model.Effect) {
 	switch e.Kind {
 	case model.EffectOpen:
 		p.endOperations()
+		p.renew(e.Gen)
 		p.submit(opOpen, openTime, e, nil)
 	case model.EffectIntent:
 		att := p.w.grab()
@@ -210,7 +211,7 @@ func (p *place) intentDone(id uint64, att *attachment) {
 // opened recovers the copy: what was sealed durably goes to the disk.
 func (p *place) opened() {
 	ev := model.Event{Kind: model.EventOpened, VM: p.vm.id, Count: diskSectors / extentSectors}
-	if p.health.FailWrites < 0 || p.health.FailReads < 0 || p.health.Full {
+	if p.made > p.wanted || p.health.FailWrites < 0 || p.health.FailReads < 0 || p.health.Full {
 		ev.Flags = model.FlagError
 	} else {
 		p.replay()

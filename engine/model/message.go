@@ -6,7 +6,7 @@ type MessageKind uint8
 // Messages between engines. The comment names the fields that each one uses
 // besides From, To and Incarnation.
 const (
-	// MsgHeartbeat: Links (which links the sender hears the receiver on),
+	// MsgHeartbeat: Count (heartbeat intervals until the sender's next one), Links (which links the sender hears the receiver on),
 	// Hears (which members it does not suspect), Flags, Position (the sender's durable control log position), and
 	// Subject/SubjectPosition (what it knows of another member's; the receiver's own
 	// if it asked, then ID is the life of the receiver that it is about).
@@ -101,6 +101,8 @@ const (
 	FlagProbation
 	// FlagRemote: the data to write is what the other copy answered to a read.
 	FlagRemote
+	// FlagGone: the sender knows that it does not belong to the pool.
+	FlagGone
 )
 
 // Has reports whether all of want are set.

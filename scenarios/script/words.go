@@ -41,6 +41,8 @@ const (
 	SettingAckTimeout
 	SettingEpoch
 	SettingColdStartAfter
+	SettingRehomeAfter
+	SettingVoterLostAfter
 )
 
 // Stage is a point that a VM passes in its life, or in the life of an epoch, a resync or a write.
@@ -100,6 +102,12 @@ const (
 	EventOverride
 	EventRefused
 	EventNoQuorum
+	EventRehomed
+	EventJoined
+	EventLeaving
+	EventLeft
+	EventVoter
+	EventLearner
 )
 
 // word is an enum's word in scripts and its sentence in the reference.
@@ -124,9 +132,11 @@ var (
 		{"ack-timeout", "time after which an unacknowledged checkpoint counts as failed"},
 		{"epoch", "longest time between two checkpoints"},
 		{"cold-start-after", "when both hosts of a VM were lost: how long a copy that is in sync waits for the other host before the VM boots from it alone"},
+		{"rehome-after", "how long a VM's second home is of no use before another host becomes its second home"},
+		{"voter-lost-after", "how long a voter is not heard before another member votes in its place"},
 	}
 	settingDefaults = []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 200 * time.Millisecond,
-		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second}
+		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second, 5 * time.Minute, time.Minute}
 	stageWords = []word{
 		{"epoch-started", "the guest runs in a new epoch"},
 		{"capturing", "the guest is paused for its checkpoint"},
@@ -175,10 +185,16 @@ var (
 		{"override", "an operator overrode the rules"},
 		{"refused", "an order or a proposal was refused"},
 		{"no-quorum", "the pool cannot decide"},
+		{"rehomed", "a VM has another second home"},
+		{"joined", "a host belongs to the pool"},
+		{"leaving", "a host gives up its copies in order to leave"},
+		{"left", "a host does not belong to the pool any more"},
+		{"voter", "a member votes on the pool's log that did not"},
+		{"learner", "a member does not vote any more"},
 	}
 	comparatorWords = []word{{"<", "less than"}, {"<=", "at most"}, {"=", "exactly"}, {">=", "at least"}, {">", "more than"}}
 	expectWords     = []word{{"pause", ""}, {"promotions", ""}, {"restarts", ""}, {"resets", ""}, {"primary", ""}, {"converged", ""},
-		{"event", ""}, {"no", ""}, {"stalled", ""}, {"served", ""}, {"state-lost", ""}}
+		{"event", ""}, {"no", ""}, {"stalled", ""}, {"served", ""}, {"state-lost", ""}, {"secondary", ""}}
 )
 
 // String returns the level's word.
