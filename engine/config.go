@@ -16,10 +16,19 @@ var ErrConfig = errors.New("engine: invalid configuration")
 // Config is what a node must know before its first step. Every member of a
 // pool is given the same Hosts, Witnesses and Mirror.
 type Config struct {
-	// ID is this member. It is in Hosts or in Witnesses.
+	// ID is this member. It is in Hosts or in Witnesses, unless it joins later.
 	ID model.NodeID
-	// Hosts run VMs and hold disk copies; Witnesses only vote.
+	// Hosts run VMs and hold disk copies; Witnesses only vote. They are those of the pool's
+	// beginning, also for members that join later and when some of them have left: the control
+	// log begins with them, and everything after that is in the log.
 	Hosts, Witnesses model.NodeSet
+	// Contacts are members that a host which is not in Hosts turns to until the log tells it who
+	// the members are. Such a host does nothing before an operator has ordered the pool to take it in.
+	Contacts model.NodeSet
+	// Voters is the number of members that vote on the control log, 3 or 5. The others learn. 0: 3, and
+	// 5 in pools of 7 members or more. In smaller pools fewer vote. More voters survive more losses
+	// at once and make a decision wait for more disks.
+	Voters int
 	// Seed seeds the jitter of election timers; see control.Config.
 	Seed uint64
 	// Protocol is the newest version of the protocol that this member speaks; 0 means model.ProtocolNewest.
@@ -57,6 +66,17 @@ type Timing struct {
 	// HangAfter is how long a guest may not respond before it is booted anew. Default 5 s. Short:
 	// a guest that is only busy loses its memory.
 	HangAfter time.Duration
+	// RehomeAfter is how long the second home of a VM may be of no use before another host is
+	// made its second home and gets a whole copy. Default 5 min: longer than a host takes to boot.
+	RehomeAfter time.Duration
+	// VoterLostAfter is how long a voter may not be heard before another member votes in its place.
+	// Default 1 min. It costs nothing but a few entries of the log; too short, and a pool that
+	// falls apart slowly ends with voters that are all on one side.
+	VoterLostAfter time.Duration
+	// Far is the number of heartbeat intervals between two heartbeats to a member with which this
+	// one neither votes nor shares a VM; the other one suspects so many times later. Default 10.
+	// 1 makes no difference between members.
+	Far int
 }
 
 // DefaultTiming returns the documented defaults.
@@ -66,6 +86,7 @@ func DefaultTiming() Timing {
 		PromoteWait: 200 * time.Millisecond, ColdStartAfter: 5 * time.Second,
 		ProposeEvery: 150 * time.Millisecond, ReportEvery: time.Second,
 		RepairEvery: 500 * time.Millisecond, HangAfter: 5 * time.Second,
+		RehomeAfter: 5 * time.Minute, VoterLostAfter: time.Minute, Far: 10,
 	}
 }
 
@@ -78,11 +99,14 @@ func DefaultPair() pair.Timing {
 	}
 }
 
+// maxFar bounds Timing.Far, so that nobody's silence goes unnoticed for minutes.
+const maxFar = 100
+
 // Validate returns an error that wraps ErrConfig and names the first field that cannot work.
 func (c *Config) Validate() error {
 	t := &c.Timing
 	switch members := c.Hosts | c.Witnesses; {
-	case !members.Has(c.ID):
+	case !members.Has(c.ID) && (c.Contacts.Empty() || c.ID == model.NoNode || c.ID > model.MaxNode):
 		return fmt.Errorf("%w: ID %d is neither in Hosts %v nor in Witnesses %v", ErrConfig, c.ID, c.Hosts, c.Witnesses)
 	case c.Hosts&c.Witnesses != 0:
 		return fmt.Errorf("%w: %v are both in Hosts and in Witnesses", ErrConfig, c.Hosts&c.Witnesses)
@@ -96,6 +120,12 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: ProposeEvery %v, ReportEvery %v and RepairEvery %v must be positive", ErrConfig, t.ProposeEvery, t.ReportEvery, t.RepairEvery)
 	case t.HangAfter <= 0:
 		return fmt.Errorf("%w: HangAfter is %v; it must be positive", ErrConfig, t.HangAfter)
+	case t.RehomeAfter <= 0 || t.VoterLostAfter <= 0:
+		return fmt.Errorf("%w: RehomeAfter %v and VoterLostAfter %v must be positive", ErrConfig, t.RehomeAfter, t.VoterLostAfter)
+	case t.Far < 1 || t.Far > maxFar:
+		return fmt.Errorf("%w: Far is %d, want 1 to %d", ErrConfig, t.Far, maxFar)
+	case c.Voters != 0 && c.Voters != 3 && c.Voters != 5:
+		return fmt.Errorf("%w: Voters is %d, want 3, 5, or 0 for what suits the pool", ErrConfig, c.Voters)
 	case c.Pair.Epoch <= 0 || c.Pair.EpochMax < c.Pair.Epoch || c.Pair.Resend <= 0 || c.Pair.AckTimeout < c.Pair.Resend:
 		return fmt.Errorf("%w: pair timing %+v: all must be positive, EpochMax at least Epoch and AckTimeout at least Resend", ErrConfig, c.Pair)
 	}

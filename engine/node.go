@@ -18,7 +18,12 @@ type Node struct {
 
 	peers  []peer // by NodeID
 	others []model.NodeID
-	vms    []*vm // ascending VMID
+	near   model.NodeSet // of the others: those that vote with this one or share a VM
+	metAt  uint64        // place in the log up to which the peers are in line with it
+
+	voters, learners model.NodeSet // as of then
+	erased           map[model.VMID]bool
+	vms              []*vm // ascending VMID
 
 	now     model.Time // the clock less the time for which this node did not run
 	stalled model.Time // how long that was in all
@@ -31,6 +36,7 @@ type Node struct {
 	nic         bool
 	inventoried bool  // what an earlier life left behind is known
 	outgrown    error // the log holds something that this version cannot read
+	dropped     bool  // a VM is not at home here any more
 	logBusy     bool  // the control log may have something to say
 	tokens      uint64
 	sessions    uint64
@@ -53,14 +59,17 @@ func New(cfg Config, records []model.Record) (*Node, error) {
 		cfg.Protocol = model.ProtocolNewest
 	}
 	n := &Node{cfg: cfg, pool: newPool(&cfg), nic: true, wakeAt: model.Never}
-	n.addPeers()
+	n.peers, n.erased = make([]peer, model.MaxNode+1), make(map[model.VMID]bool)
+	voters := pool.FirstVoters(n.pool.Members(), cfg.Voters)
 	n.log, err = control.New(control.Config{
-		ID: cfg.ID, Voters: cfg.Hosts | cfg.Witnesses, Witness: cfg.Witnesses.Has(cfg.ID), Seed: cfg.Seed,
+		ID: cfg.ID, Voters: voters, Learners: (cfg.Hosts | cfg.Witnesses) &^ voters,
+		Witness: cfg.Witnesses.Has(cfg.ID), Seed: cfg.Seed,
 	}, store)
 	if err != nil {
 		return nil, fmt.Errorf("engine: node %d: %w", cfg.ID, err)
 	}
 	n.log.SetSnapshot(n.snapshot, n.restore)
+	n.meet()
 	return n, nil
 }
 
@@ -170,7 +179,7 @@ func (n *Node) handle(ev *model.Event) {
 func (n *Node) receive(ev *model.Event) {
 	m := &ev.Message
 	p := &n.peers[m.From&model.MaxNode]
-	if !n.meet(p, m.Incarnation) {
+	if !n.inLife(p, m.Incarnation) {
 		return
 	}
 	switch m.Kind {
@@ -186,8 +195,8 @@ func (n *Node) receive(ev *model.Event) {
 	}
 }
 
-// meet notes in which life a member is; false: it is nobody we know, or the life is over.
-func (n *Node) meet(p *peer, life uint64) bool {
+// inLife notes in which life a member is; false: it is nobody we know, or the life is over.
+func (n *Node) inLife(p *peer, life uint64) bool {
 	if p.id == model.NoNode || life < p.incarnation {
 		return false
 	}
@@ -196,7 +205,7 @@ func (n *Node) meet(p *peer, life uint64) bool {
 			n.log.Suspect(n.now, p.id) // what it led or promised in its earlier life is over
 			n.logBusy = true
 		}
-		p.incarnation = life
+		p.incarnation, p.eager = life, eagerBeats
 		n.touchAll()
 	}
 	return true
@@ -205,7 +214,7 @@ func (n *Node) meet(p *peer, life uint64) bool {
 // receiveControl takes a message of the control log, perhaps one that the sender passes on.
 func (n *Node) receiveControl(m *model.Message) {
 	if author := m.Subject; author != model.NoNode && n.cfg.Protocol >= model.Protocol2 && author != n.cfg.ID &&
-		!n.meet(&n.peers[author&model.MaxNode], m.ID) {
+		!n.inLife(&n.peers[author&model.MaxNode], m.ID) {
 		return
 	}
 	n.drain() // one message between two drains, so that what it answers to is settled
@@ -256,6 +265,7 @@ func (n *Node) drain() {
 	}
 	n.logBusy = false
 	n.log.Drain(&n.out, n.apply)
+	n.meet()
 }
 
 func (n *Node) apply(index uint64, data []byte) {
@@ -269,8 +279,11 @@ func (n *Node) apply(index uint64, data []byte) {
 	if planted.On(planted.NoCompareAndSwap) {
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
 	}
+	before := n.pool.Members()
 	result := n.pool.Apply(index, cmd)
+	n.membersChanged(before, &cmd)
 	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) {
+		n.refuseOrder(&cmd)
 		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
 		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()
 	}
@@ -279,6 +292,9 @@ func (n *Node) apply(index uint64, data []byte) {
 
 // won reports whether cmd is a repetition of something that this node has already got.
 func (n *Node) won(cmd *pool.Command) bool {
+	if !cmd.Kind.ForVM() {
+		return n.decided(cmd)
+	}
 	v := n.vm(cmd.VM)
 	return v != nil && cmd.Expect <= v.won
 }
@@ -293,9 +309,13 @@ func (n *Node) reconcile() {
 			}
 		}
 		if !n.logBusy {
-			return
+			break
 		}
 		n.drain()
+	}
+	if n.dropped {
+		n.dropped = false
+		n.sweep()
 	}
 }
 

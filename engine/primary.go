@@ -121,6 +121,10 @@ func (v *vm) seekStart() {
 		v.lookAgain(v.retryAt)
 		return
 	}
+	if v.yields() {
+		v.cannotRun(true) // the other home starts it
+		return
+	}
 	if v.cfg.Level == model.LevelFT && v.cfg.Secondary != model.NoNode {
 		r, known := v.reported()
 		patience := v.absentSince.Add(n.cfg.Timing.ColdStartAfter)
@@ -213,11 +217,19 @@ func (v *vm) run() {
 	if !v.checkLocal() {
 		return
 	}
+	if v.rehome() {
+		return
+	}
 	if v.peerTrouble() {
 		v.losePeer()
 		return
 	}
-	v.replicate()
+	if v.yields() {
+		v.giveAway()
+	}
+	if v.instance == running {
+		v.replicate()
+	}
 }
 
 // adopt takes over a newer configuration under which the VM goes on running here.
@@ -226,6 +238,9 @@ func (v *vm) adopt() {
 	v.gen = v.cfg.Gen
 	out.Add(model.EffectAdopt, v.id).Gen = v.gen
 	wasLocal := v.main.Local()
+	if v.main.Peer() != v.other {
+		v.rehomed()
+	}
 	v.main.Reconfigure(now, v.self(), v.gen, v.cfg.InSync, out)
 	switch v.cfg.Cause {
 	case pool.KindDetach:
@@ -434,7 +449,7 @@ func (v *vm) capture() {
 		return
 	}
 	last, durable := v.main.Boundary(v.out.Epoch() + 1)
-	final := v.main.LocalFailed() && v.out.State() == pair.Holding && !v.cfg.Exposed()
+	final := (v.main.LocalFailed() || v.yields()) && v.out.State() == pair.Holding && !v.cfg.Exposed()
 	v.out.Capture(v.gen, last, durable, final, &v.n.out)
 }
 

@@ -58,6 +58,16 @@ func (n *Node) order(o *model.Order) {
 		cmd.Kind, cmd.Override = pool.KindStart, true
 		cmd.Expect = n.pool.VM(o.VM).Gen
 		n.out.Notify(model.NoticeOverride, o.VM, o.Node)
+	case model.OrderJoin, model.OrderLeave:
+		cmd.Kind = pool.KindJoin
+		if o.Kind == model.OrderLeave {
+			cmd.Kind = pool.KindLeave
+		}
+		n.orderMembers(cmd)
+		return
+	case model.OrderReplaceHome:
+		n.orderHome(o)
+		return
 	}
 	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
 	n.pushOrders()
@@ -118,6 +128,10 @@ func (n *Node) decided(cmd *pool.Command) bool {
 		return n.pool.VM(cmd.VM).Gen != 0
 	case pool.KindStart:
 		return n.pool.VM(cmd.VM).Gen != cmd.Expect
+	case pool.KindJoin:
+		return n.pool.Members().Staying().Has(cmd.Node)
+	case pool.KindLeave:
+		return !n.pool.Members().Staying().Has(cmd.Node)
 	default:
 		for _, o := range n.pool.Overrides() {
 			if o.By == cmd.By && o.Kind == cmd.Kind && o.Node == cmd.Node && o.Incarnation == cmd.Incarnation {

@@ -83,7 +83,8 @@ type vm struct {
 	retryAt  model.Time // when to try to launch again
 	timerAt  model.Time // any other instant at which reconcile must look again
 
-	route route
+	route   route
+	partner partner
 }
 
 // report is what the other home said it has.
@@ -126,7 +127,11 @@ func (n *Node) syncVMs() {
 	for _, cfg := range n.pool.VMs() {
 		v := n.vm(cfg.VM)
 		if !cfg.Homes.Has(n.cfg.ID) && v == nil {
+			n.erase(&cfg)
 			continue
+		}
+		if n.erased[cfg.VM] && cfg.Homes.Has(n.cfg.ID) {
+			delete(n.erased, cfg.VM)
 		}
 		if v == nil {
 			v = n.addVM(cfg.VM)
@@ -135,8 +140,9 @@ func (n *Node) syncVMs() {
 			v.overruled()
 		}
 		if cfg != v.cfg {
-			v.cfg, v.other = cfg, cfg.Peer(n.cfg.ID)
-			v.dirty = true
+			v.changeHomes(&cfg)
+			v.cfg, v.dirty = cfg, true
+			v.meetPartner(cfg.Peer(n.cfg.ID))
 			if v.mine() {
 				v.won = cfg.Gen - 1
 			}
@@ -304,7 +310,7 @@ func (v *vm) ensureDisk() bool {
 		return true
 	case v.disk == diskClosed, v.disk == diskFailed && v.n.now >= v.diskAt:
 		v.disk = diskOpening
-		v.n.out.Add(model.EffectOpen, v.id)
+		v.n.out.Add(model.EffectOpen, v.id).Gen = v.copyGen()
 	}
 	return false
 }
@@ -360,6 +366,11 @@ func (v *vm) lookAgain(t model.Time) {
 func (v *vm) reconcile() {
 	if v.cfg.Gen == 0 || v.cfg.Gen < v.gen && v.instance != absent {
 		return // the log has not caught up with what this host already has
+	}
+	if !v.cfg.Homes.Has(v.self()) && !planted.On(planted.StartDropped) {
+		v.n.dropped = true
+		v.drop()
+		return
 	}
 	if v.isPrimary() {
 		v.reconcilePrimary()

@@ -92,7 +92,8 @@ type Fault struct {
 	Kind Kind
 	// Member is the member that is hit; for faults on links one end of the link.
 	Member Role
-	// Peer is the other end of the link, or the member that Override declares dead.
+	// Peer is the other end of the link, the member that Override declares dead, or the host to which
+	// ReplaceHome moves a copy from Member.
 	Peer Role
 	// VM names the virtual machine, or the one whose disk copy on Member is hit.
 	VM string

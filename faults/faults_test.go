@@ -167,6 +167,8 @@ func drawParam(t *rapid.T, p *param, f *Fault) {
 		if f.Member = drawSingle.Draw(t, "member"); rapid.IntRange(0, 4).Draw(t, "all") == 0 {
 			f.Member = All()
 		}
+	case paramFrom:
+		f.Member = drawSingle.Draw(t, "from")
 	case paramVM:
 		f.VM = drawName.Draw(t, "vm")
 	case paramIO:
@@ -176,7 +178,7 @@ func drawParam(t *rapid.T, p *param, f *Fault) {
 		f.OneWay = rapid.Bool().Draw(t, "one way")
 		f.Member = drawSingle.Draw(t, "member")
 		f.Peer = drawSingle.Filter(func(r Role) bool { return r != f.Member }).Draw(t, "peer")
-	case paramDead:
+	case paramDead, paramTo:
 		f.Peer = drawSingle.Filter(func(r Role) bool { return r != f.Member }).Draw(t, "peer")
 	case paramGroups:
 		roles := rapid.SliceOfNDistinct(drawSingle, 2, 8, rapid.ID).Draw(t, "roles")

@@ -57,6 +57,9 @@ const (
 
 	Override
 	ForceStart
+	JoinHost
+	LeaveHost
+	ReplaceHome
 
 	numKinds
 )

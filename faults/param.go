@@ -82,7 +82,13 @@ var (
 	paramDead = keyword("declare-dead", "ROLE", &param{
 		parse: func(p *parser) error { return p.peer() },
 		print: func(f *Fault) string { return f.Peer.String() }})
-	paramOn = keyword("on", "ROLE", paramMember)
+	paramOn   = keyword("on", "ROLE", paramMember)
+	paramFrom = keyword("from", "ROLE", &param{
+		parse: func(p *parser) error { return p.single(&p.fault.Member) },
+		print: func(f *Fault) string { return f.Member.String() }})
+	paramTo = keyword("to", "ROLE", &param{
+		parse: func(p *parser) error { return p.peer() },
+		print: func(f *Fault) string { return f.Peer.String() }})
 
 	optFor = &param{syntax: "for DURATION", keys: []string{"for"},
 		parse: func(p *parser) (err error) {

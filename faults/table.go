@@ -112,5 +112,11 @@ func init() {
 			"The operator tells the first host that the second is dead and will not act. For a two-host pool without a witness; it is recorded."},
 		ForceStart: {"force-start", ClassOperator, true, list(paramVM, paramOn), nil,
 			"The operator has the VM started from that host's copy although it may be stale; it is recorded."},
+		JoinHost: {"join-host", ClassOperator, true, list(paramMember), nil,
+			"The operator gives the host power and has the pool take it in; it is refused for a host that belongs to the pool and stays."},
+		LeaveHost: {"leave-host", ClassOperator, true, list(paramMember), nil,
+			"The operator has the host give up its copies and leave the pool; it is refused while the host has the only copy of a VM."},
+		ReplaceHome: {"replace-home", ClassOperator, true, list(paramVM, paramFrom, paramTo), nil,
+			"The operator has the second copy of the VM moved from the one host to the other."},
 	}
 }

@@ -110,8 +110,7 @@ func (r *run) members(role faults.Role) []model.NodeID {
 	case faults.RolePrimary:
 		id = r.primary(role.Name)
 	case faults.RoleSecondary:
-		vm := r.vm(role.Name)
-		id = r.secondHome(vm, r.primary(role.Name))
+		id = r.secondary(role.Name)
 	default:
 		bound, ok := r.names[role.Name]
 		if id = bound; !ok {
@@ -145,11 +144,12 @@ func (r *run) primary(vm string) model.NodeID {
 	return r.world.Member(r.vm(vm).Home)
 }
 
-func (r *run) secondHome(vm *script.VM, primary model.NodeID) model.NodeID {
-	if home := r.world.Member(vm.Home); home != primary {
-		return home
+// secondary returns the other home of the VM by the newest committed configuration.
+func (r *run) secondary(vm string) model.NodeID {
+	if cfg := r.world.Config(r.world.VM(vm)); cfg.Gen != 0 {
+		return cfg.Homes.Other(cfg.Primary)
 	}
-	return r.world.Member(vm.Second)
+	return r.world.Member(r.vm(vm).Second)
 }
 
 // ends arranges for the end of a fault that lasts.
@@ -255,6 +255,14 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 		}
 	case faults.ForceStart:
 		w.ForceStart(m, w.VM(f.VM))
+	case faults.JoinHost:
+		w.JoinHost(m)
+	case faults.LeaveHost:
+		w.LeaveHost(m)
+	case faults.ReplaceHome:
+		if to := r.members(f.Peer); len(to) == 1 {
+			w.ReplaceHome(w.VM(f.VM), m, to[0])
+		}
 	}
 }
 

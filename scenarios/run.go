@@ -189,9 +189,12 @@ func (r *run) build() error {
 	s := r.script
 	r.names = make(map[string]model.NodeID)
 	r.began = -1
-	opt := sim.Options{Seed: r.opt.Seed, Witness: s.Witness.Name, Timing: timing(s)}
+	opt := sim.Options{Seed: r.opt.Seed, Witness: s.Witness.Name, Voters: s.Voters, Timing: timing(s)}
 	for _, h := range s.Hosts {
 		opt.Hosts = append(opt.Hosts, h.Name)
+		if h.Spare {
+			opt.Spares = append(opt.Spares, h.Name)
+		}
 	}
 	for _, v := range s.VMs {
 		spec := sim.VM{Name: v.Name, Level: level(v.Level), Service: service(v.Service), Home: v.Home, Second: v.Second, Keys: script.DefaultKeys}
@@ -218,6 +221,8 @@ func timing(s *script.Script) sim.Timing {
 	t.Engine.PromoteWait = s.Value(script.SettingPromoteWait)
 	t.Engine.ColdStartAfter = s.Value(script.SettingColdStartAfter)
 	t.Engine.HangAfter = s.Value(script.SettingHangAfter)
+	t.Engine.RehomeAfter = s.Value(script.SettingRehomeAfter)
+	t.Engine.VoterLostAfter = s.Value(script.SettingVoterLostAfter)
 	t.IOTimeout = s.Value(script.SettingIOTimeout)
 	t.AckTimeout = s.Value(script.SettingAckTimeout)
 	t.EpochMax = s.Value(script.SettingEpochMax)

@@ -29,7 +29,7 @@ func (w *World) PowerOff(id model.NodeID, loss disk.Loss) {
 // PowerOn gives it back; oldDisk restores the system disk that SaveDisk remembered.
 func (w *World) PowerOn(id model.NodeID, oldDisk bool) {
 	m := w.nodes[id]
-	if m.powered {
+	if m.powered || m.spare {
 		return
 	}
 	if oldDisk && m.saved != nil {

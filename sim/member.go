@@ -20,10 +20,11 @@ const (
 
 // member is one host or witness: the machine and the daemon on it.
 type member struct {
-	w    *World
-	id   model.NodeID
-	name string
-	host bool
+	w     *World
+	id    model.NodeID
+	name  string
+	host  bool
+	spare bool // not in the pool yet
 
 	powered   bool
 	frozen    bool
@@ -59,7 +60,7 @@ type member struct {
 	toolHalves int // so many fail and leave a remnant
 	toolHang   model.Time
 
-	vms []*place // by VMID; nil where this is no home
+	vms []*place // by VMID; nil where this has never been a home
 }
 
 // alive reports whether software on the member executes.
@@ -274,8 +275,10 @@ func (m *member) performOne(e *model.Effect) bool {
 		m.send(e)
 	case model.EffectNotify:
 		w.notice(m, &e.Notice)
+	case model.EffectErase:
+		m.erase(e)
 	default:
-		m.vms[e.VM].perform(e)
+		m.place(e.VM).perform(e)
 	}
 	return m.life == life && m.powered
 }

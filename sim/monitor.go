@@ -156,6 +156,9 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 	case pool.KindAttach:
 		o.compareCopies(v, p, cfg)
 	}
+	if single {
+		o.changedHomes(before, cfg)
+	}
 	if single && cfg.Primary != before.Primary && cfg.Cause == pool.KindPromote && before.Secondary != cfg.Primary {
 		o.breaks("R2", p, "generation %d promotes a host that was not the secondary of generation %d", cfg.Gen, before.Gen)
 	}
@@ -268,6 +271,7 @@ func (o *monitor) starting(p *place, gen model.Gen) {
 		o.breaks("R5", p, "generation %d starts from a copy that lost what it had promised", gen)
 	}
 	v.starts = append(v.starts, gen)
+	o.atHome(p, gen)
 	v.writes = v.writes[:0]
 }
 

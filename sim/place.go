@@ -16,6 +16,8 @@ type place struct {
 	disk    *disk.Disk
 	health  disk.Health
 	marked  model.Bitmap
+	made    model.Gen   // the generation in which the host became a home, when the copy was made
+	wanted  model.Gen   // the one for which the daemon opens it
 	journal []heldWrite // sealed durably, not yet on the disk
 
 	promises promises

@@ -33,6 +33,7 @@ func (p *place) performDisk(e *model.Effect) {
 	switch e.Kind {
 	case model.EffectOpen:
 		p.endOperations()
+		p.renew(e.Gen)
 		p.submit(opOpen, openTime, e, nil)
 	case model.EffectIntent:
 		att := p.w.grab()
@@ -226,7 +227,7 @@ func (p *place) opened() {
 	if p.lost {
 		ev.Flags = model.FlagLost
 	}
-	if p.liar || p.health.FailWrites < 0 || p.health.FailReads < 0 || p.health.Full {
+	if p.liar || p.made > p.wanted || p.health.FailWrites < 0 || p.health.FailReads < 0 || p.health.Full {
 		ev.Flags |= model.FlagError
 	} else {
 		p.replay()

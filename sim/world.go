@@ -71,7 +71,9 @@ func New(opt Options) (*World, error) {
 	}
 	w.monitor.init(w)
 	for _, m := range w.nodes[1:] {
-		w.powerUp(m)
+		if !m.spare {
+			w.powerUp(m)
+		}
 	}
 	return w, nil
 }
@@ -135,7 +137,7 @@ func (w *World) addMembers() error {
 	w.links = make([][][model.NumLinks]wire, len(names)+1)
 	for i, name := range names {
 		id := model.NodeID(i + 1)
-		m := &member{w: w, id: id, name: name, host: i < len(w.opt.Hosts), nic: true, slow: 1, lostPower: -1}
+		m := &member{w: w, id: id, name: name, host: i < len(w.opt.Hosts), spare: w.opt.spare(name), nic: true, slow: 1, lostPower: -1}
 		w.links[id] = make([][model.NumLinks]wire, len(names)+1)
 		m.vms = make([]*place, len(w.vms))
 		for _, v := range w.vms[1:] {

@@ -10,7 +10,7 @@
 //
 // One step of the node makes any of these calls and then Drain, once:
 //
-//	Wake, Receive, Propose, Suspect, Heard, Observe, Confirm, PeerAmnesia, ForceAlone, Readmit
+//	Wake, Receive, Propose, Suspect, Heard, Observe, Confirm, PeerAmnesia, ForceAlone, Change
 //
 //	          Drain ──► EffectPersist …   one record per step of raft
 //	                    EffectSend …      what relies on that record
@@ -105,7 +105,7 @@
 // ForceAlone rewrites the configuration to this member alone, at an operator's
 // word. It replaces the log by a snapshot one index behind its end, in a term
 // far above all known ones. No other log can match that entry, so everybody who
-// returns is sent the snapshot, and with it the new configuration. Readmit then
+// returns is sent the snapshot, and with it the new configuration. Change then
 // brings members back, first as learners. A member that went on elsewhere and
 // finds its own commits contradicted starts over from nothing (startOver): the
 // operator decided that they are void. Should both sides be given the override,

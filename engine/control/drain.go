@@ -157,12 +157,22 @@ func (l *Log) commit(entries []*pb.Entry, apply func(uint64, []byte)) {
 		case pb.EntryConfChange:
 			change := &pb.ConfChange{}
 			l.must(proto.Unmarshal(e.GetData(), change))
-			l.conf, l.reshaped = l.node.ApplyConfChange(change), true
+			l.reshape(l.node.ApplyConfChange(change))
 		case pb.EntryConfChangeV2:
 			change := &pb.ConfChangeV2{}
 			l.must(proto.Unmarshal(e.GetData(), change))
-			l.conf, l.reshaped = l.node.ApplyConfChange(change), true
+			l.reshape(l.node.ApplyConfChange(change))
 		}
+	}
+}
+
+// reshape takes over a configuration that the log has decided. A leader that is no voter any
+// more steps down without a word; those who vote need not wait until its silence is noticed.
+func (l *Log) reshape(conf *pb.ConfState) {
+	l.conf, l.reshaped, l.changeAt = conf, true, 0
+	if l.role.lead != model.NoNode && !l.role.leading && !l.Voters().Has(l.role.lead) {
+		l.lost = true
+		l.campaignAt = min(l.campaignAt, l.now.Add(l.jitter(l.cfg.ResendEvery)))
 	}
 }
 

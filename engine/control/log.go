@@ -9,6 +9,7 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 )
 
 var (
@@ -100,6 +101,9 @@ func New(cfg Config, store Store) (*Log, error) {
 
 // open replaces raft and its log by those of the store.
 func (l *Log) open(store Store) error {
+	if planted.On(planted.LearnerVotes) {
+		store.countLearners(l.cfg.ID)
+	}
 	disk, err := store.load()
 	if err != nil {
 		return err
@@ -111,7 +115,8 @@ func (l *Log) open(store Store) error {
 		ID: uint64(l.cfg.ID), Storage: disk, Applied: l.applied,
 		HeartbeatTick: 1, ElectionTick: electionTick,
 		PreVote: true, CheckQuorum: false, StepDownOnRemoval: true,
-		MaxSizePerMsg: maxMessageBytes, MaxCommittedSizePerReady: math.MaxUint64,
+		DisableConfChangeValidation: planted.On(planted.TwoChanges),
+		MaxSizePerMsg:               maxMessageBytes, MaxCommittedSizePerReady: math.MaxUint64,
 		MaxUncommittedEntriesSize: maxUncommittedBytes, MaxInflightMsgs: maxInflightMessages,
 		Logger: quiet{},
 	})

@@ -30,6 +30,7 @@ type clock struct {
 	campaignAt model.Time // when not leading
 	tickedAt   model.Time // when leading
 	tickEvery  time.Duration
+	changeAt   model.Time                    // when leading: no change of members is proposed before
 	snapshotAt [model.MaxNode + 1]model.Time // when a follower was first seen to wait for a snapshot
 }
 
@@ -154,7 +155,7 @@ func (l *Log) settle() {
 	}
 	switch {
 	case l.role.leading && !was.leading:
-		l.tickedAt, l.tickEvery = l.now, l.cfg.ResendEvery
+		l.tickedAt, l.tickEvery, l.changeAt = l.now, l.cfg.ResendEvery, 0
 		clear(l.snapshotAt[:])
 		clear(l.held[:])
 	case l.role.lead == model.NoNode && (was.lead != model.NoNode || l.role.vote != was.vote):

@@ -194,7 +194,12 @@ func TestTraceAlone(t *testing.T) {
 }
 
 func (w *world) readmit(leader, node *member) {
-	leader.log.Readmit(w.now, node.id)
+	if change := Learn; !leader.log.Voters().Has(node.id) {
+		if leader.log.Learners().Has(node.id) {
+			change = Vote
+		}
+		leader.log.Change(w.now, change, node.id)
+	}
 	w.drain(leader)
 	w.flush()
 }

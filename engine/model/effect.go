@@ -63,7 +63,10 @@ const (
 	EffectDiscard
 
 	// EffectOpen: end the operations under way on this host's copy of VM's disk, recover
-	// and open it → EventOpened.
+	// and open it → EventOpened. Gen is the generation in which this host became a home of VM, 0 for
+	// its creation; the runner keeps it with the copy. One that was made for an earlier
+	// generation is void: a new one with all extents marked takes its place. One for a
+	// later generation says that this node does not know the newest configuration yet: FlagError.
 	EffectOpen
 	// EffectTrust: the pool counts on this host's copy of VM again; what it lost before is no longer of interest.
 	EffectTrust
@@ -85,6 +88,10 @@ const (
 	EffectExtentWrite
 	// EffectComplete: tell the guest of VM that its request IO is done (FlagError: failed).
 	EffectComplete
+
+	// EffectErase: this host was no home of VM in Gen. Forget the copy that was made for an earlier
+	// generation, with all that belongs to it, and stop to carry VM's traffic.
+	EffectErase
 )
 
 var effectNames = [...]string{
@@ -96,6 +103,7 @@ var effectNames = [...]string{
 	EffectIntent: "intent", EffectForget: "forget", EffectDisk: "disk", EffectDiskCopy: "disk-copy",
 	EffectDiskHold: "disk-hold", EffectDiskRead: "disk-read", EffectExtentRead: "extent-read",
 	EffectExtentWrite: "extent-write", EffectComplete: "complete",
+	EffectErase: "erase",
 }
 
 func (k EffectKind) String() string { return name(effectNames[:], int(k)) }

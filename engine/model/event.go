@@ -76,6 +76,13 @@ const (
 	OrderDeclareDead
 	// OrderForceStart starts VM on Node from its copy, whether it is in sync or not.
 	OrderForceStart
+	// OrderJoin makes Node a host of the pool. OrderLeave makes it give up its copies and
+	// then leave.
+	OrderJoin
+	OrderLeave
+	// OrderReplaceHome moves the second copy of VM from Node to the host in Homes. It goes to the
+	// host that runs VM.
+	OrderReplaceHome
 )
 
 // Order is an operator's request to the pool, given to any member.

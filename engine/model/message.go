@@ -6,7 +6,7 @@ type MessageKind uint8
 // Messages between engines. The comment names the fields that each one uses
 // besides From, To and Incarnation.
 const (
-	// MsgHeartbeat: Links (which links the sender hears the receiver on),
+	// MsgHeartbeat: Count (heartbeat intervals until the sender's next one), Links (which links the sender hears the receiver on),
 	// Hears (which members it does not suspect), Flags, Position (the sender's durable control log position), and
 	// Subject/SubjectPosition (what it knows of another member's; the receiver's own
 	// if it asked, then ID is the life of the receiver that it is about), Version (the newest
@@ -105,6 +105,8 @@ const (
 	FlagRemote
 	// FlagLost: the copy lacks something that it had called durable.
 	FlagLost
+	// FlagGone: the sender knows that it does not belong to the pool.
+	FlagGone
 )
 
 // Has reports whether all of want are set.

@@ -52,6 +52,16 @@ const (
 	NoticeRefused
 	// NoticeNoQuorum: the pool cannot decide; Detail says what an operator can do.
 	NoticeNoQuorum
+	// NoticeRehomed: VM's second home is Node from now on.
+	NoticeRehomed
+	// NoticeJoined: Node is a host of the pool. NoticeLeaving: it gives up its copies. NoticeLeft: it is
+	// no host of the pool any more.
+	NoticeJoined
+	NoticeLeaving
+	NoticeLeft
+	// NoticeVoter: Node votes on the control log. NoticeLearner: it does not any more.
+	NoticeVoter
+	NoticeLearner
 )
 
 var noticeNames = [...]string{
@@ -61,6 +71,8 @@ var noticeNames = [...]string{
 	NoticeStateLost: "state-lost", NoticeHung: "hung", NoticeFenced: "fenced", NoticeResync: "resync", NoticeCopied: "copied", NoticeAttached: "attached",
 	NoticeDiskFault: "disk-fault", NoticeDiskLost: "disk-lost", NoticeRedirected: "redirected", NoticeDirect: "direct",
 	NoticeAmnesia: "amnesia", NoticeOutgrown: "outgrown", NoticeOverride: "override", NoticeRefused: "refused", NoticeNoQuorum: "no-quorum",
+	NoticeRehomed: "rehomed", NoticeJoined: "joined", NoticeLeaving: "leaving", NoticeLeft: "left",
+	NoticeVoter: "voter", NoticeLearner: "learner",
 }
 
 func (k NoticeKind) String() string { return name(noticeNames[:], int(k)) }

@@ -59,6 +59,17 @@ const (
 	RemnantKept
 	// SilentExposure does not tell anybody that redundancy is gone (R10).
 	SilentExposure
+	// StartDropped lets a host that is no home of a VM any more start it (R5).
+	StartDropped
+	// RehomeUnchecked changes a VM's homes whatever its generation is (R2).
+	RehomeUnchecked
+	// KeepDropped lets a home that comes back after it was dropped go on with the copy that it
+	// held before (R7).
+	KeepDropped
+	// LearnerVotes lets learners of the control log count themselves as voters (R2).
+	LearnerVotes
+	// TwoChanges begins a change of the voters before the one before it is decided (R2).
+	TwoChanges
 	numBugs
 )
 
@@ -70,7 +81,9 @@ var names = [numBugs]string{
 	StartStale: "start-stale", ApplyOpenEpoch: "apply-open-epoch", IntentNotUnited: "intent-not-united",
 	AttachEarly: "attach-early", SendBeforePersist: "send-before-persist", AmnesiaIgnored: "amnesia-ignored",
 	StartLost: "start-lost", HangIgnored: "hang-ignored", RemnantKept: "remnant-kept",
-	NeverReprotect: "never-reprotect", SilentExposure: "silent-exposure",
+	NeverReprotect: "never-reprotect", SilentExposure: "silent-exposure", StartDropped: "start-dropped",
+	RehomeUnchecked: "rehome-unchecked", KeepDropped: "keep-dropped",
+	LearnerVotes: "learner-votes", TwoChanges: "two-changes",
 }
 
 func (b Bug) String() string { return names[b] }

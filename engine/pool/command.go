@@ -17,7 +17,7 @@ var ErrCommand = errors.New("pool: invalid command")
 type Kind uint8
 
 // The commands. The comment names the fields that each one uses besides By and
-// Incarnation. Those up to KindBump change a VM and use VM; all of them but
+// Incarnation. Those of which ForVM holds change a VM and use VM; all of them but
 // KindCreate use Expect as well.
 const (
 	// KindCreate: Level, Homes, Node (the first primary, with the only copy).
@@ -38,13 +38,24 @@ const (
 	KindOverride
 	// KindFault: one more fault of Component on Node.
 	KindFault
+	// KindRehome: Homes, the primary and another host in place of the home that is not
+	// in sync. What that home held is void, and the new one begins with nothing.
+	KindRehome
+	// KindJoin: Node becomes a host of the pool; one that is leaving stays.
+	KindJoin
+	// KindLeave: Node is to give up its copies. It is a host until it is the home of no VM.
+	KindLeave
 
 	numKinds
 )
 
+// ForVM reports whether commands of this kind change the configuration of a VM.
+func (k Kind) ForVM() bool { return k >= KindCreate && k <= KindBump || k == KindRehome }
+
 var kindNames = [...]string{
 	KindCreate: "create", KindStart: "start", KindPromote: "promote", KindDetach: "detach",
 	KindAttach: "attach", KindBump: "bump", KindOverride: "override", KindFault: "fault",
+	KindRehome: "rehome", KindJoin: "join", KindLeave: "leave",
 }
 
 func (k Kind) String() string {

@@ -14,7 +14,9 @@ var ErrSnapshot = errors.New("pool: invalid snapshot")
 
 // Snapshot returns the whole state. Equal states give equal bytes: the format's
 // version, then as base-128 varints the members, Applied, and the lists of VMs,
-// overrides and fault counts, each preceded by its length.
+// overrides and fault counts, each preceded by its length. Only in a pool where a host is leaving or a
+// VM got another home follow the hosts that leave and, preceded by their number, those VMs, each with
+// the generations in which its homes became such.
 func (s *State) Snapshot() []byte {
 	b := []byte{model.FormatVersion}
 	put := func(values ...uint64) {
@@ -41,6 +43,16 @@ func (s *State) Snapshot() []byte {
 	}
 	put(uint64(len(counts) / 3))
 	put(counts...)
+	var moved []uint64
+	for _, c := range s.vms {
+		if c.Since != [2]model.Gen{} {
+			moved = append(moved, uint64(c.VM), uint64(c.Since[0]), uint64(c.Since[1]))
+		}
+	}
+	if s.members.Leaving != 0 || len(moved) > 0 {
+		put(uint64(s.members.Leaving), uint64(len(moved)/3))
+		put(moved...)
+	}
 	return b
 }
 
@@ -53,6 +65,9 @@ func Restore(data []byte) (*State, error) {
 	d.vms(s)
 	d.overrides(s)
 	d.faults(s)
+	if d.err == nil && d.at < len(d.data) {
+		d.moved(s)
+	}
 	if err := d.end(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
 	}
@@ -111,5 +126,36 @@ func (d *decoder) faults(s *State) {
 		if d.err == nil {
 			s.faults[node][component] = count
 		}
+	}
+}
+
+// moved reads the part that only pools with changing homes or members have.
+func (d *decoder) moved(s *State) {
+	s.members.Leaving = d.nodes("leaving hosts")
+	n := d.number("number of VMs with other homes")
+	held := model.NodeSet(0)
+	for i := range s.vms {
+		held |= s.vms[i].Homes
+	}
+	if d.err == nil && (s.members.Leaving == 0 && n == 0 || s.members.Leaving&^(held&s.members.Hosts) != 0) {
+		d.fail("leaving hosts %v of %v, %d VMs with other homes", s.members.Leaving, s.members.Hosts, n)
+	}
+	last := model.VMID(0)
+	for ; n > 0 && d.err == nil; n-- {
+		vm := model.VMID(d.below("VM", 1<<16))
+		since := [2]model.Gen{model.Gen(d.number("generation")), model.Gen(d.number("generation"))}
+		i, found := s.find(vm)
+		if d.err != nil {
+			return
+		}
+		if !found || vm <= last || since == [2]model.Gen{} {
+			d.fail("homes of VM %d since %v, after VM %d", vm, since, last)
+			return
+		}
+		s.vms[i].Since = since
+		if err := s.vms[i].Validate(); err != nil {
+			d.fail("%v", err)
+		}
+		last = vm
 	}
 }

@@ -22,6 +22,9 @@ func drawCommand(t *rapid.T, s *State) Command {
 		Override:    rapid.Bool().Draw(t, "override"),
 		Incarnation: rapid.Uint64Range(0, 3).Draw(t, "incarnation"),
 	}
+	if cur := s.VM(c.VM); c.Kind == KindRehome && cur.Gen != 0 && rapid.Bool().Draw(t, "sensible") {
+		c.Homes, c.By = model.Nodes(cur.Primary, node.Draw(t, "third")), cur.Primary
+	}
 	c.Expect = s.VM(c.VM).Gen
 	if rapid.IntRange(0, 4).Draw(t, "stale") == 0 {
 		c.Expect += model.Gen(rapid.IntRange(-1, 1).Draw(t, "by how much"))
@@ -39,6 +42,7 @@ func TestInvariants(t *testing.T) {
 		for range rapid.IntRange(0, 60).Draw(t, "commands") {
 			cmd := drawCommand(t, s)
 			before, overrides, bytes := s.VM(cmd.VM), len(s.Overrides()), s.Snapshot()
+			members := s.Members()
 			predicted, refusal := s.Check(cmd)
 			index += rapid.Uint64Range(1, 3).Draw(t, "gap")
 			result := s.Apply(index, cmd)
@@ -52,15 +56,17 @@ func TestInvariants(t *testing.T) {
 				require.NoError(t, err)
 				again.applied = index
 				require.Equal(t, again.Snapshot(), s.Snapshot(), "a refusal changes nothing")
-			case cmd.Kind <= KindBump:
+			case cmd.Kind.ForVM():
 				require.NoError(t, refusal)
 				require.Equal(t, predicted, after)
 				changed(t, before, after, cmd, len(s.Overrides())-overrides)
 			}
+			membersHold(t, s, members, cmd, result.OK)
 			again, err := Restore(s.Snapshot())
 			require.NoError(t, err)
 			require.Equal(t, s.Snapshot(), again.Snapshot())
 			require.Equal(t, s.VM(cmd.VM), again.VM(cmd.VM))
+			require.Equal(t, s.Members(), again.Members())
 		}
 	})
 }
@@ -72,8 +78,8 @@ func changed(t *rapid.T, before, after Config, cmd Command, overrides int) {
 	if before.Gen == 0 {
 		return
 	}
-	require.Equal(t, before.Homes, after.Homes)
 	require.Equal(t, before.Level, after.Level)
+	rehomed(t, before, after, cmd)
 	stale := after.InSync&^before.InSync != 0
 	switch cmd.Kind {
 	case KindAttach:
@@ -82,6 +88,53 @@ func changed(t *rapid.T, before, after Config, cmd Command, overrides int) {
 		require.Equal(t, stale, overrides == 1, "an override is recorded, and nothing else is")
 	default:
 		require.False(t, stale, "only a resync or an override makes a copy the truth (R5)")
+	}
+}
+
+// rehomed demands that only a rehome changes homes, that it changes one that is of no use, and that
+// a copy keeps the generation it was made for exactly as long as its host stays a home.
+func rehomed(t *rapid.T, before, after Config, cmd Command) {
+	for rest := after.Homes; !rest.Empty(); rest = rest.Without(rest.First()) {
+		since := after.Gen
+		if before.Homes.Has(rest.First()) {
+			since = before.HomeSince(rest.First())
+		}
+		require.Equal(t, since, after.HomeSince(rest.First()))
+	}
+	if cmd.Kind != KindRehome {
+		require.Equal(t, before.Homes, after.Homes)
+		return
+	}
+	require.Equal(t, before.Primary, after.Primary)
+	require.Equal(t, before.InSync, after.InSync, "nothing that was the truth is given up, and nothing becomes it (R5)")
+	require.Equal(t, 1, (before.Homes &^ after.Homes).Len())
+	require.True(t, after.Exposed())
+	require.Equal(t, cmd.By, before.Primary)
+}
+
+// membersHold demands that the pool keeps its size, that no VM has a home outside, that no VM loses its last
+// copy by a leave, and that hosts go as soon as, and not before, they are the home of nothing.
+func membersHold(t *rapid.T, s *State, before Members, cmd Command, ok bool) {
+	m, held := s.Members(), model.NodeSet(0)
+	for _, c := range s.VMs() {
+		held |= c.Homes
+	}
+	require.Zero(t, held&^m.Hosts)
+	require.Zero(t, m.Leaving&^held, "a host that leaves is let go when it holds nothing")
+	require.GreaterOrEqual(t, m.Hosts.Len(), MinHosts)
+	require.LessOrEqual(t, m.Hosts.Len(), MaxHosts)
+	require.GreaterOrEqual(t, m.Staying().Len(), MinHosts)
+	if !ok || cmd.Kind != KindJoin {
+		require.Zero(t, m.Hosts&^before.Hosts)
+	}
+	if gone := before.Hosts &^ m.Hosts; !ok || cmd.Kind != KindLeave {
+		require.Zero(t, gone&^before.Leaving)
+		require.Zero(t, m.Leaving&^before.Leaving)
+	}
+	if ok && cmd.Kind == KindLeave {
+		for _, c := range s.VMs() {
+			require.NotEqual(t, model.Nodes(cmd.Node), c.InSync)
+		}
 	}
 }
 
@@ -96,7 +149,7 @@ func TestOneWinsPerGeneration(t *testing.T) {
 		for i := range rapid.IntRange(1, 20).Draw(t, "proposals") {
 			cmd := drawCommand(t, s)
 			cmd.VM, cmd.Expect = 1, gen
-			if s.Apply(uint64(3+i), cmd).OK && cmd.Kind > KindCreate && cmd.Kind <= KindBump {
+			if s.Apply(uint64(3+i), cmd).OK && cmd.Kind != KindCreate && cmd.Kind.ForVM() {
 				won++
 			}
 		}
@@ -151,7 +204,7 @@ func TestDecodeErrors(t *testing.T) {
 		"byte 12: 1 bytes follow the end":       append(append([]byte{}, good...), 0),
 		"byte 11: override: unexpected EOF":     good[:11],
 		"byte 1: kind: 0 takes 2 bytes, want 1": {1, 0x80, 0},
-		"kind is 9, want less than 9":           {1, 9},
+		"kind is 12, want less than 12":         {1, 12},
 		"byte 12: kind is 0":                    append([]byte{1, 0}, good[2:]...),
 	} {
 		_, err := Decode(data)
@@ -174,6 +227,10 @@ func FuzzRestore(f *testing.F) {
 	s.Apply(1, Command{Kind: KindCreate, VM: 1, By: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)})
 	s.Apply(2, Command{Kind: KindFault, By: 1, Node: 1, Component: ComponentLink})
 	s.Apply(3, Command{Kind: KindOverride, By: 1, Node: 2})
+	f.Add(s.Snapshot())
+	s.Apply(4, Command{Kind: KindRehome, VM: 1, Expect: 1, By: 1, Homes: model.Nodes(1, 3)})
+	s.Apply(5, Command{Kind: KindJoin, By: 1, Node: 5})
+	s.Apply(6, Command{Kind: KindLeave, By: 1, Node: 3})
 	f.Add(s.Snapshot())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if s, err := Restore(data); err == nil {

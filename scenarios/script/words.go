@@ -43,6 +43,8 @@ const (
 	SettingColdStartAfter
 	SettingHangAfter
 	SettingEpochMax
+	SettingRehomeAfter
+	SettingVoterLostAfter
 )
 
 // Stage is a point that a VM passes in its life, or in the life of an epoch, a resync or a write.
@@ -105,6 +107,12 @@ const (
 	EventOverride
 	EventRefused
 	EventNoQuorum
+	EventRehomed
+	EventJoined
+	EventLeaving
+	EventLeft
+	EventVoter
+	EventLearner
 )
 
 // word is an enum's word in scripts and its sentence in the reference.
@@ -131,9 +139,12 @@ var (
 		{"cold-start-after", "when both hosts of a VM were lost: how long a copy that is in sync waits for the other host before the VM boots from it alone"},
 		{"hang-after", "how long a guest may not respond before it is booted anew"},
 		{"epoch-max", "longest time between two checkpoints, while no output waits"},
+		{"rehome-after", "how long a VM's second home is of no use before another host becomes its second home"},
+		{"voter-lost-after", "how long a voter is not heard before another member votes in its place"},
 	}
 	settingDefaults = []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 200 * time.Millisecond,
-		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second, 5 * time.Second, 500 * time.Millisecond}
+		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second, 5 * time.Second, 500 * time.Millisecond,
+		5 * time.Minute, time.Minute}
 	stageWords = []word{
 		{"epoch-started", "the guest runs in a new epoch"},
 		{"capturing", "the guest is paused for its checkpoint"},
@@ -185,10 +196,16 @@ var (
 		{"override", "an operator overrode the rules"},
 		{"refused", "an order or a proposal was refused"},
 		{"no-quorum", "the pool cannot decide"},
+		{"rehomed", "a VM has another second home"},
+		{"joined", "a host belongs to the pool"},
+		{"leaving", "a host gives up its copies in order to leave"},
+		{"left", "a host does not belong to the pool any more"},
+		{"voter", "a member votes on the pool's log that did not"},
+		{"learner", "a member does not vote any more"},
 	}
 	comparatorWords = []word{{"<", "less than"}, {"<=", "at most"}, {"=", "exactly"}, {">=", "at least"}, {">", "more than"}}
 	expectWords     = []word{{"pause", ""}, {"promotions", ""}, {"restarts", ""}, {"resets", ""}, {"primary", ""}, {"converged", ""},
-		{"event", ""}, {"no", ""}, {"stalled", ""}, {"served", ""}, {"state-lost", ""}}
+		{"event", ""}, {"no", ""}, {"stalled", ""}, {"served", ""}, {"state-lost", ""}, {"secondary", ""}}
 )
 
 // String returns the level's word.
