@@ -106,6 +106,10 @@ func (n *Node) steer() {
 
 // orderMembers carries out an operator's order about a host of the pool.
 func (n *Node) orderMembers(cmd pool.Command) {
+	if reason := n.tooOld(cmd.Kind); reason != "" {
+		n.out.Notify(model.NoticeRefused, 0, cmd.Node).Detail = reason
+		return
+	}
 	if _, err := n.pool.Check(cmd); err != nil {
 		if !n.decided(&cmd) {
 			n.out.Notify(model.NoticeRefused, 0, cmd.Node).Detail = err.Error()

@@ -34,13 +34,15 @@ type Node struct {
 	graceUntil  model.Time // until then links get the benefit of the doubt
 	gossip      int
 	nic         bool
-	inventoried bool  // what an earlier life left behind is known
-	outgrown    error // the log holds something that this version cannot read
-	dropped     bool  // a VM is not at home here any more
-	logBusy     bool  // the control log may have something to say
-	tokens      uint64
-	sessions    uint64
-	orders      []pendingOrder
+	inventoried bool // what an earlier life left behind is known
+	// inMaintenance and evacuated are what was said about this host's maintenance.
+	inMaintenance, evacuated bool
+	outgrown                 error // the log holds something that this version cannot read
+	dropped                  bool  // a VM is not at home here any more
+	logBusy                  bool  // the control log may have something to say
+	tokens                   uint64
+	sessions                 uint64
+	orders                   []pendingOrder
 
 	out model.Effects
 }
@@ -86,7 +88,10 @@ func (n *Node) restore(snapshot []byte) {
 	state := newPool(&n.cfg)
 	if snapshot != nil {
 		var err error
-		if state, err = pool.Restore(snapshot); err != nil {
+		if state, err = pool.Restore(snapshot); err == nil && snapshot[0] > n.cfg.Protocol {
+			err = fmt.Errorf("%w: it is of protocol %d", pool.ErrSnapshot, snapshot[0])
+		}
+		if err != nil {
 			n.outgrow(err)
 			return
 		}
@@ -137,6 +142,7 @@ func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 		return n.out.List
 	}
 	if ev.Kind != model.EventStart && ev.Kind != model.EventInstance {
+		n.maintained()
 		n.reconcile() // not before it is known which instances an earlier life left behind
 	}
 	n.route()
@@ -270,6 +276,9 @@ func (n *Node) drain() {
 
 func (n *Node) apply(index uint64, data []byte) {
 	cmd, err := pool.Decode(data)
+	if err == nil && cmd.Kind.Format() > n.cfg.Protocol {
+		err = fmt.Errorf("%w: %v is of protocol %d", pool.ErrCommand, cmd.Kind, cmd.Kind.Format())
+	}
 	if err != nil {
 		n.outgrow(err)
 	}

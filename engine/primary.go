@@ -100,7 +100,7 @@ func (v *vm) started(ev *model.Event) {
 
 // exposed says that the VM has no second host to go on with.
 func (v *vm) exposed() {
-	if planted.On(planted.SilentExposure) {
+	if planted.On(planted.SilentExposure) || v.cfg.Level == model.LevelNone {
 		return
 	}
 	v.n.out.Notify(model.NoticeExposed, v.id, v.self()).Gen = v.cfg.Gen
@@ -255,11 +255,15 @@ func (v *vm) adopt() {
 		v.notifyAttached(wasLocal)
 	case pool.KindBump:
 		v.disconnect()
+	case pool.KindLevel:
+		out.Notify(model.NoticeLevel, v.id, v.self()).Detail = v.cfg.Level.String()
+		v.disconnect()
 	}
 	if v.cfg.Exposed() {
 		v.forgetSession()
 		v.exposed()
 		v.out.Pass(out)
+		v.out.Prove(v.cfg.Level == model.LevelFT)
 	} else {
 		v.out.Continue(v.gen)
 	}
@@ -381,6 +385,9 @@ func (v *vm) forgetSession() {
 
 // replicate does the next step towards full redundancy, and keeps it going.
 func (v *vm) replicate() {
+	if v.cfg.Level == model.LevelNone {
+		return
+	}
 	if planted.On(planted.NeverReprotect) && v.cfg.Gen > 4 && v.session == 0 {
 		return
 	}

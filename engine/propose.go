@@ -68,6 +68,17 @@ func (n *Node) order(o *model.Order) {
 	case model.OrderReplaceHome:
 		n.orderHome(o)
 		return
+	case model.OrderMigrate:
+		n.orderMigration(o)
+		return
+	case model.OrderLevel:
+		cmd.Kind, cmd.Level, cmd.Expect = pool.KindLevel, o.Level, n.pool.VM(o.VM).Gen
+		n.orderChecked(cmd)
+		return
+	case model.OrderMaintain, model.OrderResume:
+		cmd.Kind, cmd.Override = pool.KindMaintain, o.Kind == model.OrderResume
+		n.orderChecked(cmd)
+		return
 	}
 	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
 	n.pushOrders()
@@ -102,9 +113,7 @@ func (n *Node) pushOrders() {
 			continue
 		}
 		if n.now >= o.at {
-			if n.log.Propose(o.cmd.Encode()) == nil {
-				n.logBusy = true
-			}
+			n.proposeOrder(&o.cmd)
 			o.at = n.now.Add(n.cfg.Timing.ProposeEvery)
 		}
 		kept = append(kept, o)
@@ -128,6 +137,10 @@ func (n *Node) decided(cmd *pool.Command) bool {
 		return n.pool.VM(cmd.VM).Gen != 0
 	case pool.KindStart:
 		return n.pool.VM(cmd.VM).Gen != cmd.Expect
+	case pool.KindLevel:
+		return n.pool.VM(cmd.VM).Level == cmd.Level
+	case pool.KindMaintain:
+		return n.pool.Members().Maintenance.Has(cmd.Node) != cmd.Override
 	case pool.KindJoin:
 		return n.pool.Members().Staying().Has(cmd.Node)
 	case pool.KindLeave:

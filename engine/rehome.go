@@ -17,8 +17,11 @@ type partner struct {
 // pool, or is not wanted by an operator. It reports whether this is under way; nothing else is then
 // done for the redundancy.
 func (v *vm) rehome() bool {
+	if v.cfg.Level == model.LevelNone {
+		return false
+	}
 	to := v.successor()
-	if to == model.NoNode {
+	if to == model.NoNode || v.n.tooOld(pool.KindRehome) != "" {
 		return false
 	}
 	switch {
@@ -176,11 +179,15 @@ func (n *Node) sweep() {
 	n.vms = kept
 }
 
-// yields reports whether this host should give the VM to the other home because it is about
-// to leave the pool, and can.
+// yields reports whether this host should give the VM to the other home, because it is about to leave
+// the pool or in maintenance or an operator wants it, and can.
 func (v *vm) yields() bool {
-	leaving := v.n.pool.Members().Leaving
-	return leaving.Has(v.self()) && !leaving.Has(v.other) && v.cfg.InSync == v.cfg.Homes && !v.cfg.Exposed() && !v.peer().suspected
+	members := v.n.pool.Members()
+	avoid := members.Leaving | members.Maintenance
+	if !v.moving && (!avoid.Has(v.self()) || avoid.Has(v.other)) {
+		return false
+	}
+	return v.cfg.InSync == v.cfg.Homes && !v.cfg.Exposed() && !v.peer().suspected
 }
 
 // giveAway hands the VM over to the other home. Only ft does so without a boot.

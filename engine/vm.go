@@ -48,6 +48,7 @@ type vm struct {
 	gen         model.Gen  // configuration that the instance runs under
 	launched    model.Gen  // configuration for which a launch was ordered
 	cannot      bool       // this home cannot run the VM for now
+	moving      bool       // an operator wants it on the other home
 	lost        model.Gen  // generation in which this home had no instance left
 	absentSince model.Time // since when
 	stateLostIn model.Gen  // generation in which the loss of memory was said
@@ -317,6 +318,7 @@ func (v *vm) ensureDisk() bool {
 
 // lose notes that the instance on this host is gone.
 func (v *vm) lose() {
+	v.moving = false
 	v.instance, v.lost, v.absentSince, v.silentSince = absent, v.cfg.Gen, v.n.now, model.Never
 	v.out, v.main = nil, nil
 	v.session = 0

@@ -60,6 +60,10 @@ const (
 	JoinHost
 	LeaveHost
 	ReplaceHome
+	SetLevel
+	Migrate
+	Maintain
+	Resume
 
 	numKinds
 )

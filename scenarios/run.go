@@ -236,6 +236,8 @@ func level(l script.Level) model.Level {
 		return model.LevelFT
 	case script.LevelHA:
 		return model.LevelHA
+	case script.LevelNone:
+		return model.LevelNone
 	default:
 		return model.LevelRestart
 	}

@@ -76,6 +76,26 @@ func (w *World) ReplaceHome(vm model.VMID, from, to model.NodeID) {
 	w.order(w.Config(vm).Primary, model.Order{Kind: model.OrderReplaceHome, VM: vm, Node: from, Homes: model.Nodes(to)})
 }
 
+// SetLevel has a running VM protected at another level.
+func (w *World) SetLevel(vm model.VMID, level model.Level) {
+	w.toPool(model.Order{Kind: model.OrderLevel, VM: vm, Level: level})
+}
+
+// Migrate has a VM run on its other home.
+func (w *World) Migrate(vm model.VMID) {
+	cfg := w.Config(vm)
+	w.order(cfg.Primary, model.Order{Kind: model.OrderMigrate, VM: vm, Node: cfg.Homes.Other(cfg.Primary)})
+}
+
+// Maintain puts a host into maintenance, or ends that.
+func (w *World) Maintain(id model.NodeID, on bool) {
+	kind := model.OrderMaintain
+	if !on {
+		kind = model.OrderResume
+	}
+	w.toPool(model.Order{Kind: kind, Node: id})
+}
+
 // toPool gives an order to the first member that works, knows itself to be one, and is not what the order is about.
 func (w *World) toPool(o model.Order) {
 	w.At(w.now, func() {

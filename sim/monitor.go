@@ -40,8 +40,9 @@ type watch struct {
 	ordered model.NodeID  // an operator ordered a start from there, whatever its copy
 	forced  model.NodeID  // the newest such order, decided or not
 
-	ackSession uint64 // newest acknowledgement that a secondary gave
-	ackEpoch   model.Epoch
+	checkpoints uint64 // newest session that proves by checkpoints
+	ackSession  uint64 // newest acknowledgement that a secondary gave
+	ackEpoch    model.Epoch
 
 	writes []written // completed writes that no flush has covered
 	shadow shadow
@@ -167,7 +168,7 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 	}
 	v.ordered = model.NoNode
 	v.exposure = 0
-	if cfg.Exposed() && cfg.Cause != pool.KindCreate && cfg.Cause != pool.KindBump {
+	if cfg.Exposed() && cfg.Level != model.LevelNone && cfg.Cause != pool.KindCreate && cfg.Cause != pool.KindBump {
 		v.exposure, v.exposeBy, v.exposeAt = cfg.Gen, cfg.Primary, o.w.now
 	}
 }
@@ -215,6 +216,9 @@ func (o *monitor) sent(m *member, msg *model.Message, att *attachment) {
 	switch msg.Kind {
 	case model.MsgCheckpoint, model.MsgBarrier:
 		m.vms[msg.VM].session = msg.Session
+		if msg.Kind == model.MsgCheckpoint {
+			o.vms[msg.VM].checkpoints = msg.Session
+		}
 	case model.MsgAck:
 		o.acknowledged(m.vms[msg.VM], msg)
 	case model.MsgWrite:
@@ -227,7 +231,7 @@ func (o *monitor) sent(m *member, msg *model.Message, att *attachment) {
 // acknowledged checks that a secondary holds what it acknowledges.
 func (o *monitor) acknowledged(p *place, msg *model.Message) {
 	v := &o.vms[msg.VM]
-	if p.vm.spec.Level == model.LevelFT && p.sealed < msg.Epoch {
+	if msg.Session == v.checkpoints && p.sealed < msg.Epoch {
 		o.breaks("R1", p, "acknowledges checkpoint %d; the newest that it holds as a whole is %d", msg.Epoch, p.sealed)
 	}
 	if msg.Session != v.ackSession {

@@ -83,6 +83,14 @@ const (
 	// OrderReplaceHome moves the second copy of VM from Node to the host in Homes. It goes to the
 	// host that runs VM.
 	OrderReplaceHome
+	// OrderLevel gives VM the protection Level from now on.
+	OrderLevel
+	// OrderMigrate moves VM to Node, its other home: without a boot at level ft. It goes to the host that runs
+	// the VM, and is forgotten with that host's daemon.
+	OrderMigrate
+	// OrderMaintain puts Node into maintenance: its VMs move away if they can, and stay away. OrderResume ends that.
+	OrderMaintain
+	OrderResume
 )
 
 // Order is an operator's request to the pool, given to any member.

@@ -45,17 +45,34 @@ const (
 	KindJoin
 	// KindLeave: Node is to give up its copies. It is a host until it is the home of no VM.
 	KindLeave
+	// KindLevel: Level, the protection that the VM has from now on. The primary goes on with the only copy
+	// until its redundancy is complete at that level.
+	KindLevel
+	// KindMaintain: VMs are to run elsewhere than on Node, if they can, and nothing new comes to it (Override: no longer).
+	KindMaintain
 
 	numKinds
 )
 
 // ForVM reports whether commands of this kind change the configuration of a VM.
-func (k Kind) ForVM() bool { return k >= KindCreate && k <= KindBump || k == KindRehome }
+func (k Kind) ForVM() bool {
+	return k >= KindCreate && k <= KindBump || k == KindRehome || k == KindLevel
+}
+
+// Format returns the version of the format that first had this kind. A member that speaks an older
+// protocol cannot read such a command.
+func (k Kind) Format() uint8 {
+	if k > KindFault {
+		return model.Protocol2
+	}
+	return model.Protocol1
+}
 
 var kindNames = [...]string{
 	KindCreate: "create", KindStart: "start", KindPromote: "promote", KindDetach: "detach",
 	KindAttach: "attach", KindBump: "bump", KindOverride: "override", KindFault: "fault",
 	KindRehome: "rehome", KindJoin: "join", KindLeave: "leave",
+	KindLevel: "level", KindMaintain: "maintain",
 }
 
 func (k Kind) String() string {
@@ -104,10 +121,10 @@ type Command struct {
 	Override    bool
 }
 
-// Encode returns the command's only encoding: the format's version, then every
-// field in the order of the struct as a base-128 varint.
+// Encode returns the command's only encoding: the version of the format that has its kind, then
+// every field in the order of the struct as a base-128 varint.
 func (c Command) Encode() []byte {
-	b := []byte{model.FormatVersion}
+	b := []byte{c.Kind.Format()}
 	for _, v := range [...]uint64{
 		uint64(c.Kind), uint64(c.VM), uint64(c.Expect), uint64(c.By), c.Incarnation, uint64(c.Node),
 		uint64(c.Level), uint64(c.Homes), uint64(c.BaseEpoch), uint64(c.Component), flag(c.Override),
@@ -136,8 +153,11 @@ func Decode(data []byte) (Command, error) {
 		BaseEpoch: model.Epoch(d.number("base epoch")), Component: Component(d.below("component", uint64(numComponents))),
 		Override: d.below("override", 2) == 1,
 	}
-	if c.Kind == 0 {
+	switch {
+	case c.Kind == 0:
 		d.fail("kind is 0")
+	case d.err == nil && c.Kind.Format() != d.format:
+		d.fail("%v in format %d", c.Kind, d.format)
 	}
 	if err := d.end(); err != nil {
 		return Command{}, fmt.Errorf("%w: %w", ErrCommand, err)

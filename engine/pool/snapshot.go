@@ -14,11 +14,11 @@ var ErrSnapshot = errors.New("pool: invalid snapshot")
 
 // Snapshot returns the whole state. Equal states give equal bytes: the format's
 // version, then as base-128 varints the members, Applied, and the lists of VMs,
-// overrides and fault counts, each preceded by its length. Only in a pool where a host is leaving or a
-// VM got another home follow the hosts that leave and, preceded by their number, those VMs, each with
-// the generations in which its homes became such.
+// overrides and fault counts, each preceded by its length. The second version, which a pool has only
+// when it uses what came with it, has after that the hosts that leave, those in maintenance and, preceded by
+// their number, the VMs that got another home, each with the generations in which its homes became such.
 func (s *State) Snapshot() []byte {
-	b := []byte{model.FormatVersion}
+	b := []byte{s.format()}
 	put := func(values ...uint64) {
 		for _, v := range values {
 			b = protowire.AppendVarint(b, v)
@@ -49,11 +49,25 @@ func (s *State) Snapshot() []byte {
 			moved = append(moved, uint64(c.VM), uint64(c.Since[0]), uint64(c.Since[1]))
 		}
 	}
-	if s.members.Leaving != 0 || len(moved) > 0 {
-		put(uint64(s.members.Leaving), uint64(len(moved)/3))
+	if s.format() >= model.Protocol2 {
+		put(uint64(s.members.Leaving), uint64(s.members.Maintenance), uint64(len(moved)/3))
 		put(moved...)
 	}
 	return b
+}
+
+// format returns the oldest version of the format that can hold the state, so that members which
+// are to be set back can read it as long as that is possible.
+func (s *State) format() uint8 {
+	if s.members.Leaving|s.members.Maintenance != 0 {
+		return model.Protocol2
+	}
+	for i := range s.vms {
+		if c := &s.vms[i]; c.Since != [2]model.Gen{} || c.Cause.Format() >= model.Protocol2 {
+			return model.Protocol2
+		}
+	}
+	return model.Protocol1
 }
 
 // Restore returns the state that Snapshot encoded. It accepts nothing else, and
@@ -65,8 +79,11 @@ func Restore(data []byte) (*State, error) {
 	d.vms(s)
 	d.overrides(s)
 	d.faults(s)
-	if d.err == nil && d.at < len(d.data) {
+	if d.format >= model.Protocol2 {
 		d.moved(s)
+	}
+	if d.err == nil && s.format() != d.format {
+		d.fail("format version is %d, want %d", d.format, s.format())
 	}
 	if err := d.end(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
@@ -131,14 +148,14 @@ func (d *decoder) faults(s *State) {
 
 // moved reads the part that only pools with changing homes or members have.
 func (d *decoder) moved(s *State) {
-	s.members.Leaving = d.nodes("leaving hosts")
+	s.members.Leaving, s.members.Maintenance = d.nodes("leaving hosts"), d.nodes("hosts in maintenance")
 	n := d.number("number of VMs with other homes")
 	held := model.NodeSet(0)
 	for i := range s.vms {
 		held |= s.vms[i].Homes
 	}
-	if d.err == nil && (s.members.Leaving == 0 && n == 0 || s.members.Leaving&^(held&s.members.Hosts) != 0) {
-		d.fail("leaving hosts %v of %v, %d VMs with other homes", s.members.Leaving, s.members.Hosts, n)
+	if d.err == nil && (s.members.Leaving&^(held&s.members.Hosts) != 0 || s.members.Maintenance&^s.members.Hosts != 0) {
+		d.fail("hosts %v leave and hosts %v are in maintenance, of %v", s.members.Leaving, s.members.Maintenance, s.members.Hosts)
 	}
 	last := model.VMID(0)
 	for ; n > 0 && d.err == nil; n-- {

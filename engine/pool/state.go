@@ -119,7 +119,7 @@ func (s *State) perform(cmd Command) error {
 	case KindFault:
 		s.faults[cmd.Node][cmd.Component]++
 		return nil
-	case KindJoin, KindLeave:
+	case KindJoin, KindLeave, KindMaintain:
 		s.members, _ = CheckMembers(s.members, s.vms, cmd) // Check has just allowed it
 	default:
 		s.put(next)

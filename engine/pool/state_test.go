@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -78,7 +79,12 @@ func changed(t *rapid.T, before, after Config, cmd Command, overrides int) {
 	if before.Gen == 0 {
 		return
 	}
-	require.Equal(t, before.Level, after.Level)
+	if cmd.Kind == KindLevel {
+		require.Equal(t, model.Nodes(before.Primary), after.InSync, "the primary goes on alone")
+		require.Equal(t, cmd.Level, after.Level)
+	} else {
+		require.Equal(t, before.Level, after.Level)
+	}
 	rehomed(t, before, after, cmd)
 	stale := after.InSync&^before.InSync != 0
 	switch cmd.Kind {
@@ -199,13 +205,14 @@ func TestCommandRoundTrip(t *testing.T) {
 func TestDecodeErrors(t *testing.T) {
 	good := Command{Kind: KindStart, VM: 1, Expect: 1, By: 1, Node: 1}.Encode()
 	for want, data := range map[string][]byte{
-		"byte 0: it is empty":                   nil,
-		"format version is 9, want 1":           append([]byte{9}, good[1:]...),
-		"byte 12: 1 bytes follow the end":       append(append([]byte{}, good...), 0),
-		"byte 11: override: unexpected EOF":     good[:11],
-		"byte 1: kind: 0 takes 2 bytes, want 1": {1, 0x80, 0},
-		"kind is 12, want less than 12":         {1, 12},
-		"byte 12: kind is 0":                    append([]byte{1, 0}, good[2:]...),
+		"byte 0: it is empty":                                            nil,
+		"format version is 9, want 1 to 2":                               append([]byte{9}, good[1:]...),
+		"byte 12: 1 bytes follow the end":                                append(append([]byte{}, good...), 0),
+		"byte 11: override: unexpected EOF":                              good[:11],
+		"byte 1: kind: 0 takes 2 bytes, want 1":                          {1, 0x80, 0},
+		fmt.Sprintf("kind is %d, want less than %d", numKinds, numKinds): {1, byte(numKinds)},
+		"byte 12: rehome in format 1":                                    append([]byte{1, byte(KindRehome)}, good[2:]...),
+		"byte 12: kind is 0":                                             append([]byte{1, 0}, good[2:]...),
 	} {
 		_, err := Decode(data)
 		require.ErrorIs(t, err, ErrCommand)

@@ -62,7 +62,7 @@ func TestParseErrors(t *testing.T) {
 		{"VM on unknown host", pool + "vm x level ft service log on c", `f:8:30: found the unknown name "c", expected a host declared above: a or b`},
 		{"VM on misspelt host", "scenario s\npurpose \"p\"\nhost alpha\nhost beta\nvm x level ft service log on alpah", `f:5:30: found the unknown name "alpah", expected a host declared above: alpha or beta; did you mean "alpha"?`},
 		{"VM on the witness", pool + "vm x level ft service log on w", `f:8:30: found "w", which is a witness, expected a host declared above`},
-		{"unknown level", pool + "vm x level fft service log on a", `f:8:12: found "fft", expected a level: restart, ha or ft; did you mean "ft"?`},
+		{"unknown level", pool + "vm x level fft service log on a", `f:8:12: found "fft", expected a level: restart, ha, ft or none; did you mean "ft"?`},
 		{"unknown service", pool + "vm x level ft service bang on a", `f:8:23: found "bang", expected a service: registers, log or bank; did you mean "bank"?`},
 		{"registers on ha", pool + "vm x level ha service registers on a", `f:8:23: found service registers at level ha, expected service log or bank, or level ft: registers live in memory, which only ft keeps`},
 		{"no level", pool + "vm x service log on a", `f:8:6: found "service", expected "level"`},

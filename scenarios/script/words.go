@@ -13,6 +13,7 @@ const (
 	LevelRestart Level = iota + 1
 	LevelHA
 	LevelFT
+	LevelNone
 )
 
 // Service is the application in the guest that the clients use.
@@ -93,6 +94,10 @@ const (
 	EventPromoted
 	EventStarted
 	EventStateLost
+	EventLevel
+	EventMaintenance
+	EventEvacuated
+	EventResumed
 	EventHung
 	EventFenced
 	EventResync
@@ -123,6 +128,7 @@ var (
 		{"restart", "a lost VM is started again on the other host, exactly once; its disk has two copies"},
 		{"ha", "as restart, and a failed disk, NIC or link is replaced by the other host's without the guest noticing"},
 		{"ft", "memory and disk go on on the other host: nothing is lost, connections included"},
+		{"none", "no second copy, and nothing happens when the VM is lost but that its own host starts it again"},
 	}
 	serviceWords = []word{
 		{"registers", "keys in memory only; needs level ft"},
@@ -182,6 +188,10 @@ var (
 		{"promoted", "a VM continued on its secondary"},
 		{"started", "a VM boots from its disk"},
 		{"state-lost", "a VM has to boot although its level promises more"},
+		{"level", "a VM has another level from now on"},
+		{"maintenance", "a host is in maintenance"},
+		{"evacuated", "no VM runs any more on a host in maintenance"},
+		{"resumed", "a host is in use again"},
 		{"hung", "the guest of a VM has not responded for too long and is booted anew"},
 		{"fenced", "an instance of a VM was destroyed because the pool went on without it"},
 		{"resync", "a copy of a VM is being brought up to date"},
