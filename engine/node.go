@@ -43,6 +43,7 @@ type Node struct {
 	tokens                   uint64
 	sessions                 uint64
 	orders                   []pendingOrder
+	troubles                 []troubled
 
 	out model.Effects
 }
@@ -172,7 +173,9 @@ func (n *Node) handle(ev *model.Event) {
 	case model.EventMessage:
 		n.receive(ev)
 	case model.EventNIC:
-		n.nic = ev.Flags.Has(model.FlagOn)
+		if n.nic = ev.Flags.Has(model.FlagOn); !n.nic {
+			n.fault(pool.Part{Component: pool.ComponentNIC, Node: n.cfg.ID})
+		}
 		n.touchAll()
 	case model.EventOperator:
 		n.order(&ev.Order)
@@ -295,6 +298,14 @@ func (n *Node) apply(index uint64, data []byte) {
 		n.refuseOrder(&cmd)
 		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
 		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()
+	}
+	if result.OK {
+		switch cmd.Kind {
+		case pool.KindFault:
+			n.faulted(&cmd)
+		case pool.KindRetire, pool.KindClear:
+			n.serviced(&cmd)
+		}
 	}
 	n.syncVMs()
 }

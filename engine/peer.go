@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"holdfast/engine/model"
+	"holdfast/engine/pool"
 )
 
 // peer is what a node knows about another member.
@@ -137,7 +138,7 @@ func (n *Node) vouched(id model.NodeID) bool {
 }
 
 func (n *Node) flags() (f model.Flags) {
-	if n.nic {
+	if n.nicUsable() {
 		f |= model.FlagNIC
 	}
 	if n.log.Probation() {
@@ -229,6 +230,9 @@ func (n *Node) updateLinks(p *peer) {
 		n.log.Heard(n.now, p.id)
 	} else {
 		n.out.Notify(model.NoticeSuspected, 0, p.id)
+		if n.log.Leading() && n.pool.Members().Hosts.Has(p.id) {
+			n.fault(pool.Part{Component: pool.ComponentHost, Node: p.id})
+		}
 		n.log.Suspect(n.now, p.id)
 		n.logBusy = true
 	}

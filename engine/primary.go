@@ -109,6 +109,9 @@ func (v *vm) exposed() {
 // seekStart asks the log to boot the VM here, once nobody can have newer state.
 func (v *vm) seekStart() {
 	n := v.n
+	if v.stopped() {
+		return
+	}
 	if v.lost != v.cfg.Gen {
 		v.lost, v.absentSince = v.cfg.Gen, n.now
 		v.tell()
@@ -411,7 +414,7 @@ func (v *vm) replicate() {
 func (v *vm) openSession() {
 	n := v.n
 	p := v.peer()
-	if p.suspected || p.incarnation == 0 {
+	if p.suspected || p.incarnation == 0 || v.avoided() && !v.cfg.InSync.Has(v.other) {
 		return // reconcile runs again when it is heard
 	}
 	if n.now < v.sessionAt {

@@ -75,6 +75,10 @@ func (n *Node) order(o *model.Order) {
 		cmd.Kind, cmd.Level, cmd.Expect = pool.KindLevel, o.Level, n.pool.VM(o.VM).Gen
 		n.orderChecked(cmd)
 		return
+	case model.OrderClear:
+		cmd = pool.Command{Kind: pool.KindClear, By: n.cfg.ID, Incarnation: n.incarnation}
+		n.orderChecked(cmd)
+		return
 	case model.OrderMaintain, model.OrderResume:
 		cmd.Kind, cmd.Override = pool.KindMaintain, o.Kind == model.OrderResume
 		n.orderChecked(cmd)
@@ -137,6 +141,8 @@ func (n *Node) decided(cmd *pool.Command) bool {
 		return n.pool.VM(cmd.VM).Gen != 0
 	case pool.KindStart:
 		return n.pool.VM(cmd.VM).Gen != cmd.Expect
+	case pool.KindClear:
+		return len(n.pool.Parts()) == 0
 	case pool.KindLevel:
 		return n.pool.VM(cmd.VM).Level == cmd.Level
 	case pool.KindMaintain:

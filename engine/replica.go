@@ -57,8 +57,8 @@ func (v *vm) holdsVM() bool {
 // seekPromotion proposes to take over when the primary is gone.
 func (v *vm) seekPromotion() {
 	inSync := v.truth() || planted.On(planted.StartStale)
-	if !inSync || v.copy == nil {
-		return // not the truth (R5)
+	if !inSync || v.copy == nil || v.stopped() {
+		return // not the truth (R5), or not to be started
 	}
 	t, p := &v.n.cfg.Timing, v.peer()
 	r, known := v.reported()

@@ -195,6 +195,7 @@ func (v *vm) event(ev *model.Event) {
 	case model.EventDied:
 		if v.instance != absent {
 			v.lose()
+			v.guestFailed()
 		}
 	case model.EventResponding:
 		v.responding(ev)
@@ -299,6 +300,7 @@ func (v *vm) failDisk() {
 	if !v.broken {
 		v.broken = true
 		v.n.out.Notify(model.NoticeDiskFault, v.id, v.self())
+		v.n.fault(pool.Part{Component: pool.ComponentDisk, Node: v.self(), VM: v.id})
 	}
 	v.disk, v.marks, v.copy = diskFailed, nil, nil
 	v.diskAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
@@ -309,6 +311,7 @@ func (v *vm) ensureDisk() bool {
 	switch {
 	case v.disk == diskOpen:
 		return true
+	case v.disk == diskFailed && v.retired(pool.ComponentDisk):
 	case v.disk == diskClosed, v.disk == diskFailed && v.n.now >= v.diskAt:
 		v.disk = diskOpening
 		v.n.out.Add(model.EffectOpen, v.id).Gen = v.copyGen()

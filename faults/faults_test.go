@@ -40,6 +40,7 @@ func TestParse(t *testing.T) {
 		"clock-drift a ppm -200":                  {Kind: ClockDrift, Member: a, DriftPPM: -200},
 		"override a declare-dead b":               {Kind: Override, Member: a, Peer: b},
 		"set-level db none":                       {Kind: SetLevel, VM: "db", Level: LevelNone},
+		"clear-faults":                            {Kind: ClearFaults},
 		"migrate db":                              {Kind: Migrate, VM: "db"},
 		"maintain a for 5s":                       {Kind: Maintain, Member: a, For: 5 * time.Second},
 		"force-start db on b":                     {Kind: ForceStart, VM: "db", Member: b},

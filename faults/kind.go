@@ -64,6 +64,7 @@ const (
 	Migrate
 	Maintain
 	Resume
+	ClearFaults
 
 	numKinds
 )

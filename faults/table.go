@@ -124,6 +124,8 @@ func init() {
 			"The operator puts the host into maintenance: its VMs move away as soon as their other home is ready, and nothing new comes to it. It keeps its copies."},
 		Resume: {"resume", ClassOperator, true, list(paramMember), nil,
 			"The operator ends the host's maintenance."},
+		ClearFaults: {"clear-faults", ClassOperator, true, nil, nil,
+			"The operator has seen to everything that was taken out of service because it failed too often: it is in service again. Healing at the end of the run does the same."},
 		ReplaceHome: {"replace-home", ClassOperator, true, list(paramVM, paramFrom, paramTo), nil,
 			"The operator has the second copy of the VM moved from the one host to the other."},
 	}

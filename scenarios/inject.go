@@ -266,6 +266,8 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 	case faults.Maintain:
 		w.Maintain(m, true)
 		r.ends(f, 0, func() { w.Maintain(m, false) })
+	case faults.ClearFaults:
+		w.ClearFaults()
 	case faults.Resume:
 		w.Maintain(m, false)
 	case faults.JoinHost:

@@ -29,6 +29,7 @@ var catch = map[planted.Bug]struct {
 	planted.FlushLocalOnly:     {"ha/power-loss", []string{"R4"}},
 	planted.StartStale:         {"ha/stale-copy-alone", []string{"R5"}},
 	planted.StartLost:          {"disk/ha-lost-content", []string{"R5", "history"}},
+	planted.StrikesForgotten:   {"health/flapping-disk", []string{"expect"}},
 	planted.HangIgnored:        {"ha/vm-hang", []string{"R9", "expect"}},
 	planted.RemnantKept:        {"restart/half-create", []string{"R9", "expect"}},
 	planted.ApplyOpenEpoch:     {"ft/bank-power-loss", []string{"R6"}},

@@ -220,6 +220,7 @@ func timing(s *script.Script) sim.Timing {
 	t.Engine.SuspectAfter = s.Value(script.SettingSuspectAfter)
 	t.Engine.PromoteWait = s.Value(script.SettingPromoteWait)
 	t.Engine.ColdStartAfter = s.Value(script.SettingColdStartAfter)
+	t.Engine.MTBF = s.Value(script.SettingMTBF)
 	t.Engine.HangAfter = s.Value(script.SettingHangAfter)
 	t.Engine.RehomeAfter = s.Value(script.SettingRehomeAfter)
 	t.Engine.VoterLostAfter = s.Value(script.SettingVoterLostAfter)

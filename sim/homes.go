@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	"holdfast/engine/model"
 	"holdfast/sim/disk"
@@ -94,6 +95,18 @@ func (w *World) Maintain(id model.NodeID, on bool) {
 		kind = model.OrderResume
 	}
 	w.toPool(model.Order{Kind: kind, Node: id})
+}
+
+// ClearFaults has everything put back into service that failed too often. As an operator would, it is seen to
+// again while the pool does not know.
+func (w *World) ClearFaults() {
+	for _, m := range w.nodes[1:] {
+		if m.running() && len(m.node.Pool().Parts()) > 0 {
+			w.toPool(model.Order{Kind: model.OrderClear})
+			w.At(w.now.Add(time.Second), w.ClearFaults)
+			return
+		}
+	}
 }
 
 // toPool gives an order to the first member that works, knows itself to be one, and is not what the order is about.

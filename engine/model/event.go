@@ -91,6 +91,8 @@ const (
 	// OrderMaintain puts Node into maintenance: its VMs move away if they can, and stay away. OrderResume ends that.
 	OrderMaintain
 	OrderResume
+	// OrderClear puts every component that was taken out of service back, and forgets the faults counted.
+	OrderClear
 )
 
 // Order is an operator's request to the pool, given to any member.

@@ -57,6 +57,8 @@ const (
 	HangIgnored
 	// RemnantKept does not clear away what a failed creation left behind (R9).
 	RemnantKept
+	// StrikesForgotten never takes a flapping component out of service (R9).
+	StrikesForgotten
 	// SilentExposure does not tell anybody that redundancy is gone (R10).
 	SilentExposure
 	// StartDropped lets a host that is no home of a VM any more start it (R5).
@@ -80,7 +82,7 @@ var names = [numBugs]string{
 	AckUnsealed: "ack-unsealed", DetachAfterAck: "detach-after-ack", FlushLocalOnly: "flush-local-only",
 	StartStale: "start-stale", ApplyOpenEpoch: "apply-open-epoch", IntentNotUnited: "intent-not-united",
 	AttachEarly: "attach-early", SendBeforePersist: "send-before-persist", AmnesiaIgnored: "amnesia-ignored",
-	StartLost: "start-lost", HangIgnored: "hang-ignored", RemnantKept: "remnant-kept",
+	StrikesForgotten: "strikes-forgotten", StartLost: "start-lost", HangIgnored: "hang-ignored", RemnantKept: "remnant-kept",
 	NeverReprotect: "never-reprotect", SilentExposure: "silent-exposure", StartDropped: "start-dropped",
 	RehomeUnchecked: "rehome-unchecked", KeepDropped: "keep-dropped",
 	LearnerVotes: "learner-votes", TwoChanges: "two-changes",

@@ -36,7 +36,7 @@ const (
 	KindBump
 	// KindOverride: By overrode the rules by declaring Node dead.
 	KindOverride
-	// KindFault: one more fault of Component on Node.
+	// KindFault: one more fault of the part (Component, Node, VM).
 	KindFault
 	// KindRehome: Homes, the primary and another host in place of the home that is not
 	// in sync. What that home held is void, and the new one begins with nothing.
@@ -50,6 +50,10 @@ const (
 	KindLevel
 	// KindMaintain: VMs are to run elsewhere than on Node, if they can, and nothing new comes to it (Override: no longer).
 	KindMaintain
+	// KindRetire: the part (Component, Node, VM) is out of service until it is cleared.
+	KindRetire
+	// KindClear: the part is in service again and its faults are forgotten; without a Component, every part.
+	KindClear
 
 	numKinds
 )
@@ -62,7 +66,7 @@ func (k Kind) ForVM() bool {
 // Format returns the version of the format that first had this kind. A member that speaks an older
 // protocol cannot read such a command.
 func (k Kind) Format() uint8 {
-	if k > KindFault {
+	if k >= KindFault {
 		return model.Protocol2
 	}
 	return model.Protocol1
@@ -73,6 +77,7 @@ var kindNames = [...]string{
 	KindAttach: "attach", KindBump: "bump", KindOverride: "override", KindFault: "fault",
 	KindRehome: "rehome", KindJoin: "join", KindLeave: "leave",
 	KindLevel: "level", KindMaintain: "maintain",
+	KindRetire: "retire", KindClear: "clear",
 }
 
 func (k Kind) String() string {
@@ -80,30 +85,6 @@ func (k Kind) String() string {
 		return kindNames[k]
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
-}
-
-// Component is what a fault is counted against.
-type Component uint8
-
-// The components of a host.
-const (
-	ComponentLink Component = iota + 1
-	ComponentNIC
-	ComponentDisk
-	ComponentHost
-
-	numComponents
-)
-
-var componentNames = [...]string{
-	ComponentLink: "link", ComponentNIC: "nic", ComponentDisk: "disk", ComponentHost: "host",
-}
-
-func (c Component) String() string {
-	if c > 0 && c < numComponents {
-		return componentNames[c]
-	}
-	return fmt.Sprintf("component(%d)", uint8(c))
 }
 
 // Command is one proposal. Fields that its kind does not use are zero.

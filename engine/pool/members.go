@@ -54,11 +54,8 @@ func membership(m Members, vms []Config, cmd Command) (Members, error) {
 			return m, ErrMember
 		}
 		return m, nil
-	case KindFault:
-		if !m.All().Has(cmd.Node) || cmd.Component == 0 || cmd.Component >= numComponents {
-			return m, fmt.Errorf("%w: %v", ErrMember, cmd.Component)
-		}
-		return m, nil
+	case KindFault, KindRetire, KindClear:
+		return m, checkPart(m, cmd)
 	case KindJoin:
 		return join(m, cmd)
 	case KindLeave:
@@ -132,7 +129,7 @@ func (s *State) release() {
 	s.members.Leaving &^= gone
 	s.members.Maintenance &^= gone
 	for ; !gone.Empty(); gone = gone.Without(gone.First()) {
-		s.faults[gone.First()] = [numComponents]uint64{}
+		s.forget(gone.First())
 	}
 }
 
@@ -144,6 +141,9 @@ func (s *State) Third(vm model.VMID, candidates model.NodeSet) model.NodeID {
 	best, least := model.NoNode, 0
 	for ; !rest.Empty(); rest = rest.Without(rest.First()) {
 		id, copies := rest.First(), 0
+		if s.Retired(Part{Component: ComponentHost, Node: id}) {
+			continue
+		}
 		for i := range s.vms {
 			if s.vms[i].Homes.Has(id) {
 				copies++

@@ -46,6 +46,7 @@ const (
 	SettingEpochMax
 	SettingRehomeAfter
 	SettingVoterLostAfter
+	SettingMTBF
 )
 
 // Stage is a point that a VM passes in its life, or in the life of an epoch, a resync or a write.
@@ -94,6 +95,9 @@ const (
 	EventPromoted
 	EventStarted
 	EventStateLost
+	EventFaultCounted
+	EventRetired
+	EventCleared
 	EventLevel
 	EventMaintenance
 	EventEvacuated
@@ -147,10 +151,11 @@ var (
 		{"epoch-max", "longest time between two checkpoints, while no output waits"},
 		{"rehome-after", "how long a VM's second home is of no use before another host becomes its second home"},
 		{"voter-lost-after", "how long a voter is not heard before another member votes in its place"},
+		{"mtbf", "mean time between failures below which a component is taken out of service: five faults within four times this"},
 	}
 	settingDefaults = []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 200 * time.Millisecond,
 		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second, 5 * time.Second, 500 * time.Millisecond,
-		5 * time.Minute, time.Minute}
+		5 * time.Minute, time.Minute, 5 * time.Second}
 	stageWords = []word{
 		{"epoch-started", "the guest runs in a new epoch"},
 		{"capturing", "the guest is paused for its checkpoint"},
@@ -188,6 +193,9 @@ var (
 		{"promoted", "a VM continued on its secondary"},
 		{"started", "a VM boots from its disk"},
 		{"state-lost", "a VM has to boot although its level promises more"},
+		{"fault-counted", "a fault was counted against a component of a member or VM"},
+		{"retired", "a component of a member or VM failed too often and is out of service until it is cleared"},
+		{"cleared", "it is in service again"},
 		{"level", "a VM has another level from now on"},
 		{"maintenance", "a host is in maintenance"},
 		{"evacuated", "no VM runs any more on a host in maintenance"},
