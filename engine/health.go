@@ -98,6 +98,14 @@ func (v *vm) stopped() bool {
 // guestFailed counts a crash or a hang of the guest.
 func (v *vm) guestFailed() { v.n.fault(pool.Part{Component: pool.ComponentVM, VM: v.id}) }
 
+// failing reports whether an ft VM should leave this host before more of it fails: its guest network port is out of
+// service and the other home's is not. Such a VM moves without anybody noticing; at the other levels a
+// move is a restart, and the way over the other host serves as well.
+func (v *vm) failing() bool {
+	port := func(node model.NodeID) pool.Part { return pool.Part{Component: pool.ComponentNIC, Node: node} }
+	return v.cfg.Level == model.LevelFT && v.n.pool.Retired(port(v.self())) && !v.n.pool.Retired(port(v.other)) && v.peer().nic
+}
+
 // avoided reports whether the other home failed so often that nothing is built on it.
 func (v *vm) avoided() bool {
 	return v.n.pool.Retired(pool.Part{Component: pool.ComponentHost, Node: v.other})

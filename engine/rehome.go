@@ -184,7 +184,7 @@ func (n *Node) sweep() {
 func (v *vm) yields() bool {
 	members := v.n.pool.Members()
 	avoid := members.Leaving | members.Maintenance
-	if !v.moving && (!avoid.Has(v.self()) || avoid.Has(v.other)) {
+	if !v.moving && !v.failing() && (!avoid.Has(v.self()) || avoid.Has(v.other)) {
 		return false
 	}
 	return v.cfg.InSync == v.cfg.Homes && !v.cfg.Exposed() && !v.peer().suspected

@@ -78,13 +78,17 @@ type testMember struct {
 	cut        [4]bool // by receiver
 }
 
+func newTestMember() *testMember {
+	return &testMember{
+		wakeAt: model.Never, instances: map[model.VMID]model.Gen{}, marks: map[model.VMID]model.Bitmap{}, broken: map[model.VMID]bool{},
+		lost: map[model.VMID]bool{},
+	}
+}
+
 func newRunner(t require.TestingT, members int, configure func(*engine.Config)) *runner {
 	r := &runner{t: t, members: make([]*testMember, members+1), configure: configure}
 	for id := 1; id <= members; id++ {
-		r.members[id] = &testMember{
-			wakeAt: model.Never, instances: map[model.VMID]model.Gen{}, marks: map[model.VMID]model.Bitmap{}, broken: map[model.VMID]bool{},
-			lost: map[model.VMID]bool{},
-		}
+		r.members[id] = newTestMember()
 	}
 	for id := 1; id <= members; id++ {
 		r.start(model.NodeID(id))
