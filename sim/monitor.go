@@ -35,10 +35,11 @@ type monitor struct {
 type watch struct {
 	truth   []pool.Config // committed configurations in order
 	since   []model.Time  // when each was first seen
-	starts  []model.Gen   // generations that were booted or activated
-	asked   []proposal    // what members proposed
-	ordered model.NodeID  // an operator ordered a start from there, whatever its copy
-	forced  model.NodeID  // the newest such order, decided or not
+	seenBy  []sighting
+	starts  []model.Gen  // generations that were booted or activated
+	asked   []proposal   // what members proposed
+	ordered model.NodeID // an operator ordered a start from there, whatever its copy
+	forced  model.NodeID // the newest such order, decided or not
 
 	checkpoints uint64 // newest session that proves by checkpoints
 	ackSession  uint64 // newest acknowledgement that a secondary gave
@@ -53,6 +54,13 @@ type watch struct {
 	exposure model.Gen // exposed generation that people have to be told of; 0: none
 	exposeBy model.NodeID
 	exposeAt model.Time
+}
+
+// sighting is who knew of a committed configuration first, and the record of its own which has to be durable
+// before that can have any consequence. Once a second member knows it, none is needed.
+type sighting struct {
+	by     model.NodeID
+	record uint64
 }
 
 // proposal is what a member asked the log for.
@@ -127,6 +135,7 @@ func (o *monitor) observe(m *member) {
 		if before := v.newest(); cfg.Gen > before.Gen {
 			o.told(v, o.w.now)
 			v.truth, v.since = append(v.truth, cfg), append(v.since, o.w.now)
+			v.seenBy = append(v.seenBy, sighting{by: m.id, record: m.asked})
 			o.committed(v, &before, &cfg)
 			o.w.tape.committed(o.w, &cfg)
 		} else {
@@ -135,9 +144,24 @@ func (o *monitor) observe(m *member) {
 	}
 }
 
+// undo takes back what only a member knew that dies before it was durable there: nothing can have come of it,
+// and the log may go on otherwise.
+func (o *monitor) undo(m *member) {
+	o.seen[m.id] = 0
+	for i := range o.vms {
+		v := &o.vms[i]
+		for n := len(v.truth) - 1; n >= 0 && v.seenBy[n].by == m.id && v.seenBy[n].record > m.durable; n-- {
+			v.truth, v.since, v.seenBy, v.exposure = v.truth[:n], v.since[:n], v.seenBy[:n], 0
+		}
+	}
+}
+
 // agrees checks that a member has the same configuration as everybody else who knows the generation.
 func (o *monitor) agrees(m *member, v *watch, cfg *pool.Config) {
 	for i := len(v.truth) - 1; i >= 0 && v.truth[i].Gen >= cfg.Gen; i-- {
+		if v.seenBy[i].by != m.id {
+			v.seenBy[i].by = model.NoNode
+		}
 		if v.truth[i].Gen == cfg.Gen && v.truth[i] != *cfg {
 			o.breaks("R2", o.w.nodes[cfg.Primary].vms[cfg.VM], "generation %d is %v by %d for %s and was %v by %d for others",
 				cfg.Gen, cfg.Cause, cfg.By, m.name, v.truth[i].Cause, v.truth[i].By)
