@@ -125,6 +125,9 @@ func (n *Node) hears() model.NodeSet {
 	return s
 }
 
+// alone reports whether this node suspects everybody.
+func (n *Node) alone() bool { return n.hears() == model.Nodes(n.cfg.ID) }
+
 // vouched reports whether somebody who is heard still hears a member that is suspected here. Only those
 // count that are near to both: others notice a silence too late to vouch for anybody.
 func (n *Node) vouched(id model.NodeID) bool {

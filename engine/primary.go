@@ -336,7 +336,7 @@ func (v *vm) peerTrouble() bool {
 	if v.session == 0 {
 		return v.cfg.InSync.Has(v.other) && v.cfg.InSync.Has(v.self())
 	}
-	return p.suspected || p.incarnation != v.sessionOf || v.main.RemoteFailed() && !v.reopening() || v.out.Failed()
+	return p.suspected || p.incarnation != v.sessionOf && !planted.On(planted.LoseSession) || v.main.RemoteFailed() && !v.reopening() || v.out.Failed()
 }
 
 // reopening reports that a session with the only in-sync copy is being opened.
@@ -348,6 +348,9 @@ func (v *vm) reopening() bool {
 // losePeer goes on without the partner: by the log's word, where it may have become a part of the VM.
 func (v *vm) losePeer() {
 	if planted.On(planted.ReleaseOnSuspicion) && v.out.State() == pair.Holding {
+		v.out.Pass(&v.n.out)
+	}
+	if planted.On(planted.PassAlone) && v.out.State() == pair.Holding && v.n.alone() {
 		v.out.Pass(&v.n.out)
 	}
 	switch {
@@ -459,6 +462,9 @@ func (v *vm) capture() {
 		return
 	}
 	last, durable := v.main.Boundary(v.out.Epoch() + 1)
+	if planted.On(planted.BoundaryShort) && last > 0 {
+		last--
+	}
 	final := (v.main.LocalFailed() || v.yields()) && v.out.State() == pair.Holding && !v.cfg.Exposed()
 	v.out.Capture(v.gen, last, durable, final, &v.n.out)
 }

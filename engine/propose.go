@@ -2,6 +2,7 @@ package engine
 
 import (
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 	"holdfast/engine/pool"
 )
 
@@ -16,7 +17,7 @@ func (v *vm) propose(cmd pool.Command) {
 		v.want, v.wantSince = cmd, n.now
 		notice := n.out.Notify(model.NoticeProposed, v.id, cmd.Node)
 		notice.Gen, notice.Detail = v.cfg.Gen, cmd.Kind.String()
-	} else if n.now < v.proposeAt {
+	} else if n.now < v.proposeAt || planted.On(planted.ProposeOnce) {
 		return
 	}
 	// Without a majority nothing can be decided now, and what is left in a leader's log would be
