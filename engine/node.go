@@ -35,6 +35,7 @@ type Node struct {
 	gossip      int
 	nic         bool
 	inventoried bool // what an earlier life left behind is known
+	leads       bool // it led the log when it was last drained
 	dropped     bool // a VM is not at home here any more
 	logBusy     bool // the control log may have something to say
 	tokens      uint64
@@ -227,6 +228,7 @@ func (n *Node) drain() {
 		return
 	}
 	n.logBusy = false
+	n.leads = n.log.Leading()
 	n.log.Drain(&n.out, n.apply)
 	n.meet()
 }

@@ -134,8 +134,7 @@ func (v *vm) copyGen() model.Gen {
 // changeHomes closes a copy that is not the one which next wants here: this host was dropped and became
 // a home again, perhaps within one step. The new copy begins with nothing.
 func (v *vm) changeHomes(next *pool.Config) {
-	self := v.self()
-	if !v.cfg.Homes.Has(self) || !next.Homes.Has(self) || v.cfg.HomeSince(self) == next.HomeSince(self) || planted.On(planted.KeepDropped) {
+	if v.disk == diskClosed || !next.Homes.Has(v.self()) || v.openedFor == next.HomeSince(v.self()) || planted.On(planted.KeepDropped) {
 		return
 	}
 	v.copy, v.marks, v.disk = nil, nil, diskClosed

@@ -52,10 +52,11 @@ type vm struct {
 	absentSince model.Time // since when
 	stateLostIn model.Gen  // generation in which the loss of memory was said
 
-	disk   diskState
-	broken bool         // its failure was said
-	marks  model.Bitmap // recorded intent, while the disk is open and no machine owns it
-	diskAt model.Time   // when to try to open it again
+	disk      diskState
+	broken    bool         // its failure was said
+	openedFor model.Gen    // the generation for which it was opened last
+	marks     model.Bitmap // recorded intent, while the disk is open and no machine owns it
+	diskAt    model.Time   // when to try to open it again
 
 	out  *pair.Primary // as primary
 	main *mirror.Primary
@@ -269,7 +270,8 @@ func (v *vm) ensureDisk() bool {
 		return true
 	case v.disk == diskClosed, v.disk == diskFailed && v.n.now >= v.diskAt:
 		v.disk = diskOpening
-		v.n.out.Add(model.EffectOpen, v.id).Gen = v.copyGen()
+		v.openedFor = v.copyGen()
+		v.n.out.Add(model.EffectOpen, v.id).Gen = v.openedFor
 	}
 	return false
 }

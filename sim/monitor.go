@@ -166,7 +166,7 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 	}
 	v.ordered = model.NoNode
 	v.exposure = 0
-	if cfg.Exposed() && cfg.Cause != pool.KindCreate && cfg.Cause != pool.KindBump {
+	if cfg.Exposed() && cfg.Cause != pool.KindCreate && cfg.Cause != pool.KindBump && cfg.Cause != pool.KindRehome {
 		v.exposure, v.exposeBy, v.exposeAt = cfg.Gen, cfg.Primary, o.w.now
 	}
 }
