@@ -16,7 +16,7 @@ import (
 // TestRandomMembershipChanges lets hosts fail, return, join and leave and VMs change homes, in any order and
 // several at a time. Whatever happens, no rule is broken, and when the faults stop every VM is protected.
 func TestRandomMembershipChanges(t *testing.T) {
-	plans := uint64(6000)
+	plans := uint64(150)
 	if testing.Short() {
 		plans = 30
 	}

@@ -39,8 +39,7 @@ type watch struct {
 	asked   []proposal    // what members proposed
 	ordered model.NodeID  // an operator ordered a start from there, whatever its copy
 
-	ackSession uint64 // newest acknowledgement that a secondary gave
-	ackEpoch   model.Epoch
+	acks []acked // newest acknowledgement that a secondary gave in each session
 
 	writes []written // completed writes that no flush has covered
 	shadow shadow
@@ -51,6 +50,24 @@ type watch struct {
 	exposure model.Gen // exposed generation that people have to be told of; 0: none
 	exposeBy model.NodeID
 	exposeAt model.Time
+}
+
+// acked is the newest epoch that was acknowledged in a session. Sessions with different partners may
+// overlap: the last word of the former one can still be on its way when the next begins.
+type acked struct {
+	session uint64
+	epoch   model.Epoch
+}
+
+// ackedIn returns the newest acknowledgement of a session.
+func (v *watch) ackedIn(session uint64) *acked {
+	for i := len(v.acks) - 1; i >= 0; i-- {
+		if v.acks[i].session == session {
+			return &v.acks[i]
+		}
+	}
+	v.acks = append(v.acks, acked{session: session})
+	return &v.acks[len(v.acks)-1]
 }
 
 // proposal is what a member asked the log for.
@@ -229,10 +246,8 @@ func (o *monitor) acknowledged(p *place, msg *model.Message) {
 	if p.vm.spec.Level == model.LevelFT && p.sealed < msg.Epoch {
 		o.breaks("R1", p, "acknowledges checkpoint %d; the newest that it holds as a whole is %d", msg.Epoch, p.sealed)
 	}
-	if msg.Session != v.ackSession {
-		v.ackSession, v.ackEpoch = msg.Session, 0
-	}
-	v.ackEpoch = max(v.ackEpoch, msg.Epoch)
+	a := v.ackedIn(msg.Session)
+	a.epoch = max(a.epoch, msg.Epoch)
 	p.acked = max(p.acked, msg.Epoch)
 }
 
@@ -241,7 +256,7 @@ func (o *monitor) acknowledged(p *place, msg *model.Message) {
 func (o *monitor) released(p *place, epoch model.Epoch) {
 	v := &o.vms[p.vm.id]
 	cfg := v.newest()
-	if epoch != 0 && v.ackSession == p.session && epoch <= v.ackEpoch {
+	if epoch != 0 && epoch <= v.ackedIn(p.session).epoch {
 		return
 	}
 	if epoch == 0 && v.exposure != 0 && v.exposeBy == p.m.id && o.w.now.Sub(v.exposeAt) >= 2*time.Second {
@@ -252,7 +267,7 @@ func (o *monitor) released(p *place, epoch model.Epoch) {
 	case cfg.Primary != p.m.id:
 		o.breaks("R2", p, "output of generation %d leaves; the pool went on with generation %d on %s", p.inst.gen, cfg.Gen, o.w.nodes[cfg.Primary].name)
 	case epoch != 0:
-		o.breaks("R1", p, "output of epoch %d leaves; acknowledged is %d", epoch, v.ackEpoch)
+		o.breaks("R1", p, "output of epoch %d leaves; acknowledged is %d", epoch, v.ackedIn(p.session).epoch)
 	case !cfg.Exposed():
 		o.breaks("R1", p, "output leaves unacknowledged; in generation %d this host is not the only copy", cfg.Gen)
 	}

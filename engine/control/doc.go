@@ -36,7 +36,8 @@
 // only, and followers campaign from this package's seeded timers (timer.go says
 // why the rest of raft's randomness has no effect). A member campaigns
 //
-//   - at once when its leader is suspected (a witness a moment later, so that a
+//   - when its leader is suspected: the first of the voters that are heard at once, the others one
+//     after the other, so that votes are not split (a witness a moment later, so that a
 //     host leads), so that failover costs detection and two round trips;
 //   - when the leader has been silent for ElectionTimeout, whatever the cause;
 //   - again and again, at random distances, while there is no leader.
