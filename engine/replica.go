@@ -58,7 +58,7 @@ func (v *vm) holdsVM() bool {
 
 // seekPromotion proposes to take over when the primary is gone.
 func (v *vm) seekPromotion() {
-	inSync := v.cfg.InSync.Has(v.self()) || planted.On(planted.StartStale)
+	inSync := v.cfg.InSync.Has(v.self()) || planted.On(planted.StartStale) || planted.On(planted.StartDropped)
 	if !inSync || v.copy == nil {
 		return // not the truth (R5)
 	}
