@@ -151,7 +151,9 @@ func (n *Node) handle(ev *model.Event) {
 		n.touchAll()
 	case model.EventOperator:
 		n.order(&ev.Order)
-	case model.EventStart, model.EventWake:
+	case model.EventStart:
+		n.syncVMs() // what a snapshot says could have no effects before
+	case model.EventWake:
 	default:
 		n.vmEvent(ev)
 	}

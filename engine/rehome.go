@@ -157,7 +157,7 @@ func (v *vm) drop() {
 // erase has the runner forget a copy of a VM whose home this host is not, once in a life: an
 // earlier one may have crashed before it was done.
 func (n *Node) erase(cfg *pool.Config) {
-	if !n.erased[cfg.VM] && !planted.On(planted.KeepDropped) {
+	if n.incarnation != 0 && !n.erased[cfg.VM] && !planted.On(planted.KeepDropped) {
 		n.erased[cfg.VM] = true
 		n.out.Add(model.EffectErase, cfg.VM).Gen = cfg.Gen
 	}

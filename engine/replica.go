@@ -112,6 +112,9 @@ const vouchedPatience = 8
 func (v *vm) receive(m *model.Message) {
 	switch m.Kind {
 	case model.MsgReport:
+		if m.From != v.other {
+			return // of a home that was replaced
+		}
 		before := v.report
 		v.report = report{incarnation: m.Incarnation, gen: m.Gen, flags: m.Flags}
 		if v.report != before {
