@@ -25,13 +25,13 @@ func (n *Node) meet() {
 
 // sayVoters tells people who votes and who does not any more.
 func (n *Node) sayVoters(voters, learners model.NodeSet) {
-	if n.others == nil || !n.log.Leading() {
+	if n.others == nil || !n.leads {
 		return
 	}
 	for rest := voters &^ n.voters; !rest.Empty(); rest = rest.Without(rest.First()) {
 		n.out.Notify(model.NoticeVoter, 0, rest.First())
 	}
-	for rest := n.voters & learners; !rest.Empty(); rest = rest.Without(rest.First()) {
+	for rest := n.voters &^ voters; !rest.Empty(); rest = rest.Without(rest.First()) {
 		n.out.Notify(model.NoticeLearner, 0, rest.First())
 	}
 }

@@ -38,6 +38,7 @@ type Node struct {
 	// inMaintenance and evacuated are what was said about this host's maintenance.
 	inMaintenance, evacuated bool
 	outgrown                 error // the log holds something that this version cannot read
+	leads                    bool  // it led the log when it was last drained
 	dropped                  bool  // a VM is not at home here any more
 	logBusy                  bool  // the control log may have something to say
 	tokens                   uint64
@@ -179,7 +180,9 @@ func (n *Node) handle(ev *model.Event) {
 		n.touchAll()
 	case model.EventOperator:
 		n.order(&ev.Order)
-	case model.EventStart, model.EventWake:
+	case model.EventStart:
+		n.syncVMs() // what a snapshot says could have no effects before
+	case model.EventWake:
 	default:
 		n.vmEvent(ev)
 	}
@@ -273,6 +276,7 @@ func (n *Node) drain() {
 		return
 	}
 	n.logBusy = false
+	n.leads = n.log.Leading()
 	n.log.Drain(&n.out, n.apply)
 	n.meet()
 }

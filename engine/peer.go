@@ -167,6 +167,9 @@ func (n *Node) heard(p *peer, l model.Link, m *model.Message) {
 		p.hears = m.Hears
 		n.touchAll() // secondaries wait for what it says
 	}
+	if p.suspected {
+		p.eager = max(p.eager, 1) // it waits to hear that it is heard
+	}
 	n.updateLinks(p)
 	n.remember(p, m)
 	if nic := m.Flags.Has(model.FlagNIC); nic != p.nic {

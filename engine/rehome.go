@@ -137,8 +137,7 @@ func (v *vm) copyGen() model.Gen {
 // changeHomes closes a copy that is not the one which next wants here: this host was dropped and became
 // a home again, perhaps within one step. The new copy begins with nothing.
 func (v *vm) changeHomes(next *pool.Config) {
-	self := v.self()
-	if !v.cfg.Homes.Has(self) || !next.Homes.Has(self) || v.cfg.HomeSince(self) == next.HomeSince(self) || planted.On(planted.KeepDropped) {
+	if v.disk == diskClosed || !next.Homes.Has(v.self()) || v.openedFor == next.HomeSince(v.self()) || planted.On(planted.KeepDropped) {
 		return
 	}
 	v.copy, v.marks, v.disk = nil, nil, diskClosed
@@ -161,7 +160,7 @@ func (v *vm) drop() {
 // erase has the runner forget a copy of a VM whose home this host is not, once in a life: an
 // earlier one may have crashed before it was done.
 func (n *Node) erase(cfg *pool.Config) {
-	if !n.erased[cfg.VM] && !planted.On(planted.KeepDropped) {
+	if n.incarnation != 0 && !n.erased[cfg.VM] && !planted.On(planted.KeepDropped) {
 		n.erased[cfg.VM] = true
 		n.out.Add(model.EffectErase, cfg.VM).Gen = cfg.Gen
 	}

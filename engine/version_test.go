@@ -165,7 +165,7 @@ func TestStateOfTheFirstVersion(t *testing.T) {
 		t.Run(fmt.Sprintf("member %d is old", old), func(t *testing.T) {
 			records := recorded(t, filepath.Join("testdata", "records-protocol1"))
 			require.Len(t, records, 3)
-			r := &runner{t: t, life: 1000, members: make([]*testMember, 4), configure: func(c *engine.Config) {
+			r := &runner{t: t, life: 1000, members: make([]*testMember, 4), hosts: model.Nodes(1, 2), witnesses: model.Nodes(3), configure: func(c *engine.Config) {
 				if c.ID == old {
 					c.Protocol = model.Protocol1
 				}

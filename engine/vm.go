@@ -55,12 +55,13 @@ type vm struct {
 	hungIn      model.Gen  // generation in which it was said that the guest hangs
 	silentSince model.Time // since when the guest has not responded; Never: it does
 
-	disk   diskState
-	broken bool         // its failure was said
-	gone   bool         // it lacks what it had called durable, so it is not the truth whatever the log says
-	told   bool         // that was said
-	marks  model.Bitmap // recorded intent, while the disk is open and no machine owns it
-	diskAt model.Time   // when to try to open it again
+	disk      diskState
+	broken    bool         // its failure was said
+	gone      bool         // it lacks what it had called durable, so it is not the truth whatever the log says
+	told      bool         // that was said
+	openedFor model.Gen    // the generation for which it was opened last
+	marks     model.Bitmap // recorded intent, while the disk is open and no machine owns it
+	diskAt    model.Time   // when to try to open it again
 
 	out  *pair.Primary // as primary
 	main *mirror.Primary
@@ -314,7 +315,8 @@ func (v *vm) ensureDisk() bool {
 	case v.disk == diskFailed && v.retired(pool.ComponentDisk):
 	case v.disk == diskClosed, v.disk == diskFailed && v.n.now >= v.diskAt:
 		v.disk = diskOpening
-		v.n.out.Add(model.EffectOpen, v.id).Gen = v.copyGen()
+		v.openedFor = v.copyGen()
+		v.n.out.Add(model.EffectOpen, v.id).Gen = v.openedFor
 	}
 	return false
 }

@@ -109,14 +109,26 @@ func (w *World) ClearFaults() {
 	}
 }
 
-// toPool gives an order to the first member that works, knows itself to be one, and is not what the order is about.
-func (w *World) toPool(o model.Order) {
+// operatorPatience is how often an operator whose order nobody takes looks for another member, every operatorPause.
+const (
+	operatorPatience = 100
+	operatorPause    = 100 * time.Millisecond
+)
+
+// toPool gives an order to the first member that works, knows itself to be one, can reach the pool, and is not
+// what the order is about.
+func (w *World) toPool(o model.Order) { w.orderFrom(o, operatorPatience) }
+
+func (w *World) orderFrom(o model.Order, tries int) {
 	w.At(w.now, func() {
 		for _, m := range w.nodes[1:] {
 			if m.id != o.Node && m.running() && m.node.Pool().Members().All().Has(m.id) && m.node.Leader() != model.NoNode {
 				m.tell(&model.Event{Kind: model.EventOperator, Order: o})
 				return
 			}
+		}
+		if tries > 0 {
+			w.At(w.now.Add(operatorPause), func() { w.orderFrom(o, tries-1) })
 		}
 	})
 }

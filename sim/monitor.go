@@ -41,9 +41,7 @@ type watch struct {
 	ordered model.NodeID // an operator ordered a start from there, whatever its copy
 	forced  model.NodeID // the newest such order, decided or not
 
-	checkpoints uint64 // newest session that proves by checkpoints
-	ackSession  uint64 // newest acknowledgement that a secondary gave
-	ackEpoch    model.Epoch
+	acks []acked // newest acknowledgement that a secondary gave in each session
 
 	writes []written // completed writes that no flush has covered
 	shadow shadow
@@ -61,6 +59,25 @@ type watch struct {
 type sighting struct {
 	by     model.NodeID
 	record uint64
+}
+
+// acked is the newest epoch that was acknowledged in a session. Sessions with different partners may
+// overlap: the last word of the former one can still be on its way when the next begins.
+type acked struct {
+	session     uint64
+	epoch       model.Epoch
+	checkpoints bool // it proves by checkpoints
+}
+
+// ackedIn returns the newest acknowledgement of a session.
+func (v *watch) ackedIn(session uint64) *acked {
+	for i := len(v.acks) - 1; i >= 0; i-- {
+		if v.acks[i].session == session {
+			return &v.acks[i]
+		}
+	}
+	v.acks = append(v.acks, acked{session: session})
+	return &v.acks[len(v.acks)-1]
 }
 
 // proposal is what a member asked the log for.
@@ -192,7 +209,7 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 	}
 	v.ordered = model.NoNode
 	v.exposure = 0
-	if cfg.Exposed() && cfg.Level != model.LevelNone && cfg.Cause != pool.KindCreate && cfg.Cause != pool.KindBump {
+	if cfg.Exposed() && cfg.Level != model.LevelNone && cfg.Cause != pool.KindCreate && cfg.Cause != pool.KindBump && cfg.Cause != pool.KindRehome {
 		v.exposure, v.exposeBy, v.exposeAt = cfg.Gen, cfg.Primary, o.w.now
 	}
 }
@@ -241,7 +258,7 @@ func (o *monitor) sent(m *member, msg *model.Message, att *attachment) {
 	case model.MsgCheckpoint, model.MsgBarrier:
 		m.vms[msg.VM].session = msg.Session
 		if msg.Kind == model.MsgCheckpoint {
-			o.vms[msg.VM].checkpoints = msg.Session
+			o.vms[msg.VM].ackedIn(msg.Session).checkpoints = true
 		}
 	case model.MsgAck:
 		o.acknowledged(m.vms[msg.VM], msg)
@@ -255,13 +272,11 @@ func (o *monitor) sent(m *member, msg *model.Message, att *attachment) {
 // acknowledged checks that a secondary holds what it acknowledges.
 func (o *monitor) acknowledged(p *place, msg *model.Message) {
 	v := &o.vms[msg.VM]
-	if msg.Session == v.checkpoints && p.sealed < msg.Epoch {
+	a := v.ackedIn(msg.Session)
+	if a.checkpoints && p.sealed < msg.Epoch {
 		o.breaks("R1", p, "acknowledges checkpoint %d; the newest that it holds as a whole is %d", msg.Epoch, p.sealed)
 	}
-	if msg.Session != v.ackSession {
-		v.ackSession, v.ackEpoch = msg.Session, 0
-	}
-	v.ackEpoch = max(v.ackEpoch, msg.Epoch)
+	a.epoch = max(a.epoch, msg.Epoch)
 	p.acked = max(p.acked, msg.Epoch)
 }
 
@@ -270,7 +285,7 @@ func (o *monitor) acknowledged(p *place, msg *model.Message) {
 func (o *monitor) released(p *place, epoch model.Epoch) {
 	v := &o.vms[p.vm.id]
 	cfg := v.newest()
-	if epoch != 0 && v.ackSession == p.session && epoch <= v.ackEpoch {
+	if epoch != 0 && epoch <= v.ackedIn(p.session).epoch {
 		return
 	}
 	if epoch == 0 && v.exposure != 0 && v.exposeBy == p.m.id && o.w.now.Sub(v.exposeAt) >= 2*time.Second {
@@ -281,7 +296,7 @@ func (o *monitor) released(p *place, epoch model.Epoch) {
 	case cfg.Primary != p.m.id:
 		o.breaks("R2", p, "output of generation %d leaves; the pool went on with generation %d on %s", p.inst.gen, cfg.Gen, o.w.nodes[cfg.Primary].name)
 	case epoch != 0:
-		o.breaks("R1", p, "output of epoch %d leaves; acknowledged is %d", epoch, v.ackEpoch)
+		o.breaks("R1", p, "output of epoch %d leaves; acknowledged is %d", epoch, v.ackedIn(p.session).epoch)
 	case !cfg.Exposed():
 		o.breaks("R1", p, "output leaves unacknowledged; in generation %d this host is not the only copy", cfg.Gen)
 	}
