@@ -138,7 +138,7 @@ func (r *run) permits(kind script.ExpectKind, vm string) bool {
 // checkTriggers fails a run that did not do what its script says.
 func (r *run) checkTriggers() {
 	for _, t := range r.pending {
-		if !t.fired {
+		if !t.fired && !r.opt.AllowUnfired {
 			r.fail("expect", "line %d never happened: %s reached stage %v %d times", t.action.Note.Line, t.action.Trigger.VM, t.action.Trigger.Stage, t.seen)
 		}
 	}
