@@ -158,7 +158,7 @@ func (d *drawer) oldDisk() []part {
 }
 
 func (d *drawer) crashDaemon() []part {
-	return one(fault{Kind: faults.CrashDaemon, Member: d.member(), Effect: 1 << d.Int(0, 8) * d.Int(1, 3)})
+	return one(fault{Kind: faults.CrashDaemon, Member: d.member(), Effect: 1 << d.Int(0, 6) * d.Int(1, 3)})
 }
 
 func (d *drawer) toolstackError() []part {
