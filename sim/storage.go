@@ -75,6 +75,7 @@ func (p *place) submitGuest(e *model.Effect) {
 		att := p.requests.get(e.IO.ID).share()
 		if e.Flags.Has(model.FlagRemote) { // mend with what the peer read
 			att = p.take(&p.copies, e.ID)
+			p.w.stage(StageMended, p)
 		}
 		p.submit(opGuest, p.writeTime(&e.IO), e, att)
 	case model.OpRead:
@@ -147,7 +148,8 @@ func (p *place) diskDone(e *event) {
 		p.keep(&p.copies, uint64(extent)|1<<32, att.share())
 		p.report(id, ok)
 	case opExtentWrite:
-		ok := att != nil && p.health.Write() && p.disk.Write(uint64(extent)*extentSectors, att.sectors, true) == nil
+		ok := att != nil && p.health.Write() &&
+			(p.w.sabotage.SkipCopies || p.disk.Write(uint64(extent)*extentSectors, att.sectors, true) == nil)
 		p.report(id, ok)
 		p.w.stage(StageExtent, p)
 	}

@@ -26,10 +26,11 @@ type World struct {
 	spare   []*attachment
 	lives   uint64 // numbers for lives of daemons, hosts, instances
 
-	monitor monitor
-	tape    tape
-	trace   trace
-	events  uint64
+	monitor  monitor
+	sabotage Sabotage
+	tape     tape
+	trace    trace
+	events   uint64
 
 	guestOut guest.Out
 	reply    guest.Packet

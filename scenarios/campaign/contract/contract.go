@@ -27,6 +27,7 @@ type Contract struct {
 
 // fate is what became of an action.
 type fate struct {
+	asked    bool // it was about to happen
 	happened bool
 	fault    faults.Fault
 }
@@ -52,6 +53,7 @@ func New(s *script.Script, unbounded bool) *Contract {
 // Admit decides about an action that is about to happen. It has the form of scenarios.Options.Guard.
 func (c *Contract) Admit(m *scenarios.Moment) (faults.Fault, bool) {
 	c.expire(m.At)
+	c.fate[m.Action].asked = true
 	f, why := c.decide(m)
 	switch {
 	case why == "":
@@ -61,13 +63,24 @@ func (c *Contract) Admit(m *scenarios.Moment) (faults.Fault, bool) {
 	default:
 		c.refused = append(c.refused, Refusal{Action: m.Action, Weaker: true, Why: why})
 	}
-	c.fate[m.Action] = fate{happened: true, fault: f}
+	c.fate[m.Action] = fate{asked: true, happened: true, fault: f}
 	c.begin(m, &f)
 	return f, true
 }
 
 // Refused returns the actions so far that did not happen as drawn.
 func (c *Contract) Refused() []Refusal { return c.refused }
+
+// Unfired returns the actions whose moment did not come: the stage that they wait for was not reached.
+func (c *Contract) Unfired() []int {
+	var list []int
+	for i := range c.fate {
+		if !c.fate[i].asked {
+			list = append(list, i)
+		}
+	}
+	return list
+}
 
 // Executed returns the script of what happened: without the actions that were refused or whose stage was
 // never reached, and with the weaker forms in place of what was drawn. Run without a contract and with the
