@@ -4,6 +4,7 @@
 //	holdfast certify      run the library of scenarios and write page, JUnit XML and certificate
 //	holdfast campaign     run many random plans of faults
 //	holdfast replay       run one scenario again, with its trace if wanted
+//	holdfast reduce       make a failing script small
 //	holdfast check        decide whether recorded client histories are linearizable
 //	holdfast scenarios    list, show and format scenario scripts
 //	holdfast version      say what this program is
@@ -86,7 +87,7 @@ Exit codes: 0 pass, 1 safety, 2 usage or bad input, 3 liveness, 4 crash,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; %q lists the flags", err, cmd.CommandPath()+" --help")
 	})
-	root.AddCommand(a.certifyCommand(), a.campaignCommand(), a.replayCommand(), a.checkCommand(), a.scenariosCommand(), a.versionCommand())
+	root.AddCommand(a.certifyCommand(), a.campaignCommand(), a.replayCommand(), a.reduceCommand(), a.checkCommand(), a.scenariosCommand(), a.versionCommand())
 	return root
 }
 

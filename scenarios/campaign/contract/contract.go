@@ -7,6 +7,7 @@ import (
 	"holdfast/faults"
 	"holdfast/scenarios"
 	"holdfast/scenarios/script"
+	"holdfast/sim"
 )
 
 // Contract decides about the actions of one run of one script. It is not safe for concurrent use.
@@ -130,3 +131,19 @@ func (c *Contract) homes(m *scenarios.Moment, vm *script.VM) [2]model.NodeID {
 
 // host reports whether the member is a host.
 func (c *Contract) host(id model.NodeID) bool { return int(id) >= 1 && int(id) <= len(c.script.Hosts) }
+
+// Watcher returns a watcher that takes down what happens and decides nothing, so that Executed works for a
+// script that no contract binds.
+func (c *Contract) Watcher() scenarios.Watcher { return &witness{c} }
+
+type witness struct{ c *Contract }
+
+func (*witness) Begin(*sim.World)                                         {}
+func (*witness) Stage(time.Duration, model.VMID, sim.Stage, model.NodeID) {}
+func (*witness) Heal(time.Duration)                                       {}
+func (*witness) End(time.Duration)                                        {}
+
+// Fault takes down that an action happens.
+func (w *witness) Fault(m *scenarios.Moment) {
+	w.c.fate[m.Action] = fate{asked: true, happened: true, fault: m.Fault}
+}
