@@ -57,6 +57,7 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		p.m.toolErrors--
 		p.w.monitor.notStarted(p, gen)
 		p.destroy()
+		p.w.stage(StageLaunchFailed, p)
 		p.m.tell(&model.Event{Kind: model.EventStarted, VM: p.vm.id, Gen: gen, Flags: model.FlagError})
 		return
 	}
@@ -69,7 +70,11 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		return
 	}
 	p.inst.machine, p.inst.since = machine, p.m.clock()
+	life := p.inst.life
 	p.m.tell(&model.Event{Kind: model.EventStarted, VM: p.vm.id, Gen: gen})
+	if p.inst.life != life { // a fault struck at a stage that the engine reached just now
+		return
+	}
 	if flags.Has(model.FlagCheckpoint) {
 		p.inst.base = machine.CPU().Time
 		p.inst.booting = false
@@ -131,6 +136,7 @@ func (p *place) adopt(gen model.Gen) {
 	p.inst.gen, p.inst.final = gen, false
 	if p.inst.voided != p.m.life {
 		p.inst.voided = p.m.life
+		p.w.stage(StageAdopted, p)
 		p.voidMarks()
 	}
 	if p.inst.suspended && !p.inst.capturing {
