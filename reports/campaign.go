@@ -140,8 +140,8 @@ func (c *Campaign) UnreachedMarks() []MarkCount {
 // Passed returns how many seeds passed, the explained ones included.
 func (c *Campaign) Passed() int { return c.Outcomes[Pass] }
 
-// Conclude sets Outcome from what is counted: the worst of all seeds; crash if a canary lives, because then
-// nothing is proven; inconclusive if not every seed of the share ran.
+// Conclude sets Outcome from what is counted: the worst of all seeds that ran; crash if a canary lives or none was
+// run, because then nothing is proven; inconclusive if no seed ran.
 func (c *Campaign) Conclude() {
 	outcomes := []Outcome{Pass}
 	for o, n := range c.Outcomes {

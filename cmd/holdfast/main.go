@@ -7,6 +7,7 @@
 //	holdfast reduce       make a failing script small
 //	holdfast check        decide whether recorded client histories are linearizable
 //	holdfast scenarios    list, show and format scenario scripts
+//	holdfast report       put the shards of a campaign together
 //	holdfast version      say what this program is
 //
 // The program holds no knowledge about the protocol. Package scenarios runs, package reports/check judges,
@@ -87,7 +88,7 @@ Exit codes: 0 pass, 1 safety, 2 usage or bad input, 3 liveness, 4 crash,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; %q lists the flags", err, cmd.CommandPath()+" --help")
 	})
-	root.AddCommand(a.certifyCommand(), a.campaignCommand(), a.replayCommand(), a.reduceCommand(), a.checkCommand(), a.scenariosCommand(), a.versionCommand())
+	root.AddCommand(a.certifyCommand(), a.campaignCommand(), a.replayCommand(), a.reduceCommand(), a.checkCommand(), a.scenariosCommand(), a.reportCommand(), a.versionCommand())
 	return root
 }
 

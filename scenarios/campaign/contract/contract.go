@@ -19,6 +19,7 @@ type Contract struct {
 	active  []window
 	ended   time.Duration       // when the newest fault that is over ended
 	rolled  int                 // system disks that went back
+	alone   bool                // an operator let a host decide alone
 	calm    time.Duration       // nothing may go wrong before: a member has lost its memory of the log
 	corrupt map[model.VMID]bool // VMs with a corrupted copy
 

@@ -14,6 +14,9 @@ func (c *Contract) operator(m *scenarios.Moment) (faults.Fault, string) {
 		return f, ""
 	}
 	acting := m.Members[0]
+	if f.Kind == faults.Override && c.rolled > 0 {
+		return faults.Fault{}, "a member forgot the log, and whoever decides alone must know it all"
+	}
 	if !m.World.Powered(acting) || c.troubled(acting) {
 		return faults.Fault{}, "the host that the operator speaks to could not act now, and must not later"
 	}
@@ -35,17 +38,17 @@ func (c *Contract) operator(m *scenarios.Moment) (faults.Fault, string) {
 			return faults.Fault{}, "a forced start is the loss of the memory of " + vm.Name
 		}
 	}
+	c.alone = c.alone || f.Kind == faults.Override
 	return f, ""
 }
 
-// log keeps enough members that remember the control log: one may forget, when all others are there.
+// log keeps enough members that remember the control log: one may forget, when all others are there. That holds for
+// unbounded plans as well: if whoever knew is gone, nobody can notice that something is missing.
 func (c *Contract) log(m *scenarios.Moment) (faults.Fault, string) {
 	f := m.Fault
-	if c.unbounded {
-		if f.OldDisk {
-			c.rolled++
-		}
-		return f, ""
+	if f.OldDisk && c.alone {
+		f.OldDisk = false
+		return f, "after an override one host decides alone, and nobody remembers what it forgets"
 	}
 	if f.OldDisk {
 		plain := f
@@ -55,7 +58,7 @@ func (c *Contract) log(m *scenarios.Moment) (faults.Fault, string) {
 			return plain, "a disk can go back only while its member is off"
 		case c.rolled > 0:
 			return plain, "a second member would forget the log"
-		case c.members < 3:
+		case c.members < 3 && !c.unbounded:
 			return plain, "in a pool of two voters nobody can do without the one that forgot"
 		case c.othersTroubled(m):
 			return plain, "a member forgets while another one is away"
@@ -64,7 +67,7 @@ func (c *Contract) log(m *scenarios.Moment) (faults.Fault, string) {
 		c.calm = m.At + bootTime + c.settle()
 		return f, ""
 	}
-	if m.At < c.calm && ends[f.Kind] == nil && f.Kind != faults.HealAll {
+	if !c.unbounded && m.At < c.calm && ends[f.Kind] == nil && f.Kind != faults.HealAll {
 		return faults.Fault{}, "a member has forgotten the log and needs the others to catch up"
 	}
 	return f, ""
@@ -93,9 +96,9 @@ func (c *Contract) disk(m *scenarios.Moment) (faults.Fault, string) {
 			switch {
 			case c.corrupt[id]:
 				return faults.Fault{}, "the other copy of " + vm.Name + " may be the one that was corrupted"
-			case m.At < c.script.Run-c.script.Run/4:
+			case m.At < c.script.Run/2:
 				return faults.Fault{}, "the other copy of " + vm.Name + " would have to stay for the rest of the run"
-			case !m.World.Redundant(id) || !c.quiet(m.At):
+			case !m.World.Redundant(id) || c.near(m, vm):
 				return faults.Fault{}, "there may be no other copy of " + vm.Name + " to mend it from"
 			}
 			c.corrupt[id] = true
@@ -108,6 +111,12 @@ func (c *Contract) disk(m *scenarios.Moment) (faults.Fault, string) {
 		}
 	}
 	return f, ""
+}
+
+// near reports whether a fault is in effect, or was until lately, at a home of the VM.
+func (c *Contract) near(m *scenarios.Moment, vm *script.VM) bool {
+	homes := c.homes(m, vm)
+	return c.troubled(homes[0]) || c.troubled(homes[1]) || c.ended != 0 && m.At-c.ended < c.settle()
 }
 
 // harmless reports whether the kind takes no copy out of the in-sync set.

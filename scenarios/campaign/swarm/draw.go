@@ -35,7 +35,7 @@ type drawer struct {
 	script    *script.Script
 	unbounded bool
 	rough     bool // ft VMs may lose their memory
-	rolled    int  // members whose system disk goes back, in this plan
+	rolled    bool // a member's system disk goes back in this plan
 	mix       []weighted
 	weights   []uint32
 }

@@ -1,8 +1,10 @@
 package swarm
 
 import (
+	"slices"
 	"time"
 
+	"holdfast/faults"
 	"holdfast/scenarios/script"
 )
 
@@ -15,6 +17,9 @@ type part struct {
 // episodes fills the run with troubles, near to each other in some plans and far apart in others.
 func (d *drawer) episodes() {
 	gap := d.magnitude(time.Second, 12*time.Second) // on average, for this plan
+	if !d.rough && d.Chance(1, 2) {
+		gap = d.magnitude(5*time.Second, 10*time.Second) // so that redundancy is back before the next loss
+	}
 	most := int(d.script.Run/time.Second)*2 + 4
 	at := d.instant(calm, calm+gap)
 	for n := 0; at < d.script.Run-calm && n < most; n++ {
@@ -29,7 +34,7 @@ func (d *drawer) episodes() {
 
 // episode draws one trouble that begins at an instant.
 func (d *drawer) episode(at time.Duration) {
-	switch d.Weighted([]uint32{5, 5, 3, 2, 4, 5}) {
+	switch d.Weighted([]uint32{5, 5, 3, 2, 4, 5, 3}) {
 	case 0:
 		d.place(script.Trigger{Kind: script.TriggerAt, At: at}, d.fault())
 	case 1:
@@ -42,6 +47,8 @@ func (d *drawer) episode(at time.Duration) {
 		d.edges(at)
 	case 5:
 		d.chase(at)
+	case 6:
+		d.strike(at)
 	}
 }
 
@@ -97,6 +104,18 @@ func (d *drawer) chase(at time.Duration) {
 	for range d.Weighted([]uint32{0, 3, 1}) {
 		d.place(d.stage(at, vm, recovery), d.fault())
 	}
+}
+
+// strike is the loss of the primary at a stage of a checkpoint or of a write, if power losses are in the mix.
+func (d *drawer) strike(at time.Duration) {
+	vm := d.anyVM()
+	t := d.stage(at, vm, steady)
+	if !slices.ContainsFunc(d.mix, func(w weighted) bool { return w.kind == faults.PowerOff }) {
+		d.place(t, d.fault())
+		return
+	}
+	t.Delay = 0
+	d.place(t, one(fault{Kind: faults.PowerOff, Member: faults.Primary(vm.Name), Unsynced: faults.Unsynced(d.Int(0, 3)), For: d.length(6 * time.Second)}))
 }
 
 // steady are stages that a VM passes while nothing is wrong; those of ft first.

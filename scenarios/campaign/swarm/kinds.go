@@ -144,10 +144,10 @@ func (d *drawer) slowCPU() []part {
 
 // oldDisk is a member whose system disk goes back to an earlier time: saved, later off, then on with it.
 func (d *drawer) oldDisk() []part {
-	if d.rolled > 0 && !d.unbounded {
+	if d.rolled {
 		return d.powerOff()
 	}
-	d.rolled++
+	d.rolled = true
 	m := d.fixed()
 	off := d.magnitude(time.Second, 10*time.Second)
 	return []part{

@@ -63,7 +63,7 @@ func (d *drawer) load() {
 		c.Rate = max(c.Rate, 4)
 		if vm.Service == script.ServiceBank {
 			// One check covers all accounts of a bank at once: few clients and a low rate keep it decidable.
-			c.Count, c.Rate, c.Keys = min(c.Count, 3), min(c.Rate, 12), min(c.Keys, 8)
+			c.Count, c.Rate, c.Keys = 2, min(c.Rate, 8), min(c.Keys, 6)
 		}
 		d.script.Clients = append(d.script.Clients, c)
 	}

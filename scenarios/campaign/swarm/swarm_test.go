@@ -11,7 +11,7 @@ import (
 )
 
 // seeds is how many plans the tests draw of each sort.
-const seeds = 4000
+const seeds = 2000
 
 func modes() []Options { return []Options{{}, {Unbounded: true}} }
 
