@@ -278,16 +278,21 @@ func (d *drawer) override() []part {
 	}
 }
 
-// forceStart is a lost primary and an operator who has the VM started from the other copy.
+// forceStart is the loss of both homes of a VM, one that comes back, an operator who has the VM started from its
+// copy without waiting for the other, and the return of that one.
 func (d *drawer) forceStart() []part {
 	vm := d.anyVM()
-	dead, alive := faults.Named(vm.Home), faults.Named(vm.Second)
+	gone, back := faults.Named(vm.Home), faults.Named(vm.Second)
 	if d.Chance(1, 2) {
-		dead, alive = alive, dead
+		gone, back = back, gone
 	}
-	looked := d.magnitude(600*time.Millisecond, 4*time.Second)
+	on := d.magnitude(100*time.Millisecond, 2*time.Second)
+	order := on + 2*time.Second + d.magnitude(100*time.Millisecond, 4*time.Second)
 	return []part{
-		{fault: fault{Kind: faults.PowerOff, Member: dead, For: looked + d.magnitude(time.Second, 6*time.Second)}},
-		{fault: fault{Kind: faults.ForceStart, Member: alive, VM: vm.Name}, after: looked},
+		{fault: fault{Kind: faults.PowerOff, Member: gone}},
+		{fault: fault{Kind: faults.PowerOff, Member: back}},
+		{fault: fault{Kind: faults.PowerOn, Member: back}, after: on},
+		{fault: fault{Kind: faults.ForceStart, Member: back, VM: vm.Name}, after: order},
+		{fault: fault{Kind: faults.PowerOn, Member: gone}, after: order + d.magnitude(100*time.Millisecond, 4*time.Second)},
 	}
 }
