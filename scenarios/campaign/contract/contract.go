@@ -130,9 +130,6 @@ func (c *Contract) homes(m *scenarios.Moment, vm *script.VM) [2]model.NodeID {
 	return [2]model.NodeID{m.World.Member(vm.Home), m.World.Member(vm.Second)}
 }
 
-// host reports whether the member is a host.
-func (c *Contract) host(id model.NodeID) bool { return int(id) >= 1 && int(id) <= len(c.script.Hosts) }
-
 // Watcher returns a watcher that takes down what happens and decides nothing, so that Executed works for a
 // script that no contract binds.
 func (c *Contract) Watcher() scenarios.Watcher { return &witness{c} }

@@ -17,7 +17,6 @@ type Collector struct {
 	zero   model.Time
 	vms    []track // by VM, counted from 0
 	counts Counts
-	allOff bool
 }
 
 // track is what a collector remembers of one VM.
@@ -33,7 +32,6 @@ type track struct {
 	frozen   model.NodeSet
 	killed   model.NodeSet // homes whose daemon died since they last had an instance of their own
 	cutOff   model.NodeSet
-	failed   bool // the toolstack failed since the promotion was proposed
 }
 
 // New returns the collector for one run of the script.
