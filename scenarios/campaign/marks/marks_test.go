@@ -68,7 +68,7 @@ func TestMarks(t *testing.T) {
 		{three, ha + "at 1s save-disk w\nat 2s power-off b for 1s\nat 7s power-off w\nat 8s power-on w with-old-disk\nrun 11s\n", []marks.Mark{marks.Amnesia, marks.AmnesiaCaughtUp}, nil},
 		{two, ha + "at 1s power-off b for 4s\nrun 9s\n", []marks.Mark{marks.FaultInSetOfTwo, marks.NoQuorum, marks.NoQuorumOver}, nil},
 		{two, ha + "at 1s power-off b\nat 4s override a declare-dead b\nat 8s power-on b\nrun 12s\n", []marks.Mark{marks.OverrideMade, marks.OverrideRejoined}, nil},
-		{three, ha + "tune cold-start-after 30s\nat 1s power-off all\nat 2s power-on b\nat 6s force-start db on b\nat 9s power-on a\nrun 12s\n", []marks.Mark{marks.ForcedStart}, nil},
+		{three, ft + "tune cold-start-after 30s\nat 1s power-off all\nat 2s power-on b\nat 6s force-start db on b\nat 9s power-on a\nrun 12s\nexpect state-lost(db)\n", []marks.Mark{marks.ForcedStart}, nil},
 	} {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			got := reached(t, c.pool, c.body)
