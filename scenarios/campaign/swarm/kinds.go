@@ -60,7 +60,10 @@ var table = []weighted{
 	{kind: faults.DiskHang, weight: 3, draw: diskFault(faults.DiskHang)},
 	{kind: faults.DiskSlow, weight: 2, draw: diskFault(faults.DiskSlow)},
 	{kind: faults.DiskFull, weight: 2, draw: diskFault(faults.DiskFull)},
-	{kind: faults.DiskCorrupt, weight: 1, draw: diskFault(faults.DiskCorrupt)},
+	{kind: faults.DiskCorrupt, weight: 1, draw: diskFault(faults.DiskCorrupt), fits: func(d *drawer) bool {
+		// A lost block explains everything that comes after it, so most unbounded plans do without.
+		return !d.unbounded || d.Chance(1, 4)
+	}},
 	{kind: faults.DiskHeal, with: faults.DiskError},
 	{kind: faults.IODelay, weight: 3, draw: (*drawer).ioDelay},
 
