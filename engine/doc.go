@@ -19,7 +19,7 @@
 //   - Count what each disk copy calls durable, on the copy and elsewhere, and say with
 //     FlagLost when a copy turns out to have lost some of it.
 //   - Deliver EventWake at the instant of the last EffectWake. A late one costs time,
-//     never safety.
+//     never safety; an early one is asked for again.
 //   - Messages may be lost, repeated, delayed and overtake each other; a message
 //     that was changed on the way must not be delivered.
 //

@@ -166,6 +166,9 @@ func (n *Node) clock(now model.Time, ev *model.Event) {
 		n.stalled += late
 		n.wakeAt = now // counted
 	}
+	if ev.Kind == model.EventWake && now < n.wakeAt {
+		n.wakeAt = model.Never // the timer fired too early, and is gone: ask for another one
+	}
 	n.now = max(n.now, now-n.stalled)
 }
 

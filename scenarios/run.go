@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdfast/engine/model"
+	"holdfast/faults"
 	"holdfast/reports"
 	"holdfast/reports/check"
 	"holdfast/scenarios/script"
@@ -25,6 +26,14 @@ type Options struct {
 	Limits check.Limits
 	// Prepare, if set, may change the world at the instant zero of the script.
 	Prepare func(*sim.World)
+	// Guard, if set, is asked right before each action. It returns the fault that happens in its place,
+	// which hits the same members, or false to let nothing happen.
+	Guard func(*Moment) (faults.Fault, bool)
+	// Watch, if set, is told what happens.
+	Watch Watcher
+	// AllowUnfired lets a run pass in which a stage of a trigger was never reached. Drawn plans need it:
+	// nobody can tell which stages their faults lead to.
+	AllowUnfired bool
 }
 
 // Budgets of the phases after the faults.
@@ -51,11 +60,17 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 	r.zero = r.world.Now()
 	r.whole = 0
 	r.schedule()
+	if opt.Watch != nil {
+		opt.Watch.Begin(r.world)
+	}
 	if opt.Prepare != nil {
 		opt.Prepare(r.world)
 	}
 	if err := r.until(ctx, s.Run, nil); err != nil {
 		return nil, err
+	}
+	if opt.Watch != nil {
+		opt.Watch.Heal(r.now())
 	}
 	r.healAll()
 	healed := r.now()
@@ -70,6 +85,9 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 		return nil, err
 	}
 	r.world.CheckEnd()
+	if opt.Watch != nil {
+		opt.Watch.End(r.now())
+	}
 	result := r.judge()
 	if opt.Trace != nil {
 		r.trace(opt.Trace, result)

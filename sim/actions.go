@@ -135,6 +135,7 @@ func (w *World) HangVM(vm model.VMID) { w.hang(vm, true) }
 func (w *World) ResumeVM(vm model.VMID) { w.hang(vm, false) }
 
 func (w *World) hang(vm model.VMID, on bool) {
+	w.vms[vm].hangs = on
 	w.At(w.now, func() {
 		for _, m := range w.nodes[1:] {
 			if p := m.vms[vm]; p != nil && p.inst.present {

@@ -26,10 +26,11 @@ type World struct {
 	spare   []*attachment
 	lives   uint64 // numbers for lives of daemons, hosts, instances
 
-	monitor monitor
-	tape    tape
-	trace   trace
-	events  uint64
+	monitor  monitor
+	sabotage Sabotage
+	tape     tape
+	trace    trace
+	events   uint64
 
 	guestOut guest.Out
 	reply    guest.Packet
@@ -48,6 +49,7 @@ type load struct {
 	clients  []*client.Client
 	clientAt []model.Time // when the queue will wake each client
 	lastOK   model.Time   // last answer to any client
+	hangs    bool         // the guest is made to hang
 }
 
 // New returns the pool, powered on at time zero, with its VMs ordered at once. Errors wrap ErrOptions.

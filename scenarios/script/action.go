@@ -48,12 +48,24 @@ func (p *parser) when(n Note) error {
 			return err
 		}
 	}
-	if p.c.Accept("delay") {
+	if p.c.Is("delay") && !p.linkAhead() {
+		p.c.Take()
 		if trigger.Delay, err = p.c.Duration("a delay", 0, time.Minute); err != nil {
 			return err
 		}
 	}
 	return p.action(n, trigger)
+}
+
+// linkAhead reports whether a link follows the next word: a "delay" before a link is the fault of that
+// name, any other belongs to the trigger.
+func (p *parser) linkAhead() bool {
+	for l := faults.LinkA1; l <= faults.LinkAll; l++ {
+		if p.c.PeekAt(1).Text == l.String() {
+			return true
+		}
+	}
+	return false
 }
 
 // withinRun checks, when the length of the run is known, that an instant is part of it.

@@ -79,6 +79,24 @@ expect state-lost(db)
 	assert.Equal(t, "pause(db) < 1s", s.Expects[0].String())
 }
 
+// The word delay is an option of a trigger and a fault: a link behind it tells which.
+func TestDelayAtStage(t *testing.T) {
+	for _, link := range []string{"a1", "a2", "mgmt", "links", "all"} {
+		line := "when db stage exposed delay " + link + " a <-> b 40ms for 2s"
+		s, err := Parse("f", pool+line+"\nrun 5s\n")
+		require.NoError(t, err, line)
+		require.Equal(t, faults.Delay, s.Actions[0].Fault.Kind)
+		require.Zero(t, s.Actions[0].Trigger.Delay)
+		require.Equal(t, line, s.Actions[0].String())
+		require.NoError(t, Validate(s))
+	}
+	line := "when db stage exposed delay 3ms delay links a <-> b 40ms"
+	s, err := Parse("f", pool+line+"\nrun 5s\n")
+	require.NoError(t, err)
+	require.Equal(t, 3*time.Millisecond, s.Actions[0].Trigger.Delay)
+	require.Equal(t, line, s.Actions[0].String())
+}
+
 func TestHashIsStableAndSensitive(t *testing.T) {
 	text := pool + "at 2s power-off a\nrun 5s\n"
 	s, err := Parse("f", text)
