@@ -209,9 +209,20 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 	}
 	v.ordered = model.NoNode
 	v.exposure = 0
-	if cfg.Exposed() && cfg.Level != model.LevelNone && cfg.Cause != pool.KindCreate && cfg.Cause != pool.KindBump && cfg.Cause != pool.KindRehome {
+	if cfg.Exposed() && cfg.Level != model.LevelNone && !goesOn(before, cfg) {
 		v.exposure, v.exposeBy, v.exposeAt = cfg.Gen, cfg.Primary, o.w.now
 	}
+}
+
+// goesOn reports whether an exposed configuration only continues what people were told of before.
+func goesOn(before, cfg *pool.Config) bool {
+	switch cfg.Cause {
+	case pool.KindCreate, pool.KindBump, pool.KindRehome:
+		return true
+	case pool.KindLevel:
+		return before.Exposed() && before.Level != model.LevelNone
+	}
+	return false
 }
 
 // proposed reports whether the configuration's proposer asked for it in the generation before it.
