@@ -43,6 +43,8 @@ type watch struct {
 
 	acks []acked // newest acknowledgement that a secondary gave in each session
 
+	orphans []model.IO // writes that an instance asked for and had no answer to when it ended: the copies may differ in them
+
 	writes []written // completed writes that no flush has covered
 	shadow shadow
 	recent []written // newest writes asked for, for comparisons of moving copies
@@ -324,7 +326,7 @@ func (o *monitor) starting(p *place, gen model.Gen) {
 	if p.lost && o.vms[p.vm.id].forced != p.m.id {
 		o.breaks("R5", p, "generation %d starts from a copy that lost what it had promised", gen)
 	}
-	v.starts = append(v.starts, gen)
+	v.starts, v.orphans = append(v.starts, gen), v.orphans[:0]
 	o.atHome(p, gen)
 	v.writes = v.writes[:0]
 }
