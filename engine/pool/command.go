@@ -45,6 +45,8 @@ const (
 	KindJoin
 	// KindLeave: Node is to give up its copies. It is a host until it is the home of no VM.
 	KindLeave
+	// KindPolicy: Policy, about the host Node or VM, as its kind says. The command's encoding is longer by its fields.
+	KindPolicy
 
 	numKinds
 )
@@ -56,6 +58,7 @@ var kindNames = [...]string{
 	KindCreate: "create", KindStart: "start", KindPromote: "promote", KindDetach: "detach",
 	KindAttach: "attach", KindBump: "bump", KindOverride: "override", KindFault: "fault",
 	KindRehome: "rehome", KindJoin: "join", KindLeave: "leave",
+	KindPolicy: "policy",
 }
 
 func (k Kind) String() string {
@@ -102,10 +105,11 @@ type Command struct {
 	BaseEpoch   model.Epoch
 	Component   Component
 	Override    bool
+	Policy      model.Policy
 }
 
 // Encode returns the command's only encoding: the format's version, then every
-// field in the order of the struct as a base-128 varint.
+// field in the order of the struct as a base-128 varint; those of Policy for KindPolicy only.
 func (c Command) Encode() []byte {
 	b := []byte{model.FormatVersion}
 	for _, v := range [...]uint64{
@@ -113,6 +117,9 @@ func (c Command) Encode() []byte {
 		uint64(c.Level), uint64(c.Homes), uint64(c.BaseEpoch), uint64(c.Component), flag(c.Override),
 	} {
 		b = protowire.AppendVarint(b, v)
+	}
+	if c.Kind == KindPolicy {
+		b = appendPolicy(b, c.Policy)
 	}
 	return b
 }
@@ -135,6 +142,9 @@ func Decode(data []byte) (Command, error) {
 		Level: model.Level(d.below("level", uint64(model.LevelFT)+1)), Homes: d.nodes("homes"),
 		BaseEpoch: model.Epoch(d.number("base epoch")), Component: Component(d.below("component", uint64(numComponents))),
 		Override: d.below("override", 2) == 1,
+	}
+	if c.Kind == KindPolicy {
+		c.Policy = d.policy()
 	}
 	if c.Kind == 0 {
 		d.fail("kind is 0")

@@ -72,6 +72,13 @@ func (d *decoder) nodes(what string) model.NodeSet {
 	return v
 }
 
+// more reports whether something is left to be read.
+func (d *decoder) more() bool { return d.err == nil && d.at < len(d.data) }
+
+// section reports whether the section of that mark comes next. Marks are odd, below 128: no set of members, with which a
+// part of the snapshot can begin as well, is odd.
+func (d *decoder) section(mark byte) bool { return d.more() && d.data[d.at] == mark }
+
 // end returns the first error; bytes that are left over are one.
 func (d *decoder) end() error {
 	if d.err == nil && d.at < len(d.data) {

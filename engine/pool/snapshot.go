@@ -16,7 +16,8 @@ var ErrSnapshot = errors.New("pool: invalid snapshot")
 // version, then as base-128 varints the members, Applied, and the lists of VMs,
 // overrides and fault counts, each preceded by its length. Only in a pool where a host is leaving or a
 // VM got another home follow the hosts that leave and, preceded by their number, those VMs, each with
-// the generations in which its homes became such.
+// the generations in which its homes became such. At the end, only in a pool where policies are stated, comes the
+// section described at appendRules.
 func (s *State) Snapshot() []byte {
 	b := []byte{model.FormatVersion}
 	put := func(values ...uint64) {
@@ -53,6 +54,9 @@ func (s *State) Snapshot() []byte {
 		put(uint64(s.members.Leaving), uint64(len(moved)/3))
 		put(moved...)
 	}
+	if !s.rules.Empty() {
+		b = appendRules(b, &s.rules)
+	}
 	return b
 }
 
@@ -65,8 +69,11 @@ func Restore(data []byte) (*State, error) {
 	d.vms(s)
 	d.overrides(s)
 	d.faults(s)
-	if d.err == nil && d.at < len(d.data) {
+	if d.more() && !d.section(sectionRules) {
 		d.moved(s)
+	}
+	if d.section(sectionRules) {
+		d.rules(s)
 	}
 	if err := d.end(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
