@@ -41,6 +41,7 @@ type Node struct {
 	tokens      uint64
 	sessions    uint64
 	orders      []pendingOrder
+	governor    governor
 
 	out model.Effects
 }
@@ -242,6 +243,7 @@ func (n *Node) timers() {
 	}
 	if n.now >= n.heartbeatAt {
 		n.heartbeat()
+		n.govern()
 	}
 	if n.now >= n.log.NextWake() {
 		n.log.Wake(n.now)
@@ -282,7 +284,10 @@ func (n *Node) apply(index uint64, data []byte) {
 	before := n.pool.Members()
 	result := n.pool.Apply(index, cmd)
 	n.membersChanged(before, &cmd)
-	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) {
+	if cmd.Kind == pool.KindPolicy {
+		n.statementDecided()
+	}
+	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) && !n.replaced(&cmd, result.Refused) {
 		n.refuseOrder(&cmd)
 		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
 		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()

@@ -68,6 +68,10 @@ func (n *Node) order(o *model.Order) {
 	case model.OrderReplaceHome:
 		n.orderHome(o)
 		return
+	case model.OrderPolicy:
+		cmd.Kind, cmd.Policy = pool.KindPolicy, o.Policy
+		n.orderPolicy(cmd)
+		return
 	}
 	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
 	n.pushOrders()
@@ -96,17 +100,23 @@ type pendingOrder struct {
 
 // pushOrders proposes the orders that are due and forgets those that are decided.
 func (n *Node) pushOrders() {
-	kept := n.orders[:0]
+	kept, stating := n.orders[:0], false
 	for _, o := range n.orders {
 		if n.decided(&o.cmd) {
 			continue
 		}
 		if n.now >= o.at {
-			if n.log.Propose(o.cmd.Encode()) == nil {
+			cmd := o.cmd
+			waits := stating && (cmd.Kind == pool.KindCreate || cmd.Kind == pool.KindPolicy)
+			if !waits && cmd.Kind == pool.KindCreate && cmd.Homes == 0 && !n.placeOrder(&cmd) {
+				continue
+			}
+			if !waits && n.log.Propose(cmd.Encode()) == nil {
 				n.logBusy = true
 			}
 			o.at = n.now.Add(n.cfg.Timing.ProposeEvery)
 		}
+		stating = stating || o.cmd.Kind == pool.KindPolicy
 		kept = append(kept, o)
 	}
 	n.orders = kept
@@ -128,6 +138,8 @@ func (n *Node) decided(cmd *pool.Command) bool {
 		return n.pool.VM(cmd.VM).Gen != 0
 	case pool.KindStart:
 		return n.pool.VM(cmd.VM).Gen != cmd.Expect
+	case pool.KindPolicy:
+		return n.pool.Rules().Stated(cmd.Node, cmd.VM, cmd.Policy)
 	case pool.KindJoin:
 		return n.pool.Members().Staying().Has(cmd.Node)
 	case pool.KindLeave:

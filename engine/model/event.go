@@ -69,7 +69,8 @@ type OrderKind uint8
 
 // The operator's orders.
 const (
-	// OrderCreate puts VM under protection: Level, Node (first primary), Homes.
+	// OrderCreate puts VM under protection: Level, Node (first primary), Homes. Without Homes they are chosen
+	// by the policies, Node too if it is NoNode.
 	OrderCreate OrderKind = iota + 1
 	// OrderDeclareDead makes this node decide alone in place of Node, which the
 	// operator knows to be dead. For pools of two hosts without a witness.
@@ -83,6 +84,9 @@ const (
 	// OrderReplaceHome moves the second copy of VM from Node to the host in Homes. It goes to the
 	// host that runs VM.
 	OrderReplaceHome
+	// OrderPolicy states Policy, about the host Node or about VM. Orders after it, given to the same member, are carried
+	// out when it is decided.
+	OrderPolicy
 )
 
 // Order is an operator's request to the pool, given to any member.
@@ -92,6 +96,8 @@ type Order struct {
 	Level Level
 	Node  NodeID
 	Homes NodeSet
+	// Policy is what OrderPolicy states.
+	Policy Policy
 }
 
 // Event is one thing that happened. The engine keeps no reference to it.

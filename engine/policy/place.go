@@ -3,7 +3,6 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"holdfast/engine/model"
 	"holdfast/engine/planted"
@@ -60,10 +59,14 @@ func (v *View) Place(q Request) (primary, second model.NodeID, err error) {
 	if best.primary != model.NoNode {
 		return best.primary, best.second, nil
 	}
-	if reasons = append(reasons, seconds...); reasons == nil {
-		reasons = []string{"there is no host to choose from"}
+	text := ""
+	for _, why := range append(reasons, seconds...) {
+		text += "; " + why
 	}
-	return model.NoNode, model.NoNode, fmt.Errorf("%w: %s", ErrNoPlace, strings.Join(reasons, "; "))
+	if text == "" {
+		text = "; there is no host to choose from"
+	}
+	return model.NoNode, model.NoNode, fmt.Errorf("%w: %s", ErrNoPlace, text[2:])
 }
 
 // candidates returns the hosts that can be a home that may be decided already.

@@ -23,10 +23,10 @@ func (s *State) View() policy.View {
 	return v
 }
 
-// Place returns the homes that a new VM should have, chosen among the candidates. Errors wrap policy.ErrNoPlace.
-func (s *State) Place(vm model.VMID, level model.Level, candidates model.NodeSet) (primary, second model.NodeID, err error) {
+// Place returns the homes that a new VM should have. Errors wrap policy.ErrNoPlace.
+func (s *State) Place(q policy.Request) (primary, second model.NodeID, err error) {
 	v := s.View()
-	return v.Place(policy.Request{VM: vm, Level: level, Among: candidates})
+	return v.Place(q)
 }
 
 // Third returns the host that should hold the second copy of the VM in place of its present one, chosen

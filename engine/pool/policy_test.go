@@ -107,7 +107,7 @@ func TestPolicyCommands(t *testing.T) {
 	require.True(t, apply(create(1, 1, 2)).OK)
 	require.EqualError(t, apply(create(9, 2, 3)).Refused, "create of VM 9 by member 1: policies do not allow it: no place for the VM: host 2: 1024 of 2048 MiB used or reserved, 2048 needed")
 	require.True(t, apply(create(9, 1, 3)).OK)
-	primary, second, err := s.Place(2, model.LevelHA, model.Nodes(1, 2, 3))
+	primary, second, err := s.Place(policy.Request{VM: 2, Level: model.LevelHA, Among: model.Nodes(1, 2, 3)})
 	require.NoError(t, err)
 	require.Equal(t, [2]model.NodeID{3, 2}, [2]model.NodeID{primary, second}, "VM 1 runs on host 1, and would on host 2 if that were lost")
 }
