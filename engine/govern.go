@@ -154,10 +154,20 @@ func (n *Node) placeOrder(cmd *pool.Command) bool {
 	return true
 }
 
-// statementDecided lets the orders go on that wait for a statement: they are carried out in the order in which they were given.
-func (n *Node) statementDecided() {
+// settles reports whether placement depends on what becomes of the order: a statement, a join, a creation that takes room.
+func (o *pendingOrder) settles() bool {
+	return o.cmd.Kind == pool.KindPolicy || o.cmd.Kind == pool.KindJoin || o.cmd.Kind == pool.KindCreate && o.cmd.Homes == 0
+}
+
+// settled lets the orders go on that wait for a decided one.
+func (n *Node) settled(cmd *pool.Command) {
+	if cmd.Kind != pool.KindPolicy && cmd.Kind != pool.KindJoin && cmd.Kind != pool.KindCreate {
+		return
+	}
 	for i := range n.orders {
-		n.orders[i].at = n.now
+		if o := &n.orders[i]; o.settles() || !n.pool.Rules().Empty() {
+			o.at = n.now
+		}
 	}
 }
 

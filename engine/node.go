@@ -284,9 +284,7 @@ func (n *Node) apply(index uint64, data []byte) {
 	before := n.pool.Members()
 	result := n.pool.Apply(index, cmd)
 	n.membersChanged(before, &cmd)
-	if cmd.Kind == pool.KindPolicy {
-		n.statementDecided()
-	}
+	n.settled(&cmd)
 	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) && !n.replaced(&cmd, result.Refused) {
 		n.refuseOrder(&cmd)
 		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)

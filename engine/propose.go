@@ -100,14 +100,14 @@ type pendingOrder struct {
 
 // pushOrders proposes the orders that are due and forgets those that are decided.
 func (n *Node) pushOrders() {
-	kept, stating := n.orders[:0], false
+	kept, open := n.orders[:0], false // whether an order before must be decided first
 	for _, o := range n.orders {
 		if n.decided(&o.cmd) {
 			continue
 		}
 		if n.now >= o.at {
 			cmd := o.cmd
-			waits := stating && (cmd.Kind == pool.KindCreate || cmd.Kind == pool.KindPolicy)
+			waits := open && (cmd.Kind == pool.KindCreate || cmd.Kind == pool.KindPolicy)
 			if !waits && cmd.Kind == pool.KindCreate && cmd.Homes == 0 && !n.placeOrder(&cmd) {
 				continue
 			}
@@ -116,7 +116,7 @@ func (n *Node) pushOrders() {
 			}
 			o.at = n.now.Add(n.cfg.Timing.ProposeEvery)
 		}
-		stating = stating || o.cmd.Kind == pool.KindPolicy
+		open = open || o.settles()
 		kept = append(kept, o)
 	}
 	n.orders = kept

@@ -60,6 +60,7 @@ const (
 	JoinHost
 	LeaveHost
 	ReplaceHome
+	OrderVM
 
 	numKinds
 )

@@ -118,5 +118,7 @@ func init() {
 			"The operator has the host give up its copies and leave the pool; it is refused while the host has the only copy of a VM."},
 		ReplaceHome: {"replace-home", ClassOperator, true, list(paramVM, paramFrom, paramTo), nil,
 			"The operator has the second copy of the VM moved from the one host to the other."},
+		OrderVM: {"order-vm", ClassOperator, true, list(paramVM), nil,
+			"The operator has a VM protected that was declared with later; it is refused if no homes fit the policies."},
 	}
 }

@@ -84,8 +84,8 @@ const (
 	// OrderReplaceHome moves the second copy of VM from Node to the host in Homes. It goes to the
 	// host that runs VM.
 	OrderReplaceHome
-	// OrderPolicy states Policy, about the host Node or about VM. Orders after it, given to the same member, are carried
-	// out when it is decided.
+	// OrderPolicy states Policy, about the host Node or about VM. It waits for joins and statements that were ordered before
+	// it at the same member, and creations wait for it.
 	OrderPolicy
 )
 
