@@ -159,14 +159,11 @@ func (o *pendingOrder) settles() bool {
 	return o.cmd.Kind == pool.KindPolicy || o.cmd.Kind == pool.KindJoin || o.cmd.Kind == pool.KindCreate && o.cmd.Homes == 0
 }
 
-// settled lets the orders go on that wait for a decided one.
-func (n *Node) settled(cmd *pool.Command) {
-	if cmd.Kind != pool.KindPolicy && cmd.Kind != pool.KindJoin && cmd.Kind != pool.KindCreate {
-		return
-	}
+// settled lets the orders go on that wait for a decision.
+func (n *Node) settled() {
 	for i := range n.orders {
-		if o := &n.orders[i]; o.settles() || !n.pool.Rules().Empty() {
-			o.at = n.now
+		if n.orders[i].waits {
+			n.orders[i].at = n.now
 		}
 	}
 }

@@ -284,7 +284,7 @@ func (n *Node) apply(index uint64, data []byte) {
 	before := n.pool.Members()
 	result := n.pool.Apply(index, cmd)
 	n.membersChanged(before, &cmd)
-	n.settled(&cmd)
+	n.settled()
 	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) && !n.replaced(&cmd, result.Refused) {
 		n.refuseOrder(&cmd)
 		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)

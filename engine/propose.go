@@ -94,8 +94,9 @@ func (n *Node) refuseStart(id model.VMID) string {
 
 // pendingOrder is an operator's order that the log has not decided.
 type pendingOrder struct {
-	cmd pool.Command
-	at  model.Time // when to propose it (again)
+	cmd   pool.Command
+	at    model.Time // when to propose it (again)
+	waits bool       // for an order before it that is not decided
 }
 
 // pushOrders proposes the orders that are due and forgets those that are decided.
@@ -107,11 +108,11 @@ func (n *Node) pushOrders() {
 		}
 		if n.now >= o.at {
 			cmd := o.cmd
-			waits := open && (cmd.Kind == pool.KindCreate || cmd.Kind == pool.KindPolicy)
-			if !waits && cmd.Kind == pool.KindCreate && cmd.Homes == 0 && !n.placeOrder(&cmd) {
+			o.waits = open && (cmd.Kind == pool.KindCreate || cmd.Kind == pool.KindPolicy)
+			if !o.waits && cmd.Kind == pool.KindCreate && cmd.Homes == 0 && !n.placeOrder(&cmd) {
 				continue
 			}
-			if !waits && n.log.Propose(cmd.Encode()) == nil {
+			if !o.waits && n.log.Propose(cmd.Encode()) == nil {
 				n.logBusy = true
 			}
 			o.at = n.now.Add(n.cfg.Timing.ProposeEvery)

@@ -36,6 +36,10 @@ var catch = map[planted.Bug]struct {
 	planted.AttachEarly:        {"ha/power-loss", []string{"R7"}},
 	planted.NeverReprotect:     {"ft/second-host-after-reprotection", []string{"R9"}},
 	planted.SilentExposure:     {"ft/power-loss-captured", []string{"R10"}},
+	planted.ReservedNotCounted: {"policy/any-host-lost", []string{"expect"}},
+	planted.SitesIgnored:       {"policy/site-lost", []string{"expect"}},
+	planted.ApartOutdated:      {"policy/apart-restored-ft", []string{"expect"}},
+	planted.RehomeUnruled:      {"policy/no-room-for-a-third-home", []string{"expect"}},
 }
 
 // elsewhere are the bugs whose window no scenario of the library hits; the test named finds them.

@@ -74,6 +74,8 @@ const (
 	ReservedNotCounted
 	// SitesIgnored places second homes on any site.
 	SitesIgnored
+	// ApartOutdated keeps VMs apart from where others once may have run, not from where they run.
+	ApartOutdated
 	// RehomeUnruled gives a VM a third home whatever the policies say.
 	RehomeUnruled
 	numBugs
@@ -90,7 +92,7 @@ var names = [numBugs]string{
 	NeverReprotect: "never-reprotect", SilentExposure: "silent-exposure", StartDropped: "start-dropped",
 	RehomeUnchecked: "rehome-unchecked", KeepDropped: "keep-dropped",
 	LearnerVotes: "learner-votes", TwoChanges: "two-changes",
-	ReservedNotCounted: "reserved-not-counted", SitesIgnored: "sites-ignored", RehomeUnruled: "rehome-unruled",
+	ReservedNotCounted: "reserved-not-counted", SitesIgnored: "sites-ignored", ApartOutdated: "apart-outdated", RehomeUnruled: "rehome-unruled",
 }
 
 func (b Bug) String() string { return names[b] }

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"holdfast/engine/model"
 	"holdfast/engine/planted"
@@ -59,14 +60,23 @@ func (v *View) Place(q Request) (primary, second model.NodeID, err error) {
 	if best.primary != model.NoNode {
 		return best.primary, best.second, nil
 	}
-	text := ""
-	for _, why := range append(reasons, seconds...) {
+	for _, why := range seconds {
+		if !slices.Contains(reasons, why) {
+			reasons = append(reasons, why)
+		}
+	}
+	return model.NoNode, model.NoNode, refusal(reasons)
+}
+
+func refusal(reasons []string) error {
+	if len(reasons) == 0 {
+		return fmt.Errorf("%w: there is no host to choose from", ErrNoPlace)
+	}
+	text := reasons[0]
+	for _, why := range reasons[1:] {
 		text += "; " + why
 	}
-	if text == "" {
-		text = "; there is no host to choose from"
-	}
-	return model.NoNode, model.NoNode, fmt.Errorf("%w: %s", ErrNoPlace, text[2:])
+	return fmt.Errorf("%w: %s", ErrNoPlace, text)
 }
 
 // candidates returns the hosts that can be a home that may be decided already.
@@ -129,7 +139,7 @@ func (v *View) objection(q *Request, node, primary model.NodeID) string {
 		switch apart := v.Rules.apart(q.VM, mate.VM); {
 		case apart == model.ApartHomes && mate.Homes.Has(node) && !kept.Homes.Has(node):
 			return fmt.Sprintf("host %d: a home of VM %d, from whose homes VM %d is kept apart", node, mate.VM, q.VM)
-		case apart != model.ApartNot && primary == model.NoNode && mate.Primary == node && kept.Primary != node:
+		case apart != model.ApartNot && primary == model.NoNode && mate.runsOn() == node && kept.Primary != node:
 			return fmt.Sprintf("host %d: runs VM %d, from which VM %d is kept apart", node, mate.VM, q.VM)
 		}
 	}
@@ -137,6 +147,14 @@ func (v *View) objection(q *Request, node, primary model.NodeID) string {
 		return ""
 	}
 	return v.misplaced(v.Rules.Sites(q.VM), node, primary)
+}
+
+// runsOn returns the host from which VMs are kept apart for the sake of this one.
+func (p *Placed) runsOn() model.NodeID {
+	if planted.On(planted.ApartOutdated) {
+		return p.Homes.First()
+	}
+	return p.Primary
 }
 
 // crowded says that a host has no room.

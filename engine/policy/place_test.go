@@ -74,8 +74,7 @@ func TestPlace(t *testing.T) {
 		{"primary decided", small, nil, Request{VM: 1, Level: model.LevelHA, Primary: 3, Among: three}, 3, 1, ""},
 		{"both decided", small, nil, Request{VM: 1, Level: model.LevelHA, Primary: 3, Second: 2}, 3, 2, ""},
 		{"no room for the second", small, []Placed{at(2, 1, 2), at(3, 1, 2)}, Request{VM: 1, Level: model.LevelHA, Among: three}, 0, 0,
-			"no place for the VM: host 1: 4096 of 4096 MiB used or reserved, 2048 needed; host 2: 4096 of 4096 MiB used or reserved, 2048 needed; " +
-				"host 1: 4096 of 4096 MiB used or reserved, 2048 needed; host 2: 4096 of 4096 MiB used or reserved, 2048 needed"},
+			"no place for the VM: host 1: 4096 of 4096 MiB used or reserved, 2048 needed; host 2: 4096 of 4096 MiB used or reserved, 2048 needed"},
 		{"none keeps no room on the second", small, []Placed{at(2, 1, 2), at(3, 1, 2)}, Request{VM: 1, Level: model.LevelNone, Among: three}, 3, 1, ""},
 		{"what none has on its second counts nothing", small,
 			[]Placed{{VM: 2, Homes: model.Nodes(1, 2), Primary: 1}, {VM: 3, Homes: model.Nodes(1, 2), Primary: 1}}, Request{VM: 1, Level: model.LevelHA, Among: three}, 3, 2, ""},
@@ -87,8 +86,7 @@ func TestPlace(t *testing.T) {
 		{"apart also after a loss", with(group(1, model.ApartPrimaries, 0, 1, 2)), []Placed{at(2, 1, 3)}, Request{VM: 1, Level: model.LevelHA, Among: three}, 2, 3, ""},
 		{"apart where a loss cannot be helped", group2(), []Placed{at(2, 1, 2)}, Request{VM: 1, Level: model.LevelHA, Among: model.Nodes(1, 2)}, 2, 1, ""},
 		{"homes apart", with(group(1, model.ApartHomes, 0, 1, 2)), []Placed{at(2, 1, 3)}, Request{VM: 1, Level: model.LevelHA, Among: three}, 0, 0,
-			"no place for the VM: host 1: a home of VM 2, from whose homes VM 1 is kept apart; host 3: a home of VM 2, from whose homes VM 1 is kept apart; " +
-				"host 1: a home of VM 2, from whose homes VM 1 is kept apart; host 3: a home of VM 2, from whose homes VM 1 is kept apart"},
+			"no place for the VM: host 1: a home of VM 2, from whose homes VM 1 is kept apart; host 3: a home of VM 2, from whose homes VM 1 is kept apart"},
 		{"another site", with(demand(1, 0, model.SiteOther)), nil, Request{VM: 1, Level: model.LevelHA, Among: three}, 1, 3, ""},
 		{"another site by the group", with(group(1, 0, model.SiteOther, 1)), nil, Request{VM: 1, Level: model.LevelHA, Primary: 2, Among: three}, 2, 3, ""},
 		{"same site", with(demand(1, 0, model.SiteSame)), nil, Request{VM: 1, Level: model.LevelHA, Primary: 1, Second: 3}, 0, 0,
