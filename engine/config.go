@@ -63,6 +63,9 @@ type Timing struct {
 	// RepairEvery is the pause between attempts to mend something: open a failed
 	// disk, begin a resync, start an instance. Default 500 ms.
 	RepairEvery time.Duration
+	// MTBF is the mean time between failures below which a component is taken out of service: five faults in
+	// less than four times MTBF. It stays out until an operator clears it. Default 5 s; 0: never.
+	MTBF time.Duration
 	// HangAfter is how long a guest may not respond before it is booted anew. Default 5 s. Short:
 	// a guest that is only busy loses its memory.
 	HangAfter time.Duration
@@ -88,7 +91,7 @@ func DefaultTiming() Timing {
 		Heartbeat: 100 * time.Millisecond, SuspectAfter: 400 * time.Millisecond,
 		PromoteWait: 200 * time.Millisecond, ColdStartAfter: 5 * time.Second,
 		ProposeEvery: 150 * time.Millisecond, ReportEvery: time.Second,
-		RepairEvery: 500 * time.Millisecond, HangAfter: 5 * time.Second,
+		RepairEvery: 500 * time.Millisecond, HangAfter: 5 * time.Second, MTBF: 5 * time.Second,
 		RehomeAfter: 5 * time.Minute, MendAfter: 30 * time.Second, VoterLostAfter: time.Minute, Far: 10,
 	}
 }
@@ -121,6 +124,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: PromoteWait %v and ColdStartAfter %v must not be negative", ErrConfig, t.PromoteWait, t.ColdStartAfter)
 	case t.ProposeEvery <= 0 || t.ReportEvery <= 0 || t.RepairEvery <= 0:
 		return fmt.Errorf("%w: ProposeEvery %v, ReportEvery %v and RepairEvery %v must be positive", ErrConfig, t.ProposeEvery, t.ReportEvery, t.RepairEvery)
+	case t.MTBF < 0:
+		return fmt.Errorf("%w: MTBF is %v; it must not be negative", ErrConfig, t.MTBF)
 	case t.HangAfter <= 0:
 		return fmt.Errorf("%w: HangAfter is %v; it must be positive", ErrConfig, t.HangAfter)
 	case t.RehomeAfter <= 0 || t.VoterLostAfter <= 0 || t.MendAfter <= 0:

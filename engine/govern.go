@@ -131,8 +131,12 @@ func (v *vm) third(able model.NodeSet) model.NodeID {
 
 // orderPolicy takes what an operator states. What other members could not read must not get into the log.
 func (n *Node) orderPolicy(cmd pool.Command) {
+	reason := n.tooOld(cmd.Kind)
 	if _, err := pool.Decode(cmd.Encode()); err != nil {
-		n.out.Notify(model.NoticeRefused, cmd.VM, cmd.Node).Detail = err.Error()
+		reason = err.Error()
+	}
+	if reason != "" {
+		n.out.Notify(model.NoticeRefused, cmd.VM, cmd.Node).Detail = reason
 		return
 	}
 	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})

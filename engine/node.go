@@ -34,14 +34,18 @@ type Node struct {
 	graceUntil  model.Time // until then links get the benefit of the doubt
 	gossip      int
 	nic         bool
-	inventoried bool  // what an earlier life left behind is known
-	outgrown    error // the log holds something that this version cannot read
-	dropped     bool  // a VM is not at home here any more
-	logBusy     bool  // the control log may have something to say
-	tokens      uint64
-	sessions    uint64
-	orders      []pendingOrder
-	governor    governor
+	inventoried bool // what an earlier life left behind is known
+	// inMaintenance and evacuated are what was said about this host's maintenance.
+	inMaintenance, evacuated bool
+	outgrown                 error // the log holds something that this version cannot read
+	leads                    bool  // it led the log when it was last drained
+	dropped                  bool  // a VM is not at home here any more
+	logBusy                  bool  // the control log may have something to say
+	tokens                   uint64
+	sessions                 uint64
+	orders                   []pendingOrder
+	troubles                 []troubled
+	governor                 governor
 
 	out model.Effects
 }
@@ -87,7 +91,10 @@ func (n *Node) restore(snapshot []byte) {
 	state := newPool(&n.cfg)
 	if snapshot != nil {
 		var err error
-		if state, err = pool.Restore(snapshot); err != nil {
+		if state, err = pool.Restore(snapshot); err == nil && snapshot[0] > n.cfg.Protocol {
+			err = fmt.Errorf("%w: it is of protocol %d", pool.ErrSnapshot, snapshot[0])
+		}
+		if err != nil {
 			n.outgrow(err)
 			return
 		}
@@ -138,6 +145,7 @@ func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 		return n.out.List
 	}
 	if ev.Kind != model.EventStart && ev.Kind != model.EventInstance {
+		n.maintained()
 		n.reconcile() // not before it is known which instances an earlier life left behind
 	}
 	n.route()
@@ -167,11 +175,15 @@ func (n *Node) handle(ev *model.Event) {
 	case model.EventMessage:
 		n.receive(ev)
 	case model.EventNIC:
-		n.nic = ev.Flags.Has(model.FlagOn)
+		if n.nic = ev.Flags.Has(model.FlagOn); !n.nic {
+			n.fault(pool.Part{Component: pool.ComponentNIC, Node: n.cfg.ID})
+		}
 		n.touchAll()
 	case model.EventOperator:
 		n.order(&ev.Order)
-	case model.EventStart, model.EventWake:
+	case model.EventStart:
+		n.syncVMs() // what a snapshot says could have no effects before
+	case model.EventWake:
 	default:
 		n.vmEvent(ev)
 	}
@@ -198,7 +210,7 @@ func (n *Node) receive(ev *model.Event) {
 
 // inLife notes in which life a member is; false: it is nobody we know, or the life is over.
 func (n *Node) inLife(p *peer, life uint64) bool {
-	if p.id == model.NoNode || life < p.incarnation {
+	if p.id == model.NoNode || life < p.incarnation && !planted.On(planted.OldLives) {
 		return false
 	}
 	if life > p.incarnation {
@@ -266,12 +278,16 @@ func (n *Node) drain() {
 		return
 	}
 	n.logBusy = false
+	n.leads = n.log.Leading()
 	n.log.Drain(&n.out, n.apply)
 	n.meet()
 }
 
 func (n *Node) apply(index uint64, data []byte) {
 	cmd, err := pool.Decode(data)
+	if err == nil && cmd.Kind.Format() > n.cfg.Protocol {
+		err = fmt.Errorf("%w: %v is of protocol %d", pool.ErrCommand, cmd.Kind, cmd.Kind.Format())
+	}
 	if err != nil {
 		n.outgrow(err)
 	}
@@ -289,6 +305,14 @@ func (n *Node) apply(index uint64, data []byte) {
 		n.refuseOrder(&cmd)
 		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
 		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()
+	}
+	if result.OK {
+		switch cmd.Kind {
+		case pool.KindFault:
+			n.faulted(&cmd)
+		case pool.KindRetire, pool.KindClear:
+			n.serviced(&cmd)
+		}
 	}
 	n.syncVMs()
 }

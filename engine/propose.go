@@ -2,6 +2,7 @@ package engine
 
 import (
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 	"holdfast/engine/pool"
 )
 
@@ -16,7 +17,7 @@ func (v *vm) propose(cmd pool.Command) {
 		v.want, v.wantSince = cmd, n.now
 		notice := n.out.Notify(model.NoticeProposed, v.id, cmd.Node)
 		notice.Gen, notice.Detail = v.cfg.Gen, cmd.Kind.String()
-	} else if n.now < v.proposeAt {
+	} else if n.now < v.proposeAt || planted.On(planted.ProposeOnce) {
 		return
 	}
 	// Without a majority nothing can be decided now, and what is left in a leader's log would be
@@ -72,6 +73,21 @@ func (n *Node) order(o *model.Order) {
 		cmd.Kind, cmd.Policy = pool.KindPolicy, o.Policy
 		n.orderPolicy(cmd)
 		return
+	case model.OrderMigrate:
+		n.orderMigration(o)
+		return
+	case model.OrderLevel:
+		cmd.Kind, cmd.Level, cmd.Expect = pool.KindLevel, o.Level, n.pool.VM(o.VM).Gen
+		n.orderChecked(cmd)
+		return
+	case model.OrderClear:
+		cmd = pool.Command{Kind: pool.KindClear, By: n.cfg.ID, Incarnation: n.incarnation}
+		n.orderChecked(cmd)
+		return
+	case model.OrderMaintain, model.OrderResume:
+		cmd.Kind, cmd.Override = pool.KindMaintain, o.Kind == model.OrderResume
+		n.orderChecked(cmd)
+		return
 	}
 	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
 	n.pushOrders()
@@ -107,13 +123,15 @@ func (n *Node) pushOrders() {
 			continue
 		}
 		if n.now >= o.at {
-			cmd := o.cmd
-			o.waits = open && (cmd.Kind == pool.KindCreate || cmd.Kind == pool.KindPolicy)
-			if !o.waits && cmd.Kind == pool.KindCreate && cmd.Homes == 0 && !n.placeOrder(&cmd) {
+			o.waits = open && (o.cmd.Kind == pool.KindCreate || o.cmd.Kind == pool.KindPolicy)
+			switch placed := o.cmd; {
+			case o.waits:
+			case o.cmd.Kind != pool.KindCreate || o.cmd.Homes != 0:
+				n.proposeOrder(&o.cmd)
+			case n.placeOrder(&placed):
+				n.proposeOrder(&placed)
+			default:
 				continue
-			}
-			if !o.waits && n.log.Propose(cmd.Encode()) == nil {
-				n.logBusy = true
 			}
 			o.at = n.now.Add(n.cfg.Timing.ProposeEvery)
 		}
@@ -141,6 +159,12 @@ func (n *Node) decided(cmd *pool.Command) bool {
 		return n.pool.VM(cmd.VM).Gen != cmd.Expect
 	case pool.KindPolicy:
 		return n.pool.Rules().Stated(cmd.Node, cmd.VM, cmd.Policy)
+	case pool.KindClear:
+		return len(n.pool.Parts()) == 0
+	case pool.KindLevel:
+		return n.pool.VM(cmd.VM).Level == cmd.Level
+	case pool.KindMaintain:
+		return n.pool.Members().Maintenance.Has(cmd.Node) != cmd.Override
 	case pool.KindJoin:
 		return n.pool.Members().Staying().Has(cmd.Node)
 	case pool.KindLeave:

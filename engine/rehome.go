@@ -21,8 +21,11 @@ type partner struct {
 // pool, or is not wanted by an operator. It reports whether this is under way; nothing else is then
 // done for the redundancy.
 func (v *vm) rehome() bool {
+	if v.cfg.Level == model.LevelNone {
+		return false
+	}
 	to := v.successor()
-	if to == model.NoNode {
+	if to == model.NoNode || v.n.tooOld(pool.KindRehome) != "" {
 		return false
 	}
 	switch {
@@ -136,8 +139,7 @@ func (v *vm) copyGen() model.Gen {
 // changeHomes closes a copy that is not the one which next wants here: this host was dropped and became
 // a home again, perhaps within one step. The new copy begins with nothing.
 func (v *vm) changeHomes(next *pool.Config) {
-	self := v.self()
-	if !v.cfg.Homes.Has(self) || !next.Homes.Has(self) || v.cfg.HomeSince(self) == next.HomeSince(self) || planted.On(planted.KeepDropped) {
+	if v.disk == diskClosed || !next.Homes.Has(v.self()) || v.openedFor == next.HomeSince(v.self()) || planted.On(planted.KeepDropped) {
 		return
 	}
 	v.copy, v.marks, v.disk = nil, nil, diskClosed
@@ -160,7 +162,7 @@ func (v *vm) drop() {
 // erase has the runner forget a copy of a VM whose home this host is not, once in a life: an
 // earlier one may have crashed before it was done.
 func (n *Node) erase(cfg *pool.Config) {
-	if !n.erased[cfg.VM] && !planted.On(planted.KeepDropped) {
+	if n.incarnation != 0 && !n.erased[cfg.VM] && !planted.On(planted.KeepDropped) {
 		n.erased[cfg.VM] = true
 		n.out.Add(model.EffectErase, cfg.VM).Gen = cfg.Gen
 	}
@@ -178,11 +180,15 @@ func (n *Node) sweep() {
 	n.vms = kept
 }
 
-// yields reports whether this host should give the VM to the other home because it is about
-// to leave the pool, or because a policy wants it, and can.
+// yields reports whether this host should give the VM to the other home, because it is about to leave
+// the pool or in maintenance, or an operator or a policy wants it, and can.
 func (v *vm) yields() bool {
-	leaving := v.n.pool.Members().Leaving
-	return (leaving.Has(v.self()) || v.partner.yield) && !leaving.Has(v.other) && v.cfg.InSync == v.cfg.Homes && !v.cfg.Exposed() && !v.peer().suspected
+	members := v.n.pool.Members()
+	avoid := members.Leaving | members.Maintenance
+	if !v.moving && !v.partner.yield && !v.failing() && (!avoid.Has(v.self()) || avoid.Has(v.other)) {
+		return false
+	}
+	return v.cfg.InSync == v.cfg.Homes && !v.cfg.Exposed() && !v.peer().suspected
 }
 
 // giveAway hands the VM over to the other home. Only ft does so without a boot.

@@ -60,6 +60,11 @@ const (
 	JoinHost
 	LeaveHost
 	ReplaceHome
+	SetLevel
+	Migrate
+	Maintain
+	Resume
+	ClearFaults
 	OrderVM
 
 	numKinds

@@ -209,6 +209,10 @@ func (r *run) hitHost(f *faults.Fault, m model.NodeID) {
 	}
 }
 
+var levels = map[faults.Level]model.Level{
+	faults.LevelNone: model.LevelNone, faults.LevelRestart: model.LevelRestart, faults.LevelHA: model.LevelHA, faults.LevelFT: model.LevelFT,
+}
+
 // hitSoftware handles daemons, toolstacks, guests, clocks and operators.
 func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 	w := r.world
@@ -259,6 +263,17 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 		}
 	case faults.ForceStart:
 		w.ForceStart(m, w.VM(f.VM))
+	case faults.SetLevel:
+		w.SetLevel(w.VM(f.VM), levels[f.Level])
+	case faults.Migrate:
+		w.Migrate(w.VM(f.VM))
+	case faults.Maintain:
+		w.Maintain(m, true)
+		r.ends(f, 0, func() { w.Maintain(m, false) })
+	case faults.ClearFaults:
+		w.ClearFaults()
+	case faults.Resume:
+		w.Maintain(m, false)
 	case faults.JoinHost:
 		w.JoinHost(m)
 	case faults.LeaveHost:

@@ -98,7 +98,7 @@ func (r *run) verdict(out *reports.Scenario, h *history.History, vm *script.VM, 
 		r.fail("R3", "clients of %s saw the guest's time go back %d times", vm.Name, stats.TimeBack)
 	}
 	lost := r.count0(model.NoticeStateLost, id) > 0
-	if vm.Level == script.LevelFT && !r.permits(script.ExpectStateLost, vm.Name) && (lost || stats.Resets > 0) {
+	if r.alwaysFT(id) && !r.permits(script.ExpectStateLost, vm.Name) && (lost || stats.Resets > 0) {
 		r.fail("R3", "%s lost its memory: %d connections were reset", vm.Name, stats.Resets)
 	}
 	if len(h.Operations) == 0 {
@@ -123,6 +123,16 @@ func (r *run) verdict(out *reports.Scenario, h *history.History, vm *script.VM, 
 		Object: vm.Name, Model: string(v.Model), Result: result, Operations: v.Operations,
 		Partitions: len(v.Partitions), WallNS: int64(v.Duration), Message: v.Message,
 	})
+}
+
+// alwaysFT reports whether the VM had level ft all the time.
+func (r *run) alwaysFT(id model.VMID) bool {
+	for _, c := range r.world.Changes(id) {
+		if c.Config.Level != model.LevelFT {
+			return false
+		}
+	}
+	return true
 }
 
 // permits reports whether the script has an expectation of the kind about the VM.

@@ -221,6 +221,7 @@ func timing(s *script.Script) sim.Timing {
 	t.Engine.SuspectAfter = s.Value(script.SettingSuspectAfter)
 	t.Engine.PromoteWait = s.Value(script.SettingPromoteWait)
 	t.Engine.ColdStartAfter = s.Value(script.SettingColdStartAfter)
+	t.Engine.MTBF = s.Value(script.SettingMTBF)
 	t.Engine.HangAfter = s.Value(script.SettingHangAfter)
 	t.Engine.RehomeAfter = s.Value(script.SettingRehomeAfter)
 	t.Engine.VoterLostAfter = s.Value(script.SettingVoterLostAfter)
@@ -238,6 +239,8 @@ func level(l script.Level) model.Level {
 		return model.LevelFT
 	case script.LevelHA:
 		return model.LevelHA
+	case script.LevelNone:
+		return model.LevelNone
 	default:
 		return model.LevelRestart
 	}

@@ -244,7 +244,8 @@ func (w *World) Serving(vm model.VMID) model.NodeID {
 // Redundant reports whether the VM has the full redundancy of its level and runs.
 func (w *World) Redundant(vm model.VMID) bool {
 	cfg := w.Config(vm)
-	return cfg.Gen != 0 && !cfg.Exposed() && cfg.InSync == cfg.Homes && w.Serving(vm) != model.NoNode
+	whole := !cfg.Exposed() && cfg.InSync == cfg.Homes || cfg.Level == model.LevelNone
+	return cfg.Gen != 0 && whole && w.Serving(vm) != model.NoNode
 }
 
 // GuestFault returns what the VM's own self-checks found wrong where it runs, or nil.

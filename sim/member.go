@@ -47,6 +47,8 @@ type member struct {
 	old    bool         // the next daemon is of the previous version
 	wakeAt model.Time   // what it asked for, on the member's clock
 
+	asked   uint64         // records that the daemon's lives wanted persisted
+	durable uint64         // those that are
 	todo    []model.Effect // effects that wait for the system disk
 	blocked bool
 	inbox   []model.Event // what arrived while it could not run
@@ -107,6 +109,7 @@ func (m *member) device(e *event) {
 	case evPersisted:
 		if e.life == m.life && m.node != nil {
 			m.store.Sync()
+			m.durable++
 			m.blocked = false
 			m.perform()
 		}
@@ -180,6 +183,8 @@ func (m *member) die() {
 	if m.node == nil {
 		return
 	}
+	m.w.monitor.undo(m)
+	m.asked = m.durable
 	m.node, m.life = nil, m.w.nextLife()
 	m.stopped = false
 	m.todo, m.blocked = m.todo[:0], false
@@ -225,6 +230,11 @@ func (m *member) give(ev *model.Event, att *attachment) {
 	list := m.node.Step(m.time(), ev)
 	if m.life != life {
 		return
+	}
+	for i := range list {
+		if list[i].Kind == model.EffectPersist {
+			m.asked++
+		}
 	}
 	m.w.monitor.proposals(m, list)
 	m.w.monitor.observe(m)

@@ -84,6 +84,16 @@ const (
 	// OrderReplaceHome moves the second copy of VM from Node to the host in Homes. It goes to the
 	// host that runs VM.
 	OrderReplaceHome
+	// OrderLevel gives VM the protection Level from now on.
+	OrderLevel
+	// OrderMigrate moves VM to Node, its other home: without a boot at level ft. It goes to the host that runs
+	// the VM, and is forgotten with that host's daemon.
+	OrderMigrate
+	// OrderMaintain puts Node into maintenance: its VMs move away if they can, and stay away. OrderResume ends that.
+	OrderMaintain
+	OrderResume
+	// OrderClear puts every component that was taken out of service back, and forgets the faults counted.
+	OrderClear
 	// OrderPolicy states Policy, about the host Node or about VM. It waits for joins and statements that were ordered before
 	// it at the same member, and creations wait for it.
 	OrderPolicy

@@ -31,6 +31,18 @@ func (v *View) Admit(vm model.VMID, level model.Level, primary, second model.Nod
 	return err
 }
 
+// Raise returns why a VM that kept no room on its second home cannot have a level that does, or nil.
+func (v *View) Raise(vm model.VMID, level model.Level) error {
+	p := v.vm(vm)
+	if p == nil || reserves(p.Level) || !reserves(level) {
+		return nil
+	}
+	if why := v.crowded(&Request{VM: vm, Level: level}, p.second(), p.Primary); why != "" {
+		return refusal([]string{why})
+	}
+	return nil
+}
+
 // Place returns the homes that a VM should have. It never returns homes that break a rule. Errors wrap ErrNoPlace.
 func (v *View) Place(q Request) (primary, second model.NodeID, err error) {
 	var best option

@@ -34,6 +34,9 @@ func (v *View) Plan(able model.NodeSet) Move {
 	whole := true
 	for i := range v.VMs {
 		p := &v.VMs[i]
+		if p.Level == model.LevelNone {
+			continue // it has one copy, which is all that it should have
+		}
 		if !p.Whole && p.Homes&^able == 0 {
 			return Move{}
 		}

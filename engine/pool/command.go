@@ -36,7 +36,7 @@ const (
 	KindBump
 	// KindOverride: By overrode the rules by declaring Node dead.
 	KindOverride
-	// KindFault: one more fault of Component on Node.
+	// KindFault: one more fault of the part (Component, Node, VM).
 	KindFault
 	// KindRehome: Homes, the primary and another host in place of the home that is not
 	// in sync. What that home held is void, and the new one begins with nothing.
@@ -45,6 +45,15 @@ const (
 	KindJoin
 	// KindLeave: Node is to give up its copies. It is a host until it is the home of no VM.
 	KindLeave
+	// KindLevel: Level, the protection that the VM has from now on. The primary goes on with the only copy
+	// until its redundancy is complete at that level.
+	KindLevel
+	// KindMaintain: VMs are to run elsewhere than on Node, if they can, and nothing new comes to it (Override: no longer).
+	KindMaintain
+	// KindRetire: the part (Component, Node, VM) is out of service until it is cleared.
+	KindRetire
+	// KindClear: the part is in service again and its faults are forgotten; without a Component, every part.
+	KindClear
 	// KindPolicy: Policy, about the host Node or VM, as its kind says. The command's encoding is longer by its fields.
 	KindPolicy
 
@@ -52,12 +61,25 @@ const (
 )
 
 // ForVM reports whether commands of this kind change the configuration of a VM.
-func (k Kind) ForVM() bool { return k >= KindCreate && k <= KindBump || k == KindRehome }
+func (k Kind) ForVM() bool {
+	return k >= KindCreate && k <= KindBump || k == KindRehome || k == KindLevel
+}
+
+// Format returns the version of the format that first had this kind. A member that speaks an older
+// protocol cannot read such a command.
+func (k Kind) Format() uint8 {
+	if k >= KindFault {
+		return model.Protocol2
+	}
+	return model.Protocol1
+}
 
 var kindNames = [...]string{
 	KindCreate: "create", KindStart: "start", KindPromote: "promote", KindDetach: "detach",
 	KindAttach: "attach", KindBump: "bump", KindOverride: "override", KindFault: "fault",
 	KindRehome: "rehome", KindJoin: "join", KindLeave: "leave",
+	KindLevel: "level", KindMaintain: "maintain",
+	KindRetire: "retire", KindClear: "clear",
 	KindPolicy: "policy",
 }
 
@@ -66,30 +88,6 @@ func (k Kind) String() string {
 		return kindNames[k]
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
-}
-
-// Component is what a fault is counted against.
-type Component uint8
-
-// The components of a host.
-const (
-	ComponentLink Component = iota + 1
-	ComponentNIC
-	ComponentDisk
-	ComponentHost
-
-	numComponents
-)
-
-var componentNames = [...]string{
-	ComponentLink: "link", ComponentNIC: "nic", ComponentDisk: "disk", ComponentHost: "host",
-}
-
-func (c Component) String() string {
-	if c > 0 && c < numComponents {
-		return componentNames[c]
-	}
-	return fmt.Sprintf("component(%d)", uint8(c))
 }
 
 // Command is one proposal. Fields that its kind does not use are zero.
@@ -108,10 +106,10 @@ type Command struct {
 	Policy      model.Policy
 }
 
-// Encode returns the command's only encoding: the format's version, then every
-// field in the order of the struct as a base-128 varint; those of Policy for KindPolicy only.
+// Encode returns the command's only encoding: the version of the format that has its kind, then
+// every field in the order of the struct as a base-128 varint; those of Policy for KindPolicy only.
 func (c Command) Encode() []byte {
-	b := []byte{model.FormatVersion}
+	b := []byte{c.Kind.Format()}
 	for _, v := range [...]uint64{
 		uint64(c.Kind), uint64(c.VM), uint64(c.Expect), uint64(c.By), c.Incarnation, uint64(c.Node),
 		uint64(c.Level), uint64(c.Homes), uint64(c.BaseEpoch), uint64(c.Component), flag(c.Override),
@@ -146,8 +144,11 @@ func Decode(data []byte) (Command, error) {
 	if c.Kind == KindPolicy {
 		c.Policy = d.policy()
 	}
-	if c.Kind == 0 {
+	switch {
+	case c.Kind == 0:
 		d.fail("kind is 0")
+	case d.err == nil && c.Kind.Format() != d.format:
+		d.fail("%v in format %d", c.Kind, d.format)
 	}
 	if err := d.end(); err != nil {
 		return Command{}, fmt.Errorf("%w: %w", ErrCommand, err)

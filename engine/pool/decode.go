@@ -11,9 +11,10 @@ import (
 // decoder reads numbers from bytes that come from outside. The first error
 // sticks, and everything after it reads as zero.
 type decoder struct {
-	data []byte
-	at   int
-	err  error
+	data   []byte
+	format uint8
+	at     int
+	err    error
 }
 
 func newDecoder(data []byte) *decoder {
@@ -21,8 +22,8 @@ func newDecoder(data []byte) *decoder {
 	if len(data) == 0 {
 		d.at = 0
 		d.fail("it is empty")
-	} else if data[0] != model.FormatVersion {
-		d.fail("format version is %d, want %d", data[0], model.FormatVersion)
+	} else if d.format = data[0]; d.format < model.Protocol1 || d.format > model.ProtocolNewest {
+		d.fail("format version is %d, want %d to %d", d.format, model.Protocol1, model.ProtocolNewest)
 	}
 	return d
 }
@@ -72,12 +73,10 @@ func (d *decoder) nodes(what string) model.NodeSet {
 	return v
 }
 
-// more reports whether something is left to be read.
-func (d *decoder) more() bool { return d.err == nil && d.at < len(d.data) }
-
-// section reports whether the section of that mark comes next. Marks are odd, below 128: no set of members, with which a
-// part of the snapshot can begin as well, is odd.
-func (d *decoder) section(mark byte) bool { return d.more() && d.data[d.at] == mark }
+// section reports whether a section of the snapshot comes next that begins with this mark, a number below 128.
+func (d *decoder) section(mark byte) bool {
+	return d.err == nil && d.at < len(d.data) && d.data[d.at] == mark
+}
 
 // end returns the first error; bytes that are left over are one.
 func (d *decoder) end() error {

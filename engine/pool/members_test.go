@@ -58,7 +58,7 @@ func TestCheckMembers(t *testing.T) {
 func TestLeaving(t *testing.T) {
 	s := New(Members{Hosts: model.Nodes(1, 2, 3)})
 	require.True(t, s.Apply(1, Command{Kind: KindCreate, VM: 1, By: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)}).OK)
-	require.True(t, s.Apply(2, Command{Kind: KindFault, By: 1, Node: 2, Component: ComponentDisk}).OK)
+	require.True(t, s.Apply(2, Command{Kind: KindFault, By: 1, Node: 2, VM: 1, Component: ComponentDisk}).OK)
 	require.True(t, s.Apply(3, Command{Kind: KindLeave, By: 1, Node: 2}).OK)
 	require.Equal(t, Members{Hosts: model.Nodes(1, 2, 3), Leaving: model.Nodes(2)}, s.Members())
 	create := Command{Kind: KindCreate, VM: 2, By: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)}
@@ -66,7 +66,7 @@ func TestLeaving(t *testing.T) {
 	require.Equal(t, model.NodeID(3), third(s, 1, model.Nodes(2, 3)))
 	require.True(t, s.Apply(5, Command{Kind: KindRehome, VM: 1, Expect: 1, By: 1, Homes: model.Nodes(1, 3)}).OK)
 	require.Equal(t, Members{Hosts: model.Nodes(1, 3)}, s.Members())
-	require.Zero(t, s.Faults(2, ComponentDisk))
+	require.Empty(t, s.Parts())
 	require.ErrorIs(t, s.Apply(6, create).Refused, ErrHomes)
 }
 

@@ -13,9 +13,16 @@ import (
 // Rules returns what is stated about hosts and VMs. The caller must not change it; Apply may.
 func (s *State) Rules() *policy.Rules { return &s.rules }
 
-// View returns where the VMs are, for questions about policies. New copies may go to the hosts that stay.
+// View returns where the VMs are, for questions about policies. New copies may go to hosts that stay, are not in
+// maintenance and did not fail too often.
 func (s *State) View() policy.View {
-	v := policy.View{Hosts: s.members.Staying(), Rules: &s.rules, VMs: make([]policy.Placed, len(s.vms))}
+	hosts := s.members.Staying() &^ s.members.Maintenance
+	for rest := hosts; !rest.Empty(); rest = rest.Without(rest.First()) {
+		if id := rest.First(); s.Retired(Part{Component: ComponentHost, Node: id}) {
+			hosts = hosts.Without(id)
+		}
+	}
+	v := policy.View{Hosts: hosts, Rules: &s.rules, VMs: make([]policy.Placed, len(s.vms))}
 	for i := range s.vms {
 		c := &s.vms[i]
 		v.VMs[i] = policy.Placed{VM: c.VM, Level: c.Level, Homes: c.Homes, Primary: c.Primary, Whole: c.InSync == c.Homes && !c.Exposed()}
@@ -40,14 +47,20 @@ func (s *State) Third(vm model.VMID, candidates model.NodeSet) (model.NodeID, er
 	return third, err
 }
 
-// admit returns why a VM must not get the homes of next, which cmd makes. Only commands that choose homes are
+// admit returns why a VM must not get the homes or the level of next, which cmd makes. Only commands that choose them are
 // asked: nothing keeps a VM from going on where its copy is.
 func (s *State) admit(cmd Command, next *Config) error {
-	if s.rules.Empty() || cmd.Kind != KindCreate && cmd.Kind != KindRehome || cmd.Kind == KindRehome && planted.On(planted.RehomeUnruled) {
+	if s.rules.Empty() || cmd.Kind == KindRehome && planted.On(planted.RehomeUnruled) {
 		return nil
 	}
-	v := s.View()
-	if err := v.Admit(cmd.VM, next.Level, next.Primary, next.Homes.Other(next.Primary)); err != nil {
+	var err error
+	switch v := s.View(); cmd.Kind {
+	case KindCreate, KindRehome:
+		err = v.Admit(cmd.VM, next.Level, next.Primary, next.Homes.Other(next.Primary))
+	case KindLevel:
+		err = v.Raise(cmd.VM, next.Level)
+	}
+	if err != nil {
 		return fmt.Errorf("%v of VM %d by member %d: %w: %w", cmd.Kind, cmd.VM, cmd.By, ErrPolicy, err)
 	}
 	return nil

@@ -112,6 +112,27 @@ func TestPolicyCommands(t *testing.T) {
 	require.Equal(t, [2]model.NodeID{3, 2}, [2]model.NodeID{primary, second}, "VM 1 runs on host 1, and would on host 2 if that were lost")
 }
 
+// A VM of level none has room on its first home only; it gets another level if its second home has room too.
+func TestPolicyOfLevels(t *testing.T) {
+	s := New(three)
+	next := stateRules(s, 1)
+	apply := func(c Command) Result {
+		next++
+		c.By = 1
+		return s.Apply(next, c)
+	}
+	create := func(vm model.VMID, primary, second model.NodeID, level model.Level) Command {
+		return Command{Kind: KindCreate, VM: vm, Node: primary, Level: level, Homes: model.Nodes(primary, second)}
+	}
+	require.True(t, apply(create(9, 1, 2, model.LevelNone)).OK)
+	require.True(t, apply(create(1, 1, 2, model.LevelHA)).OK)
+	require.EqualError(t, apply(Command{Kind: KindLevel, VM: 9, Expect: 1, Level: model.LevelFT}).Refused,
+		"level of VM 9 by member 1: policies do not allow it: no place for the VM: host 2: 1024 of 2048 MiB used or reserved, 2048 needed")
+	require.True(t, apply(Command{Kind: KindLevel, VM: 1, Expect: 1, Level: model.LevelFT}).OK)
+	require.True(t, apply(Command{Kind: KindPolicy, Node: 2, Policy: model.Policy{Kind: model.PolicyHost, Site: 2, Memory: 3072}}).OK)
+	require.True(t, apply(Command{Kind: KindLevel, VM: 9, Expect: 1, Level: model.LevelFT}).OK)
+}
+
 // Whoever loses a home is not given another against the rules, and what was stated of a host goes with it.
 func TestPolicyOfThirdHomes(t *testing.T) {
 	s := New(Members{Hosts: model.Nodes(1, 2, 3, 4)})

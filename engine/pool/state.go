@@ -25,7 +25,7 @@ type State struct {
 	applied   uint64
 	vms       []Config // ordered by VM
 	overrides []Override
-	faults    [model.MaxNode + 1][numComponents]uint64
+	parts     []Health // ordered by Part
 	rules     policy.Rules
 }
 
@@ -61,15 +61,6 @@ func (s *State) VMs() []Config { return s.vms }
 // Overrides returns the operators' overrides in the order in which they were
 // applied. The caller must not change the slice.
 func (s *State) Overrides() []Override { return s.overrides }
-
-// Faults returns how many faults were counted against component of node; 0 for
-// members and components that do not exist.
-func (s *State) Faults(node model.NodeID, component Component) uint64 {
-	if node > model.MaxNode || component >= numComponents {
-		return 0
-	}
-	return s.faults[node][component]
-}
 
 func (s *State) find(vm model.VMID) (int, bool) {
 	return slices.BinarySearchFunc(s.vms, vm, func(c Config, vm model.VMID) int { return int(c.VM) - int(vm) })
@@ -128,13 +119,13 @@ func (s *State) perform(cmd Command) error {
 	case KindOverride:
 		s.override(cmd)
 		return nil
-	case KindFault:
-		s.faults[cmd.Node][cmd.Component]++
+	case KindFault, KindRetire, KindClear:
+		s.service(cmd)
 		return nil
 	case KindPolicy:
 		s.rules.Apply(cmd.Node, cmd.VM, cmd.Policy)
 		return nil
-	case KindJoin, KindLeave:
+	case KindJoin, KindLeave, KindMaintain:
 		s.members, _ = CheckMembers(s.members, s.vms, cmd) // Check has just allowed it
 	default:
 		s.put(next)

@@ -101,6 +101,8 @@ func (p *parser) sensible(t lex.Token, a Action, mentions []faults.Mention) erro
 		p.saved = true
 	case f.OldDisk && !p.saved:
 		return p.c.Problem(t, "found with-old-disk, but no disk was saved", "a save-disk in an action above", "")
+	case f.Kind == faults.SetLevel && p.s.VMs[p.names[f.VM].vm].Service == ServiceRegisters:
+		return p.c.Problem(t, fmt.Sprintf("found set-level of %s, whose service is registers", f.VM), "a VM with service log or bank: registers live in memory, which only ft keeps", "")
 	case f.Kind == faults.JoinHost && f.Member.Kind != faults.RoleName, f.Kind == faults.LeaveHost && f.Member.Kind == faults.RoleAll:
 		return p.c.Problem(t, fmt.Sprintf("found %s of %s", f.Kind, f.Member), "one host by its name", "")
 	case f.Kind == faults.OrderVM && !p.s.VMs[p.names[f.VM].vm].Later:

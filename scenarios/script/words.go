@@ -13,6 +13,7 @@ const (
 	LevelRestart Level = iota + 1
 	LevelHA
 	LevelFT
+	LevelNone
 )
 
 // Service is the application in the guest that the clients use.
@@ -45,6 +46,7 @@ const (
 	SettingEpochMax
 	SettingRehomeAfter
 	SettingVoterLostAfter
+	SettingMTBF
 	SettingMendAfter
 )
 
@@ -94,6 +96,13 @@ const (
 	EventPromoted
 	EventStarted
 	EventStateLost
+	EventFaultCounted
+	EventRetired
+	EventCleared
+	EventLevel
+	EventMaintenance
+	EventEvacuated
+	EventResumed
 	EventHung
 	EventFenced
 	EventResync
@@ -141,6 +150,7 @@ var (
 		{"restart", "a lost VM is started again on the other host, exactly once; its disk has two copies"},
 		{"ha", "as restart, and a failed disk, NIC or link is replaced by the other host's without the guest noticing"},
 		{"ft", "memory and disk go on on the other host: nothing is lost, connections included"},
+		{"none", "no second copy, and nothing happens when the VM is lost but that its own host starts it again"},
 	}
 	serviceWords = []word{
 		{"registers", "keys in memory only; needs level ft"},
@@ -159,11 +169,12 @@ var (
 		{"epoch-max", "longest time between two checkpoints, while no output waits"},
 		{"rehome-after", "how long a VM's second home is of no use before another host becomes its second home"},
 		{"voter-lost-after", "how long a voter is not heard before another member votes in its place"},
+		{"mtbf", "mean time between failures below which a component is taken out of service: five faults within four times this"},
 		{"mend-after", "how long a policy is broken, or hosts are out of balance, before a VM is moved for it"},
 	}
 	settingDefaults = []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 200 * time.Millisecond,
 		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second, 5 * time.Second, 500 * time.Millisecond,
-		5 * time.Minute, time.Minute, 30 * time.Second}
+		5 * time.Minute, time.Minute, 5 * time.Second, 30 * time.Second}
 	stageWords = []word{
 		{"epoch-started", "the guest runs in a new epoch"},
 		{"capturing", "the guest is paused for its checkpoint"},
@@ -201,6 +212,13 @@ var (
 		{"promoted", "a VM continued on its secondary"},
 		{"started", "a VM boots from its disk"},
 		{"state-lost", "a VM has to boot although its level promises more"},
+		{"fault-counted", "a fault was counted against a component of a member or VM"},
+		{"retired", "a component of a member or VM failed too often and is out of service until it is cleared"},
+		{"cleared", "it is in service again"},
+		{"level", "a VM has another level from now on"},
+		{"maintenance", "a host is in maintenance"},
+		{"evacuated", "no VM runs any more on a host in maintenance"},
+		{"resumed", "a host is in use again"},
 		{"hung", "the guest of a VM has not responded for too long and is booted anew"},
 		{"fenced", "an instance of a VM was destroyed because the pool went on without it"},
 		{"resync", "a copy of a VM is being brought up to date"},
