@@ -140,7 +140,7 @@ func (n *Node) membersChanged(before pool.Members, cmd *pool.Command) {
 // reason may be gone.
 func (n *Node) refuseOrder(cmd *pool.Command) {
 	for i := range n.orders {
-		if n.orders[i].cmd == *cmd {
+		if n.orders[i].cmd == *cmd || n.orders[i].chosen(cmd) {
 			n.orders = append(n.orders[:i], n.orders[i+1:]...)
 			return
 		}

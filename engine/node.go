@@ -45,6 +45,7 @@ type Node struct {
 	sessions                 uint64
 	orders                   []pendingOrder
 	troubles                 []troubled
+	governor                 governor
 
 	out model.Effects
 }
@@ -257,6 +258,7 @@ func (n *Node) timers() {
 	}
 	if n.now >= n.heartbeatAt {
 		n.heartbeat()
+		n.govern()
 	}
 	if n.now >= n.log.NextWake() {
 		n.log.Wake(n.now)
@@ -301,7 +303,8 @@ func (n *Node) apply(index uint64, data []byte) {
 	before := n.pool.Members()
 	result := n.pool.Apply(index, cmd)
 	n.membersChanged(before, &cmd)
-	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) {
+	n.settled()
+	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) && !n.replaced(&cmd, result.Refused) {
 		n.refuseOrder(&cmd)
 		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
 		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()

@@ -65,6 +65,7 @@ const (
 	Maintain
 	Resume
 	ClearFaults
+	OrderVM
 
 	numKinds
 )

@@ -128,5 +128,7 @@ func init() {
 			"The operator has seen to everything that was taken out of service because it failed too often: it is in service again. Healing at the end of the run does the same."},
 		ReplaceHome: {"replace-home", ClassOperator, true, list(paramVM, paramFrom, paramTo), nil,
 			"The operator has the second copy of the VM moved from the one host to the other."},
+		OrderVM: {"order-vm", ClassOperator, true, list(paramVM), nil,
+			"The operator has a VM protected that was declared with later; it is refused if no homes fit the policies."},
 	}
 }

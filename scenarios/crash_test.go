@@ -79,6 +79,17 @@ vm db level ha service log on a second b
 clients db count 3 rate 40/s keys 6
 at 300ms leave-host a
 run 3s`,
+	"ft-apart-restored": `
+vm db level ft service log on auto
+vm two level ft service log on auto
+policy apart db two
+clients db count 3 rate 40/s keys 6
+tune mend-after 300ms
+at 300ms power-off primary(db)
+at 1200ms power-on a
+run 5s
+expect state-lost(db)
+expect state-lost(two)`,
 	"restart-vm-crash": `
 vm db level restart service bank on a
 clients db count 3 rate 40/s keys 6

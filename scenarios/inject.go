@@ -130,6 +130,10 @@ func (r *run) members(role faults.Role) []model.NodeID {
 			return nil
 		}
 	}
+	if id == model.NoNode {
+		r.fail("expect", "%s is nobody when an action needs it", role)
+		return nil
+	}
 	if role.Other {
 		id = model.NodeID(len(r.script.Hosts)) + 1 - id // pools of two hosts only
 	}
@@ -283,6 +287,8 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 		w.JoinHost(m)
 	case faults.LeaveHost:
 		w.LeaveHost(m)
+	case faults.OrderVM:
+		w.OrderVM(w.VM(f.VM))
 	case faults.ReplaceHome:
 		if to := r.members(f.Peer); len(to) == 1 {
 			w.ReplaceHome(w.VM(f.VM), m, to[0])

@@ -41,6 +41,10 @@ var catch = map[planted.Bug]struct {
 	planted.KeepDropped:        {"pool/home-twice", []string{"R7"}},
 	planted.LearnerVotes:       {"pool/learners-with-one-voter", []string{"R2"}},
 	planted.SilentExposure:     {"ft/power-loss-captured", []string{"R10"}},
+	planted.ReservedNotCounted: {"policy/any-host-lost", []string{"expect"}},
+	planted.SitesIgnored:       {"policy/site-lost", []string{"expect"}},
+	planted.ApartOutdated:      {"policy/apart-restored-ft", []string{"expect"}},
+	planted.RehomeUnruled:      {"policy/no-room-for-a-third-home", []string{"expect"}},
 }
 
 // elsewhere are the bugs whose window no scenario of the library hits; the test named finds them.

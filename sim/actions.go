@@ -235,7 +235,7 @@ func (w *World) Serving(vm model.VMID) model.NodeID {
 	if cfg.Gen == 0 {
 		return model.NoNode
 	}
-	p := w.nodes[cfg.Primary].vms[vm]
+	p := w.nodes[cfg.Primary].place(vm)
 	if p.runs() && p.inst.machine.Serving() {
 		return cfg.Primary
 	}

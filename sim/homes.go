@@ -66,6 +66,7 @@ func (w *World) JoinHost(id model.NodeID) {
 	w.nodes[id].spare = false
 	w.powerUp(w.nodes[id])
 	w.toPool(model.Order{Kind: model.OrderJoin, Node: id})
+	w.stateHost(id)
 }
 
 // LeaveHost has a host give up its copies and leave the pool.

@@ -160,13 +160,20 @@ func (m *member) begin() {
 	w.orderVMs(m)
 }
 
-// orderVMs is the operator who sets the pool up: each VM is ordered from its home until it exists.
+// orderVMs is the operator who sets the pool up: what there is to state is stated, and each VM is ordered from its home
+// until it exists.
 func (w *World) orderVMs(m *member) {
+	stated := false
 	for _, v := range w.vms[1:] {
-		if v.homes[0] == m.id && m.node != nil && !w.monitor.exists(v.id) {
-			m.tell(&model.Event{Kind: model.EventOperator, Order: model.Order{
-				Kind: model.OrderCreate, VM: v.id, Level: v.spec.Level, Node: v.homes[0], Homes: model.Nodes(v.homes[:]...),
-			}})
+		if v.spec.Later || w.operatorAt(v) != m.id || m.node == nil || w.monitor.exists(v.id) {
+			continue
+		}
+		if !stated {
+			stated = true
+			w.statePolicies(m)
+		}
+		if m.node != nil {
+			m.tell(&model.Event{Kind: model.EventOperator, Order: v.creation()})
 		}
 	}
 }

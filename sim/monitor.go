@@ -182,7 +182,7 @@ func (o *monitor) agrees(m *member, v *watch, cfg *pool.Config) {
 			v.seenBy[i].by = model.NoNode
 		}
 		if v.truth[i].Gen == cfg.Gen && v.truth[i] != *cfg {
-			o.breaks("R2", o.w.nodes[cfg.Primary].vms[cfg.VM], "generation %d is %v by %d for %s and was %v by %d for others",
+			o.breaks("R2", o.w.nodes[cfg.Primary].place(cfg.VM), "generation %d is %v by %d for %s and was %v by %d for others",
 				cfg.Gen, cfg.Cause, cfg.By, m.name, v.truth[i].Cause, v.truth[i].By)
 		}
 	}
@@ -190,7 +190,7 @@ func (o *monitor) agrees(m *member, v *watch, cfg *pool.Config) {
 
 // committed checks a step from one configuration to the next.
 func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
-	p := o.w.nodes[cfg.Primary].vms[cfg.VM]
+	p := o.w.nodes[cfg.Primary].place(cfg.VM)
 	single := before.Gen != 0 && cfg.Gen == before.Gen+1
 	switch cfg.Cause {
 	case pool.KindStart, pool.KindPromote:

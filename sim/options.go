@@ -24,6 +24,8 @@ type Options struct {
 	Witness string   // name; empty: none. It is the last member.
 	Voters  int      // 0: what suits the size of the pool
 	VMs     []VM
+	// Policies are stated, in order, before the VMs are ordered; those about spare hosts are not known then.
+	Policies []model.Order
 	// Timing holds the engine's settings; the zero value of a part means its defaults.
 	Timing Timing
 }
@@ -42,8 +44,9 @@ type VM struct {
 	Name         string
 	Level        model.Level
 	Service      guest.Service
-	Home, Second string // hosts
-	Clients      int    // 0 to guest.MaxClients
+	Home, Second string // hosts; both empty: the policies choose
+	Later        bool   // not ordered before OrderVM
+	Clients      int    // 0 to guest.MaxClients; 0 if Later
 	Rate         int    // operations per second of all clients together
 	Keys         int
 	Recorder     client.Recorder // takes down what the clients saw; required if Clients > 0
@@ -85,11 +88,8 @@ func (o *Options) validate() error {
 		return fmt.Errorf("%w: %d hosts; a pool has 2 to 16", ErrOptions, len(o.Hosts))
 	}
 	for _, v := range o.VMs {
-		if o.spare(v.Home) || o.spare(v.Second) {
-			return fmt.Errorf("%w: VM %q has a home that is not in the pool yet", ErrOptions, v.Name)
-		}
-		if o.member(v.Home) == model.NoNode || o.member(v.Second) == model.NoNode || v.Home == v.Second {
-			return fmt.Errorf("%w: VM %q needs two different hosts, has %q and %q", ErrOptions, v.Name, v.Home, v.Second)
+		if err := o.validateHomes(&v); err != nil {
+			return err
 		}
 		if v.Clients > 0 && (v.Recorder == nil || v.Rate < 1) {
 			return fmt.Errorf("%w: VM %q has clients but no recorder or rate", ErrOptions, v.Name)

@@ -106,7 +106,7 @@ func (w *World) addLoad(id model.VMID, spec VM) error {
 	if _, err := guest.NewMachine(v.guest); err != nil {
 		return fmt.Errorf("%w: VM %q: %w", ErrOptions, spec.Name, err)
 	}
-	v.attached = v.homes[0]
+	v.attached = max(v.homes[0], 1) // where nobody answers before there is an instance
 	r := random.New(w.opt.Seed, "clients "+spec.Name)
 	for c := range spec.Clients {
 		first, count, err := client.Share(spec.Service, spec.Clients, v.guest.Keys, c)

@@ -69,7 +69,8 @@ type OrderKind uint8
 
 // The operator's orders.
 const (
-	// OrderCreate puts VM under protection: Level, Node (first primary), Homes.
+	// OrderCreate puts VM under protection: Level, Node (first primary), Homes. Without Homes they are chosen
+	// by the policies, Node too if it is NoNode.
 	OrderCreate OrderKind = iota + 1
 	// OrderDeclareDead makes this node decide alone in place of Node, which the
 	// operator knows to be dead. For pools of two hosts without a witness.
@@ -93,6 +94,9 @@ const (
 	OrderResume
 	// OrderClear puts every component that was taken out of service back, and forgets the faults counted.
 	OrderClear
+	// OrderPolicy states Policy, about the host Node or about VM. It waits for joins and statements that were ordered before
+	// it at the same member, and creations wait for it.
+	OrderPolicy
 )
 
 // Order is an operator's request to the pool, given to any member.
@@ -102,6 +106,8 @@ type Order struct {
 	Level Level
 	Node  NodeID
 	Homes NodeSet
+	// Policy is what OrderPolicy states.
+	Policy Policy
 }
 
 // Event is one thing that happened. The engine keeps no reference to it.

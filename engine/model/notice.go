@@ -73,6 +73,11 @@ const (
 	// NoticeVoter: Node votes on the control log. NoticeLearner: it does not any more.
 	NoticeVoter
 	NoticeLearner
+	// NoticePolicyBroken: a policy about VM or Node does not hold; Detail says what does not. NoticePolicyKept: it holds
+	// again. NoticeMoving: VM moves to Node because of a policy; Detail says what moves.
+	NoticePolicyBroken
+	NoticePolicyKept
+	NoticeMoving
 )
 
 var noticeNames = [...]string{
@@ -85,6 +90,7 @@ var noticeNames = [...]string{
 	NoticeAmnesia: "amnesia", NoticeOutgrown: "outgrown", NoticeOverride: "override", NoticeRefused: "refused", NoticeNoQuorum: "no-quorum",
 	NoticeRehomed: "rehomed", NoticeJoined: "joined", NoticeLeaving: "leaving", NoticeLeft: "left",
 	NoticeVoter: "voter", NoticeLearner: "learner",
+	NoticePolicyBroken: "policy-broken", NoticePolicyKept: "policy-kept", NoticeMoving: "moving",
 }
 
 func (k NoticeKind) String() string { return name(noticeNames[:], int(k)) }

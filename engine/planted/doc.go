@@ -96,6 +96,14 @@ const (
 	LearnerVotes
 	// TwoChanges begins a change of the voters before the one before it is decided (R2).
 	TwoChanges
+	// ReservedNotCounted places VMs as if second homes kept no room (R9).
+	ReservedNotCounted
+	// SitesIgnored places second homes on any site.
+	SitesIgnored
+	// ApartOutdated keeps VMs apart from where others once may have run, not from where they run.
+	ApartOutdated
+	// RehomeUnruled gives a VM a third home whatever the policies say.
+	RehomeUnruled
 	numBugs
 )
 
@@ -114,6 +122,7 @@ var names = [numBugs]string{
 	NeverReprotect: "never-reprotect", SilentExposure: "silent-exposure", StartDropped: "start-dropped",
 	RehomeUnchecked: "rehome-unchecked", KeepDropped: "keep-dropped",
 	LearnerVotes: "learner-votes", TwoChanges: "two-changes",
+	ReservedNotCounted: "reserved-not-counted", SitesIgnored: "sites-ignored", ApartOutdated: "apart-outdated", RehomeUnruled: "rehome-unruled",
 }
 
 func (b Bug) String() string { return names[b] }

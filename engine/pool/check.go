@@ -46,6 +46,8 @@ var (
 	ErrPoolSize = errors.New("a pool has 2 to 16 hosts")
 	// ErrOnlyCopy: the host has the only copy of a VM that holds every acknowledged write.
 	ErrOnlyCopy = errors.New("it has the only copy in sync")
+	// ErrPolicy: a policy does not allow it, or cannot be stated. It comes with the error of package policy that says why.
+	ErrPolicy = errors.New("policies do not allow it")
 )
 
 // MinHosts and MaxHosts bound the number of a pool's hosts.

@@ -54,6 +54,8 @@ const (
 	KindRetire
 	// KindClear: the part is in service again and its faults are forgotten; without a Component, every part.
 	KindClear
+	// KindPolicy: Policy, about the host Node or VM, as its kind says. The command's encoding is longer by its fields.
+	KindPolicy
 
 	numKinds
 )
@@ -78,6 +80,7 @@ var kindNames = [...]string{
 	KindRehome: "rehome", KindJoin: "join", KindLeave: "leave",
 	KindLevel: "level", KindMaintain: "maintain",
 	KindRetire: "retire", KindClear: "clear",
+	KindPolicy: "policy",
 }
 
 func (k Kind) String() string {
@@ -100,10 +103,11 @@ type Command struct {
 	BaseEpoch   model.Epoch
 	Component   Component
 	Override    bool
+	Policy      model.Policy
 }
 
 // Encode returns the command's only encoding: the version of the format that has its kind, then
-// every field in the order of the struct as a base-128 varint.
+// every field in the order of the struct as a base-128 varint; those of Policy for KindPolicy only.
 func (c Command) Encode() []byte {
 	b := []byte{c.Kind.Format()}
 	for _, v := range [...]uint64{
@@ -111,6 +115,9 @@ func (c Command) Encode() []byte {
 		uint64(c.Level), uint64(c.Homes), uint64(c.BaseEpoch), uint64(c.Component), flag(c.Override),
 	} {
 		b = protowire.AppendVarint(b, v)
+	}
+	if c.Kind == KindPolicy {
+		b = appendPolicy(b, c.Policy)
 	}
 	return b
 }
@@ -133,6 +140,9 @@ func Decode(data []byte) (Command, error) {
 		Level: model.Level(d.below("level", uint64(model.LevelFT)+1)), Homes: d.nodes("homes"),
 		BaseEpoch: model.Epoch(d.number("base epoch")), Component: Component(d.below("component", uint64(numComponents))),
 		Override: d.below("override", 2) == 1,
+	}
+	if c.Kind == KindPolicy {
+		c.Policy = d.policy()
 	}
 	switch {
 	case c.Kind == 0:

@@ -47,5 +47,10 @@
 // Who of the members votes is not decided here but by the control log's own changes of
 // configuration; FirstVoters says with whom they begin.
 //
+// # Policies
+//
+// KindPolicy states something about a host, a VM or a group of VMs. What is stated is part of the state, and what
+// follows from it is decided by package policy, which Check asks about new homes and raised levels.
+//
 // The package knows nothing of time, messages or disks.
 package pool

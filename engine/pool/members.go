@@ -130,28 +130,6 @@ func (s *State) release() {
 	s.members.Maintenance &^= gone
 	for ; !gone.Empty(); gone = gone.Without(gone.First()) {
 		s.forget(gone.First())
+		s.rules.Forget(gone.First())
 	}
-}
-
-// Third returns the host that should hold the second copy of the VM in place of its present one:
-// of the candidates the one that is home to the fewest VMs, the lowest of several; NoNode if
-// none of them is a host that stays and no home of the VM yet.
-func (s *State) Third(vm model.VMID, candidates model.NodeSet) model.NodeID {
-	rest := candidates & s.members.Staying() &^ s.members.Maintenance &^ s.VM(vm).Homes
-	best, least := model.NoNode, 0
-	for ; !rest.Empty(); rest = rest.Without(rest.First()) {
-		id, copies := rest.First(), 0
-		if s.Retired(Part{Component: ComponentHost, Node: id}) {
-			continue
-		}
-		for i := range s.vms {
-			if s.vms[i].Homes.Has(id) {
-				copies++
-			}
-		}
-		if best == model.NoNode || copies < least {
-			best, least = id, copies
-		}
-	}
-	return best
 }

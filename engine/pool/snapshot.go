@@ -17,7 +17,7 @@ var ErrSnapshot = errors.New("pool: invalid snapshot")
 // overrides, each preceded by its length, and 0. The second version, which a pool has only
 // when it uses what came with it, has after that the hosts that leave, those in maintenance and, preceded by
 // their number, the VMs that got another home, each with the generations in which its homes became such,
-// and the parts that had faults.
+// the parts that had faults, and at the end, only where policies are stated, the section described at appendRules.
 func (s *State) Snapshot() []byte {
 	b := []byte{s.format()}
 	put := func(values ...uint64) {
@@ -49,13 +49,16 @@ func (s *State) Snapshot() []byte {
 			put(uint64(h.Component), uint64(h.Node), uint64(h.VM), h.Faults, flag(h.Retired))
 		}
 	}
+	if !s.rules.Empty() {
+		b = appendRules(b, &s.rules)
+	}
 	return b
 }
 
 // format returns the oldest version of the format that can hold the state, so that members which
 // are to be set back can read it as long as that is possible.
 func (s *State) format() uint8 {
-	if s.members.Leaving|s.members.Maintenance != 0 || len(s.parts) > 0 {
+	if s.members.Leaving|s.members.Maintenance != 0 || len(s.parts) > 0 || !s.rules.Empty() {
 		return model.Protocol2
 	}
 	for i := range s.vms {
@@ -80,6 +83,9 @@ func Restore(data []byte) (*State, error) {
 	if d.format >= model.Protocol2 {
 		d.moved(s)
 		d.parts(s)
+		if d.section(sectionRules) {
+			d.rules(s)
+		}
 	}
 	if d.err == nil && s.format() != d.format {
 		d.fail("format version is %d, want %d", d.format, s.format())

@@ -23,6 +23,9 @@ func drawCommand(t *rapid.T, s *State) Command {
 		Override:    rapid.Bool().Draw(t, "override"),
 		Incarnation: rapid.Uint64Range(0, 3).Draw(t, "incarnation"),
 	}
+	if c.Kind == KindPolicy {
+		drawPolicy(t, &c)
+	}
 	if cur := s.VM(c.VM); c.Kind == KindRehome && cur.Gen != 0 && rapid.Bool().Draw(t, "sensible") {
 		c.Homes, c.By = model.Nodes(cur.Primary, node.Draw(t, "third")), cur.Primary
 	}
@@ -71,6 +74,7 @@ func TestInvariants(t *testing.T) {
 				changed(t, before, after, cmd, len(s.Overrides())-overrides)
 			}
 			membersHold(t, s, members, cmd, result.OK)
+			rulesHold(t, s, &cmd, result.OK)
 			again, err := Restore(s.Snapshot())
 			require.NoError(t, err)
 			require.Equal(t, s.Snapshot(), again.Snapshot())
@@ -210,7 +214,7 @@ func TestCommandRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCommand(t, New(three))
 		got, err := Decode(c.Encode())
-		if c.Kind == 0 || c.Kind >= numKinds || c.Level > model.LevelFT || c.Component >= numComponents {
+		if c.Kind == 0 || c.Kind >= numKinds || c.Level > model.LevelFT || c.Component >= numComponents || !known(c.Policy) {
 			require.ErrorIs(t, err, ErrCommand)
 			return
 		}
@@ -239,6 +243,7 @@ func TestDecodeErrors(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add(Command{Kind: KindCreate, VM: 1, By: 1, Node: 1, Level: model.LevelFT, Homes: model.Nodes(1, 2)}.Encode())
+	f.Add(Command{Kind: KindPolicy, By: 1, Node: 1, Policy: model.Policy{Kind: model.PolicyHost, Site: 2, Memory: 4096}}.Encode())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if c, err := Decode(data); err == nil {
 			require.Equal(t, data, c.Encode())
@@ -255,6 +260,8 @@ func FuzzRestore(f *testing.F) {
 	s.Apply(4, Command{Kind: KindRehome, VM: 1, Expect: 1, By: 1, Homes: model.Nodes(1, 3)})
 	s.Apply(5, Command{Kind: KindJoin, By: 1, Node: 5})
 	s.Apply(6, Command{Kind: KindLeave, By: 1, Node: 3})
+	f.Add(s.Snapshot())
+	stateRules(s, 7)
 	f.Add(s.Snapshot())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if s, err := Restore(data); err == nil {
