@@ -213,7 +213,7 @@ func (n *Node) receive(ev *model.Event) {
 
 // inLife notes in which life a member is; false: it is nobody we know, or the life is over.
 func (n *Node) inLife(p *peer, life uint64) bool {
-	if p.id == model.NoNode || life < p.incarnation && !planted.On(planted.OldLives) {
+	if p.id == model.NoNode || life < p.incarnation {
 		return false
 	}
 	if life > p.incarnation {

@@ -336,7 +336,7 @@ func (v *vm) peerTrouble() bool {
 	if v.session == 0 {
 		return v.cfg.InSync.Has(v.other) && v.cfg.InSync.Has(v.self())
 	}
-	return p.suspected || p.incarnation != v.sessionOf && !planted.On(planted.LoseSession) || v.main.RemoteFailed() && !v.reopening() || v.out.Failed()
+	return p.suspected || p.incarnation != v.sessionOf || v.main.RemoteFailed() && !v.reopening() || v.out.Failed()
 }
 
 // reopening reports that a session with the only in-sync copy is being opened.

@@ -29,6 +29,11 @@ var catch = map[planted.Bug]struct {
 	planted.FlushLocalOnly:     {"ha/power-loss", []string{"R4"}},
 	planted.StartStale:         {"ha/stale-copy-alone", []string{"R5"}},
 	planted.StartLost:          {"disk/ha-lost-content", []string{"R5", "history"}},
+	planted.AckLocal:           {"disk/ha-error-then-power-loss", []string{"R4"}},
+	planted.BoundaryShort:      {"disk/ft-intent-power-loss", []string{"R6"}},
+	planted.JoinOverLate:       {"found/join-over-late-write", []string{"R7"}},
+	planted.PassAlone:          {"clock/frozen-primary", []string{"R1", "R8"}},
+	planted.ProposeOnce:        {"clock/frozen-secondary", []string{"expect", "R9"}},
 	planted.StrikesForgotten:   {"health/flapping-disk", []string{"expect"}},
 	planted.HangIgnored:        {"ha/vm-hang", []string{"R9", "expect"}},
 	planted.RemnantKept:        {"restart/half-create", []string{"R9", "expect"}},
@@ -49,9 +54,12 @@ var catch = map[planted.Bug]struct {
 
 // elsewhere are the bugs whose window no scenario of the library hits; the test named finds them.
 var elsewhere = map[planted.Bug]string{
-	planted.AmnesiaIgnored:    "engine/control, in the random test of the log: votes of a term that was forgotten",
-	planted.TwoChanges:        "engine/control, in the random test of the log: a second change of the voters is begun before the first is decided",
-	planted.SendBeforePersist: "engine/control, in the random test of the log: a crash between two effects",
+	planted.RenounceForgotten:   "random plans, in scenarios/campaign",
+	planted.FlushEarly:          "random plans, in scenarios/campaign",
+	planted.LevelKeepsSecondary: "random plans, in scenarios/campaign",
+	planted.AmnesiaIgnored:      "engine/control, in the random test of the log: votes of a term that was forgotten",
+	planted.TwoChanges:          "engine/control, in the random test of the log: a second change of the voters is begun before the first is decided",
+	planted.SendBeforePersist:   "engine/control, in the random test of the log: a crash between two effects",
 }
 
 // plantedSeeds bounds the search for each bug.

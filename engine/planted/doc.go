@@ -69,20 +69,12 @@ const (
 	BoundaryShort
 	// JoinOverLate lets a copy join while a write that others were enough for is on its way to it (R7).
 	JoinOverLate
-	// StableStale lets a replica forget marks although newer writes have come (R7).
-	StableStale
 	// PassAlone lets held output go when nobody at all is heard (R8).
 	PassAlone
 	// ProposeOnce does not repeat a proposal that was lost (R9).
 	ProposeOnce
-	// OldLives takes messages of lives that are over (R2).
-	OldLives
 	// LevelKeepsSecondary changes the level and leaves the secondary as if it had what that promises (R1, R3).
 	LevelKeepsSecondary
-	// PromoteAnybody lets a host that is not the secondary continue an ft VM (R2, R3).
-	PromoteAnybody
-	// LoseSession goes on with a partner that has begun a new life (R3, R4).
-	LoseSession
 	// SilentExposure does not tell anybody that redundancy is gone (R10).
 	SilentExposure
 	// StartDropped lets a host that is no home of a VM any more start it (R5).
@@ -116,10 +108,10 @@ var names = [numBugs]string{
 	AttachEarly: "attach-early", SendBeforePersist: "send-before-persist", AmnesiaIgnored: "amnesia-ignored",
 	StrikesForgotten: "strikes-forgotten", StartLost: "start-lost", HangIgnored: "hang-ignored", RemnantKept: "remnant-kept",
 	RenounceForgotten: "renounce-forgotten", AckLocal: "ack-local", FlushEarly: "flush-early",
-	BoundaryShort: "boundary-short", JoinOverLate: "join-over-late", StableStale: "stable-stale",
-	PassAlone: "pass-alone", ProposeOnce: "propose-once", OldLives: "old-lives",
-	LevelKeepsSecondary: "level-keeps-secondary", PromoteAnybody: "promote-anybody", LoseSession: "lose-session",
-	NeverReprotect: "never-reprotect", SilentExposure: "silent-exposure", StartDropped: "start-dropped",
+	BoundaryShort: "boundary-short", JoinOverLate: "join-over-late",
+	PassAlone: "pass-alone", ProposeOnce: "propose-once",
+	LevelKeepsSecondary: "level-keeps-secondary",
+	NeverReprotect:      "never-reprotect", SilentExposure: "silent-exposure", StartDropped: "start-dropped",
 	RehomeUnchecked: "rehome-unchecked", KeepDropped: "keep-dropped",
 	LearnerVotes: "learner-votes", TwoChanges: "two-changes",
 	ReservedNotCounted: "reserved-not-counted", SitesIgnored: "sites-ignored", ApartOutdated: "apart-outdated", RehomeUnruled: "rehome-unruled",

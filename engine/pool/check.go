@@ -141,7 +141,7 @@ func promote(cur Config, cmd Command) (Config, error) {
 	switch {
 	case cur.Level != model.LevelFT:
 		return cur, fmt.Errorf("%w: %v", ErrLevel, cur.Level)
-	case cmd.Node != cur.Secondary && !planted.On(planted.PromoteAnybody) || cmd.By != cmd.Node:
+	case cmd.Node != cur.Secondary || cmd.By != cmd.Node:
 		return cur, fmt.Errorf("%w: node %d, secondary %d", ErrProposer, cmd.Node, cur.Secondary)
 	case !cur.InSync.Has(cmd.Node):
 		return cur, fmt.Errorf("%w: node %d, in sync %v", ErrNotInSync, cmd.Node, cur.InSync)

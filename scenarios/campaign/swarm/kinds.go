@@ -84,6 +84,7 @@ var table = []weighted{
 	{kind: faults.Maintain, weight: 2, draw: (*drawer).maintain},
 	{kind: faults.Resume, with: faults.Maintain},
 	{kind: faults.ClearFaults, weight: 1, draw: func(*drawer) []part { return one(fault{Kind: faults.ClearFaults}) }},
+	{kind: faults.OrderVM, left: "the policy scripts order VMs late; in plans all VMs are there from the beginning"},
 	{kind: faults.JoinHost, left: membershipElsewhere},
 	{kind: faults.LeaveHost, left: membershipElsewhere},
 	{kind: faults.ReplaceHome, left: membershipElsewhere},
