@@ -6,7 +6,8 @@ type EventKind uint8
 // What a runner tells the engine. The comment names the fields that each one uses.
 const (
 	// EventStart is the first event of an engine's life. ID is the number of this
-	// life: higher than that of every earlier life of the node, even if its disk was restored.
+	// life: higher than that of every earlier life of the node, even if its disk was restored. FlagError: the
+	// host's watchdog reset it since the earlier one.
 	EventStart EventKind = iota + 1
 	// EventWake: the instant asked for by EffectWake has come.
 	EventWake
@@ -22,6 +23,8 @@ const (
 	EventStarted
 	// EventDied: the instance of VM is gone without having been asked to.
 	EventDied
+	// EventDestroyed: the EffectDestroy of VM with ID is done.
+	EventDestroyed
 	// EventResponding: the guest of VM, of the instance of Gen, responds to its watchdog or to the
 	// host's probes (FlagOn), or does no longer. A guest that is not heard of since it was started counts
 	// as responding, so that a slow boot is no hang. It is told again after EventInstance if it does not respond.
@@ -57,7 +60,7 @@ const (
 
 var eventNames = [...]string{
 	EventStart: "start", EventWake: "wake", EventMessage: "message", EventInstance: "instance",
-	EventStarted: "started", EventDied: "died", EventResponding: "responding", EventCaptured: "captured", EventSealed: "sealed",
+	EventStarted: "started", EventDied: "died", EventDestroyed: "destroyed", EventResponding: "responding", EventCaptured: "captured", EventSealed: "sealed",
 	EventOutput: "output", EventOpened: "opened", EventRequest: "request", EventDisk: "disk",
 	EventIntent: "intent", EventNIC: "nic", EventOperator: "operator",
 }
@@ -83,6 +86,8 @@ const (
 	// OrderReplaceHome moves the second copy of VM from Node to the host in Homes. It goes to the
 	// host that runs VM.
 	OrderReplaceHome
+	// OrderHandOver lets the other home run VM, whose disk is shared storage. It goes to the host that runs VM.
+	OrderHandOver
 )
 
 // Order is an operator's request to the pool, given to any member.
@@ -92,6 +97,8 @@ type Order struct {
 	Level Level
 	Node  NodeID
 	Homes NodeSet
+	// Shared, with OrderCreate: the disk is one that both homes reach.
+	Shared bool
 }
 
 // Event is one thing that happened. The engine keeps no reference to it.

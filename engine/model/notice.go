@@ -62,6 +62,13 @@ const (
 	// NoticeVoter: Node votes on the control log. NoticeLearner: it does not any more.
 	NoticeVoter
 	NoticeLearner
+	// NoticeClaimed: VM, whose disk is shared storage, is Node's from now on; it is started when the old instance has
+	// certainly stopped. NoticeReleased: the old host gave it up and has stopped it.
+	NoticeClaimed
+	NoticeReleased
+	// NoticeUnrenewed: Node cannot renew its lease; its watchdog will reset it. NoticeReset: it did.
+	NoticeUnrenewed
+	NoticeReset
 )
 
 var noticeNames = [...]string{
@@ -73,6 +80,7 @@ var noticeNames = [...]string{
 	NoticeAmnesia: "amnesia", NoticeOutgrown: "outgrown", NoticeOverride: "override", NoticeRefused: "refused", NoticeNoQuorum: "no-quorum",
 	NoticeRehomed: "rehomed", NoticeJoined: "joined", NoticeLeaving: "leaving", NoticeLeft: "left",
 	NoticeVoter: "voter", NoticeLearner: "learner",
+	NoticeClaimed: "claimed", NoticeReleased: "released", NoticeUnrenewed: "unrenewed", NoticeReset: "reset",
 }
 
 func (k NoticeKind) String() string { return name(noticeNames[:], int(k)) }

@@ -70,6 +70,13 @@ const (
 	LearnerVotes
 	// TwoChanges begins a change of the voters before the one before it is decided (R2).
 	TwoChanges
+	// LeaseWaitEarly counts a successor's wait on shared storage from the first suspicion, not from the log's
+	// word that no lease can be renewed any more (R2).
+	LeaseWaitEarly
+	// LeaseUnproven renews the lease of a VM on shared storage without a majority (R2).
+	LeaseUnproven
+	// LeaseUnarmed starts a VM on shared storage before the watchdog is armed (R2).
+	LeaseUnarmed
 	numBugs
 )
 
@@ -84,6 +91,7 @@ var names = [numBugs]string{
 	NeverReprotect: "never-reprotect", SilentExposure: "silent-exposure", StartDropped: "start-dropped",
 	RehomeUnchecked: "rehome-unchecked", KeepDropped: "keep-dropped",
 	LearnerVotes: "learner-votes", TwoChanges: "two-changes",
+	LeaseWaitEarly: "lease-wait-early", LeaseUnproven: "lease-unproven", LeaseUnarmed: "lease-unarmed",
 }
 
 func (b Bug) String() string { return names[b] }
