@@ -20,7 +20,7 @@ type Kind uint8
 // Incarnation. Those of which ForVM holds change a VM and use VM; all of them but
 // KindCreate use Expect as well.
 const (
-	// KindCreate: Level, Homes, Node (the first primary, with the only copy).
+	// KindCreate: Level, Homes, Node (the first primary, with the only copy), Shared.
 	KindCreate Kind = iota + 1
 	// KindStart: boot from disk on Node; the other copy drops out. Override: although
 	// Node may lack acknowledged writes.
@@ -45,17 +45,30 @@ const (
 	KindJoin
 	// KindLeave: Node is to give up its copies. It is a host until it is the home of no VM.
 	KindLeave
+	// KindClaim: Node, the proposer and the other home of a VM on shared storage, takes it from a primary that
+	// is gone. From here on no renewal of the old primary's lease counts for the VM; Node starts it when
+	// the old instance has certainly stopped.
+	KindClaim
+	// KindRelease: Node, the other home of a VM on shared storage, gets it from the primary, which
+	// has stopped its own instance.
+	KindRelease
+	// KindRenew changes nothing. Its place in the log proves to By what the VMs' configurations are there, so that
+	// By can renew its lease. Expect is the number of the renewal.
+	KindRenew
 
 	numKinds
 )
 
 // ForVM reports whether commands of this kind change the configuration of a VM.
-func (k Kind) ForVM() bool { return k >= KindCreate && k <= KindBump || k == KindRehome }
+func (k Kind) ForVM() bool {
+	return k >= KindCreate && k <= KindBump || k == KindRehome || k == KindClaim || k == KindRelease
+}
 
 var kindNames = [...]string{
 	KindCreate: "create", KindStart: "start", KindPromote: "promote", KindDetach: "detach",
 	KindAttach: "attach", KindBump: "bump", KindOverride: "override", KindFault: "fault",
 	KindRehome: "rehome", KindJoin: "join", KindLeave: "leave",
+	KindClaim: "claim", KindRelease: "release", KindRenew: "renew",
 }
 
 func (k Kind) String() string {
@@ -102,15 +115,16 @@ type Command struct {
 	BaseEpoch   model.Epoch
 	Component   Component
 	Override    bool
+	Shared      bool // the disk is shared storage that both homes reach
 }
 
 // Encode returns the command's only encoding: the format's version, then every
-// field in the order of the struct as a base-128 varint.
+// field in the order of the struct as a base-128 varint, Override and Shared as one (1 and 2).
 func (c Command) Encode() []byte {
 	b := []byte{model.FormatVersion}
 	for _, v := range [...]uint64{
 		uint64(c.Kind), uint64(c.VM), uint64(c.Expect), uint64(c.By), c.Incarnation, uint64(c.Node),
-		uint64(c.Level), uint64(c.Homes), uint64(c.BaseEpoch), uint64(c.Component), flag(c.Override),
+		uint64(c.Level), uint64(c.Homes), uint64(c.BaseEpoch), uint64(c.Component), flag(c.Override) + 2*flag(c.Shared),
 	} {
 		b = protowire.AppendVarint(b, v)
 	}
@@ -134,8 +148,9 @@ func Decode(data []byte) (Command, error) {
 		Incarnation: d.number("incarnation"), Node: d.node("node"),
 		Level: model.Level(d.below("level", uint64(model.LevelFT)+1)), Homes: d.nodes("homes"),
 		BaseEpoch: model.Epoch(d.number("base epoch")), Component: Component(d.below("component", uint64(numComponents))),
-		Override: d.below("override", 2) == 1,
 	}
+	marks := d.below("override and shared", 4)
+	c.Override, c.Shared = marks&1 != 0, marks&2 != 0
 	if c.Kind == 0 {
 		d.fail("kind is 0")
 	}

@@ -12,6 +12,9 @@ import (
 // ErrSnapshot is wrapped by Restore when data is not a snapshot.
 var ErrSnapshot = errors.New("pool: invalid snapshot")
 
+// shared is added to the level of a VM on shared storage. A version that knows nothing of it refuses such a level.
+const shared = uint64(model.LevelFT) + 1
+
 // Snapshot returns the whole state. Equal states give equal bytes: the format's
 // version, then as base-128 varints the members, Applied, and the lists of VMs,
 // overrides and fault counts, each preceded by its length. Only in a pool where a host is leaving or a
@@ -26,7 +29,7 @@ func (s *State) Snapshot() []byte {
 	}
 	put(uint64(s.members.Hosts), uint64(s.members.Witness), s.applied, uint64(len(s.vms)))
 	for _, c := range s.vms {
-		put(uint64(c.VM), uint64(c.Gen), uint64(c.Level), uint64(c.Homes), uint64(c.Primary), uint64(c.Secondary),
+		put(uint64(c.VM), uint64(c.Gen), uint64(c.Level)+shared*flag(c.Shared), uint64(c.Homes), uint64(c.Primary), uint64(c.Secondary),
 			uint64(c.InSync), uint64(c.BaseEpoch), uint64(c.Cause), uint64(c.By), c.Incarnation)
 	}
 	put(uint64(len(s.overrides)))
@@ -79,13 +82,16 @@ func (d *decoder) vms(s *State) {
 	for n := d.number("number of VMs"); n > 0 && d.err == nil; n-- {
 		c := Config{
 			VM: model.VMID(d.below("VM", 1<<16)), Gen: model.Gen(d.number("generation")),
-			Level: model.Level(d.below("level", uint64(model.LevelFT)+1)), Homes: d.nodes("homes"),
+			Level: model.Level(d.below("level", 2*shared)), Homes: d.nodes("homes"),
 			Primary: d.node("primary"), Secondary: d.node("secondary"), InSync: d.nodes("in-sync set"),
 			BaseEpoch: model.Epoch(d.number("base epoch")), Cause: Kind(d.below("cause", uint64(numKinds))),
 			By: d.node("proposer"), Incarnation: d.number("incarnation"),
 		}
 		if d.err != nil {
 			return
+		}
+		if c.Level >= model.Level(shared) {
+			c.Level, c.Shared = c.Level-model.Level(shared), true
 		}
 		if err := c.Validate(); err != nil {
 			d.fail("%v", err)

@@ -20,6 +20,7 @@ func drawCommand(t *rapid.T, s *State) Command {
 		BaseEpoch:   model.Epoch(rapid.IntRange(0, 2).Draw(t, "epoch")),
 		Component:   Component(rapid.IntRange(0, int(numComponents)).Draw(t, "component")),
 		Override:    rapid.Bool().Draw(t, "override"),
+		Shared:      rapid.Bool().Draw(t, "shared"),
 		Incarnation: rapid.Uint64Range(0, 3).Draw(t, "incarnation"),
 	}
 	if cur := s.VM(c.VM); c.Kind == KindRehome && cur.Gen != 0 && rapid.Bool().Draw(t, "sensible") {
@@ -79,13 +80,17 @@ func changed(t *rapid.T, before, after Config, cmd Command, overrides int) {
 		return
 	}
 	require.Equal(t, before.Level, after.Level)
+	require.Equal(t, before.Shared, after.Shared)
+	if before.Shared {
+		onlyTheHolderStarts(t, before, after, cmd)
+	}
 	rehomed(t, before, after, cmd)
 	stale := after.InSync&^before.InSync != 0
 	switch cmd.Kind {
 	case KindAttach:
 		require.True(t, stale)
 	case KindStart:
-		require.Equal(t, stale, overrides == 1, "an override is recorded, and nothing else is")
+		require.Equal(t, stale || before.Shared && cmd.Override, overrides == 1, "an override is recorded, and nothing else is")
 	default:
 		require.False(t, stale, "only a resync or an override makes a copy the truth (R5)")
 	}
@@ -199,13 +204,13 @@ func TestCommandRoundTrip(t *testing.T) {
 func TestDecodeErrors(t *testing.T) {
 	good := Command{Kind: KindStart, VM: 1, Expect: 1, By: 1, Node: 1}.Encode()
 	for want, data := range map[string][]byte{
-		"byte 0: it is empty":                   nil,
-		"format version is 9, want 1":           append([]byte{9}, good[1:]...),
-		"byte 12: 1 bytes follow the end":       append(append([]byte{}, good...), 0),
-		"byte 11: override: unexpected EOF":     good[:11],
-		"byte 1: kind: 0 takes 2 bytes, want 1": {1, 0x80, 0},
-		"kind is 12, want less than 12":         {1, 12},
-		"byte 12: kind is 0":                    append([]byte{1, 0}, good[2:]...),
+		"byte 0: it is empty":                          nil,
+		"format version is 9, want 1":                  append([]byte{9}, good[1:]...),
+		"byte 12: 1 bytes follow the end":              append(append([]byte{}, good...), 0),
+		"byte 11: override and shared: unexpected EOF": good[:11],
+		"byte 1: kind: 0 takes 2 bytes, want 1":        {1, 0x80, 0},
+		"kind is 15, want less than 15":                {1, 15},
+		"byte 12: kind is 0":                           append([]byte{1, 0}, good[2:]...),
 	} {
 		_, err := Decode(data)
 		require.ErrorIs(t, err, ErrCommand)
@@ -231,6 +236,7 @@ func FuzzRestore(f *testing.F) {
 	s.Apply(4, Command{Kind: KindRehome, VM: 1, Expect: 1, By: 1, Homes: model.Nodes(1, 3)})
 	s.Apply(5, Command{Kind: KindJoin, By: 1, Node: 5})
 	s.Apply(6, Command{Kind: KindLeave, By: 1, Node: 3})
+	s.Apply(7, Command{Kind: KindCreate, VM: 2, By: 1, Node: 1, Level: model.LevelRestart, Homes: model.Nodes(1, 2), Shared: true})
 	f.Add(s.Snapshot())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if s, err := Restore(data); err == nil {
