@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"holdfast/engine/control"
+	"holdfast/engine/lease"
 	"holdfast/engine/model"
 	"holdfast/engine/planted"
 	"holdfast/engine/pool"
@@ -42,6 +43,11 @@ type Node struct {
 	sessions    uint64
 	orders      []pendingOrder
 
+	lease    *lease.Holder
+	renewAt  model.Time                    // when to propose the renewal (again)
+	renewals [model.MaxNode + 1]model.Time // when the newest of each member was applied here
+	unsafe   bool                          // that this host cannot renew was said
+
 	out model.Effects
 }
 
@@ -59,6 +65,10 @@ func New(cfg Config, records []model.Record) (*Node, error) {
 		cfg.Protocol = model.ProtocolNewest
 	}
 	n := &Node{cfg: cfg, pool: newPool(&cfg), nic: true, wakeAt: model.Never}
+	if n.cfg.Lease == (lease.Config{}) {
+		n.cfg.Lease = lease.Default()
+	}
+	n.lease = lease.NewHolder(n.cfg.Lease)
 	n.peers, n.erased = make([]peer, model.MaxNode+1), make(map[model.VMID]bool)
 	voters := pool.FirstVoters(n.pool.Members(), cfg.Voters)
 	n.log, err = control.New(control.Config{
@@ -137,6 +147,7 @@ func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 		return n.out.List
 	}
 	if ev.Kind != model.EventStart && ev.Kind != model.EventInstance {
+		n.keepLease()
 		n.reconcile() // not before it is known which instances an earlier life left behind
 	}
 	n.route()
@@ -150,6 +161,7 @@ func (n *Node) clock(now model.Time, ev *model.Event) {
 	if ev.Kind == model.EventStart {
 		n.now, n.incarnation = now, ev.ID
 		n.greet()
+		n.sayReset(ev)
 		n.touchAll()
 		n.logBusy = true
 		return
@@ -288,6 +300,9 @@ func (n *Node) apply(index uint64, data []byte) {
 		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()
 	}
 	n.syncVMs()
+	if cmd.Kind == pool.KindRenew && result.OK {
+		n.renewed(&cmd)
+	}
 }
 
 // won reports whether cmd is a repetition of something that this node has already got.
@@ -349,7 +364,7 @@ func (n *Node) route() {
 
 // wake asks for the next EventWake if the instant changed.
 func (n *Node) wake() {
-	next := min(n.heartbeatAt, n.detectAt, n.log.NextWake(), n.ordersAt())
+	next := min(n.heartbeatAt, n.detectAt, n.log.NextWake(), n.ordersAt(), n.leaseAt())
 	for _, v := range n.vms {
 		next = min(next, v.nextWake())
 	}

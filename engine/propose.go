@@ -44,7 +44,7 @@ func (n *Node) order(o *model.Order) {
 	cmd := pool.Command{VM: o.VM, By: n.cfg.ID, Incarnation: n.incarnation, Node: o.Node}
 	switch o.Kind {
 	case model.OrderCreate:
-		cmd.Kind, cmd.Level, cmd.Homes = pool.KindCreate, o.Level, o.Homes
+		cmd.Kind, cmd.Level, cmd.Homes, cmd.Shared = pool.KindCreate, o.Level, o.Homes, o.Shared
 	case model.OrderDeclareDead:
 		cmd.Kind = pool.KindOverride
 		n.log.ForceAlone(n.now)
@@ -67,6 +67,9 @@ func (n *Node) order(o *model.Order) {
 		return
 	case model.OrderReplaceHome:
 		n.orderHome(o)
+		return
+	case model.OrderHandOver:
+		n.orderHandOver(o)
 		return
 	}
 	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})

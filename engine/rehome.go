@@ -86,6 +86,8 @@ func (n *Node) orderHome(o *model.Order) {
 	v, to := n.vm(o.VM), o.Homes.First()
 	reason := ""
 	switch {
+	case v != nil && v.cfg.Shared:
+		reason = "its disk is shared storage, of which there are no copies"
 	case v == nil || !v.isPrimary() || v.instance != running:
 		reason = "give the order to the host that runs the VM"
 	case v.other != o.Node:

@@ -50,16 +50,19 @@ const (
 	DiskLyingFlush
 	DiskHeal
 	IODelay
+	StorageCut
 
 	ClockJump
 	ClockDrift
 	ClockFreeze
+	WatchdogDrift
 
 	Override
 	ForceStart
 	JoinHost
 	LeaveHost
 	ReplaceHome
+	HandOver
 
 	numKinds
 )

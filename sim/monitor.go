@@ -49,6 +49,8 @@ type watch struct {
 
 	copiedAt model.Time // when a copy that was brought up to date lacked nothing more
 
+	holder model.NodeID // of a VM on shared storage: who started it last
+
 	exposure model.Gen // exposed generation that people have to be told of; 0: none
 	exposeBy model.NodeID
 	exposeAt model.Time
@@ -242,6 +244,10 @@ func (o *monitor) acknowledged(p *place, msg *model.Message) {
 func (o *monitor) released(p *place, epoch model.Epoch) {
 	v := &o.vms[p.vm.id]
 	cfg := v.newest()
+	if cfg.Shared {
+		o.releasedShared(p)
+		return
+	}
 	if epoch != 0 && v.ackSession == p.session && epoch <= v.ackEpoch {
 		return
 	}
@@ -272,6 +278,7 @@ func (o *monitor) starting(p *place, gen model.Gen) {
 	}
 	v.starts = append(v.starts, gen)
 	o.atHome(p, gen)
+	o.startingShared(p, gen)
 	v.writes = v.writes[:0]
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdfast/engine"
+	"holdfast/engine/lease"
 	"holdfast/engine/mirror"
 	"holdfast/engine/model"
 	"holdfast/sim/client"
@@ -35,6 +36,7 @@ type Timing struct {
 	EpochMax   time.Duration // default 500 ms, at least Epoch
 	AckTimeout time.Duration // default 1 s
 	IOTimeout  time.Duration // default 500 ms
+	Lease      lease.Config  // default lease.Default
 }
 
 // VM is one protected machine and its clients.
@@ -43,6 +45,7 @@ type VM struct {
 	Level        model.Level
 	Service      guest.Service
 	Home, Second string // hosts
+	Shared       bool   // its disk is shared storage that both of them reach
 	Clients      int    // 0 to guest.MaxClients
 	Rate         int    // operations per second of all clients together
 	Keys         int
@@ -61,7 +64,7 @@ const (
 // DefaultTiming returns the settings that apply where a scenario tunes nothing.
 func DefaultTiming() Timing {
 	p := engine.DefaultPair()
-	return Timing{Engine: engine.DefaultTiming(), Epoch: p.Epoch, EpochMax: p.EpochMax, AckTimeout: p.AckTimeout, IOTimeout: 500 * time.Millisecond}
+	return Timing{Engine: engine.DefaultTiming(), Epoch: p.Epoch, EpochMax: p.EpochMax, AckTimeout: p.AckTimeout, IOTimeout: 500 * time.Millisecond, Lease: lease.Default()}
 }
 
 // member returns the number of the named member, or NoNode.
@@ -91,6 +94,9 @@ func (o *Options) validate() error {
 		if o.member(v.Home) == model.NoNode || o.member(v.Second) == model.NoNode || v.Home == v.Second {
 			return fmt.Errorf("%w: VM %q needs two different hosts, has %q and %q", ErrOptions, v.Name, v.Home, v.Second)
 		}
+		if v.Shared && v.Level != model.LevelRestart {
+			return fmt.Errorf("%w: VM %q is on shared storage at level %v; only restart has that", ErrOptions, v.Name, v.Level)
+		}
 		if v.Clients > 0 && (v.Recorder == nil || v.Rate < 1) {
 			return fmt.Errorf("%w: VM %q has clients but no recorder or rate", ErrOptions, v.Name)
 		}
@@ -117,7 +123,7 @@ func (o *Options) engineConfig(id model.NodeID) engine.Config {
 	pair.EpochMax = max(o.Timing.EpochMax, pair.Epoch)
 	pair.Resend = min(pair.Resend, pair.AckTimeout)
 	return engine.Config{
-		ID: id, Hosts: hosts, Witnesses: witnesses, Contacts: contacts, Voters: o.Voters, Seed: o.Seed, Timing: o.Timing.Engine, Pair: pair,
+		ID: id, Hosts: hosts, Witnesses: witnesses, Contacts: contacts, Voters: o.Voters, Seed: o.Seed, Timing: o.Timing.Engine, Lease: o.Timing.Lease, Pair: pair,
 		Mirror: mirror.Config{
 			Extents: diskSectors / extentSectors, ExtentSectors: extentSectors,
 			ActiveExtents: 24, CopyDepth: 4, IOTimeout: o.Timing.IOTimeout, Resend: min(50*time.Millisecond, o.Timing.IOTimeout/4),

@@ -32,6 +32,7 @@ const (
 	StageWriteLocal
 	StageWriteRemote
 	StageIntent
+	StageClaimed
 	StageExtent // one extent was copied; StageResyncHalf follows from it
 )
 
@@ -81,6 +82,8 @@ func (w *World) notice(m *member, n *model.Notice) {
 		s = StageAttached
 	case model.NoticeProtected:
 		s = StageProtected
+	case model.NoticeClaimed:
+		s = StageClaimed
 	case model.NoticeProposed:
 		s = proposed(n.Detail)
 	}

@@ -1,6 +1,8 @@
 package lease
 
 import (
+	"time"
+
 	"holdfast/engine/model"
 	"holdfast/engine/planted"
 )
@@ -87,4 +89,10 @@ func (h *Holder) NextWake() model.Time {
 	default:
 		return model.Never
 	}
+}
+
+// Late reports whether the round under way has not been granted for a quarter of Timeout, and for how long.
+func (h *Holder) Late(now model.Time) (time.Duration, bool) {
+	d := now.Sub(h.begun)
+	return d, h.asking && d >= h.cfg.Timeout/4
 }

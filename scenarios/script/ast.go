@@ -62,6 +62,8 @@ type VM struct {
 	Name    string
 	Level   Level
 	Service Service
+	// Shared: the disk is shared storage that both hosts reach; level restart only.
+	Shared bool
 	// Home is the host it starts on, Second the host with the second copy.
 	Home, Second string
 	Note         Note

@@ -108,7 +108,11 @@ func formatHost(h Member) string {
 }
 
 func formatVM(vm VM, withSecond bool) string {
-	s := fmt.Sprintf("vm %s level %s service %s on %s", vm.Name, vm.Level, vm.Service, vm.Home)
+	storage := ""
+	if vm.Shared {
+		storage = " storage shared"
+	}
+	s := fmt.Sprintf("vm %s level %s service %s%s on %s", vm.Name, vm.Level, vm.Service, storage, vm.Home)
 	if withSecond {
 		s += " second " + vm.Second
 	}

@@ -45,6 +45,7 @@ const (
 	SettingEpochMax
 	SettingRehomeAfter
 	SettingVoterLostAfter
+	SettingLeaseTimeout
 )
 
 // Stage is a point that a VM passes in its life, or in the life of an epoch, a resync or a write.
@@ -75,6 +76,7 @@ const (
 	StageWriteIssued
 	StageWriteLocalDone
 	StageWriteRemoteDone
+	StageClaimed
 )
 
 // Event is a kind of notice that people and metrics see (R10).
@@ -113,6 +115,10 @@ const (
 	EventLeft
 	EventVoter
 	EventLearner
+	EventClaimed
+	EventReleased
+	EventUnrenewed
+	EventReset
 )
 
 // word is an enum's word in scripts and its sentence in the reference.
@@ -141,10 +147,11 @@ var (
 		{"epoch-max", "longest time between two checkpoints, while no output waits"},
 		{"rehome-after", "how long a VM's second home is of no use before another host becomes its second home"},
 		{"voter-lost-after", "how long a voter is not heard before another member votes in its place"},
+		{"lease-timeout", "time W after which the watchdog resets a host that runs VMs on shared storage and cannot renew its lease; 1s at least"},
 	}
 	settingDefaults = []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 200 * time.Millisecond,
 		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second, 5 * time.Second, 500 * time.Millisecond,
-		5 * time.Minute, time.Minute}
+		5 * time.Minute, time.Minute, 5 * time.Second}
 	stageWords = []word{
 		{"epoch-started", "the guest runs in a new epoch"},
 		{"capturing", "the guest is paused for its checkpoint"},
@@ -169,6 +176,7 @@ var (
 		{"write-issued", "a disk write of the guest was issued to the copies"},
 		{"write-local-done", "the copy on the primary has it"},
 		{"write-remote-done", "the copy on the secondary has it"},
+		{"claimed", "the pool gave a VM on shared storage to its other home, which waits until the old instance has certainly stopped"},
 	}
 	eventWords = []word{
 		{"suspected", "a member is no longer heard"},
@@ -202,6 +210,10 @@ var (
 		{"left", "a host does not belong to the pool any more"},
 		{"voter", "a member votes on the pool's log that did not"},
 		{"learner", "a member does not vote any more"},
+		{"claimed", "a VM on shared storage belongs to its other home, which starts it when the old instance has certainly stopped"},
+		{"released", "a VM on shared storage was stopped and given to its other home"},
+		{"unrenewed", "a host that runs a VM on shared storage cannot renew its lease; its watchdog is about to reset it"},
+		{"reset", "a host was reset by its watchdog"},
 	}
 	comparatorWords = []word{{"<", "less than"}, {"<=", "at most"}, {"=", "exactly"}, {">=", "at least"}, {">", "more than"}}
 	expectWords     = []word{{"pause", ""}, {"promotions", ""}, {"restarts", ""}, {"resets", ""}, {"primary", ""}, {"converged", ""},
