@@ -62,6 +62,25 @@ at 300ms half-create b count 1
 at 301ms power-off a
 at 2500ms power-on a
 run 4s`,
+	"shared-host-lost": `
+vm db level restart service log storage shared on a
+clients db count 3 rate 40/s keys 6
+tune lease-timeout 1s
+at 300ms power-off a
+at 1500ms power-on a
+run 4s`,
+	"shared-isolated": `
+vm db level restart service bank storage shared on a
+clients db count 3 rate 40/s keys 6
+tune lease-timeout 1s
+at 300ms isolate a for 2s
+run 4s`,
+	"shared-hand-over": `
+vm db level restart service log storage shared on a
+clients db count 3 rate 40/s keys 6
+tune lease-timeout 1s
+at 300ms hand-over db
+run 3s`,
 	"restart-vm-crash": `
 vm db level restart service bank on a
 clients db count 3 rate 40/s keys 6

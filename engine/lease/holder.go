@@ -40,15 +40,15 @@ func (h *Holder) Tick(now model.Time, want, risk bool, out *model.Effects) {
 		h.off(out) // nothing here needs to be stopped, so nothing must be reset
 		h.next = now.Add(h.cfg.Every)
 	case h.asking || now >= h.next:
-		h.begin(now, out)
+		h.begin(now, risk, out)
 	}
 }
 
 // begin starts the next timer, and only then asks.
-func (h *Holder) begin(now model.Time, out *model.Effects) {
+func (h *Holder) begin(now model.Time, risk bool, out *model.Effects) {
 	h.round++
 	h.asking, h.clean, h.begun, h.next = true, false, now, now.Add(h.cfg.Every)
-	if planted.On(planted.LeaseUnarmed) && !h.guard {
+	if planted.On(planted.LeaseUnarmed) && !risk {
 		return
 	}
 	e := out.Add(model.EffectWatchdogNext, 0)

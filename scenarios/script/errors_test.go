@@ -76,7 +76,7 @@ func TestParseErrors(t *testing.T) {
 		{"one account", pool + "vm x level ft service bank on a\nclients x keys 1", `f:9:16: found "1", expected a number of keys from 2 to 4096`},
 		{"count twice", pool + "vm x level ft service log on a\nclients x count 1 count 2", `f:9:19: found a second count, expected each setting once`},
 		{"unknown client setting", pool + "vm x level ft service log on a\nclients x key 1", `f:9:11: found "key", expected count, rate or keys; did you mean "keys"?`},
-		{"unknown setting", pool + "tune hartbeat 1s", `f:8:6: found "hartbeat", expected a setting: heartbeat, suspect-after, promote-wait, io-timeout, ack-timeout, epoch, cold-start-after, hang-after, epoch-max, rehome-after or voter-lost-after; did you mean "heartbeat"?`},
+		{"unknown setting", pool + "tune hartbeat 1s", `f:8:6: found "hartbeat", expected a setting: heartbeat, suspect-after, promote-wait, io-timeout, ack-timeout, epoch, cold-start-after, hang-after, epoch-max, rehome-after, voter-lost-after or lease-timeout; did you mean "heartbeat"?`},
 		{"setting twice", pool + "tune epoch 10ms\ntune epoch 20ms", `f:9:6: found a second value for epoch, expected one; the first is on line 8`},
 		{"setting out of range", pool + "tune epoch 0s", `f:8:12: found "0s", expected the value of epoch from 1ms to 60s`},
 		{"suspicion below two heartbeats", pool + "tune heartbeat 300ms\nrun 5s", `f:8:6: found suspect-after 400ms with heartbeat 300ms, expected suspect-after to be two heartbeats at least, or every lost packet makes a suspect`},
