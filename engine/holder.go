@@ -44,9 +44,10 @@ func (n *Node) leaseNeeds() (home, want, risk bool) {
 	return home, want, risk
 }
 
-// risky reports whether there may be an instance on shared storage here.
+// risky reports whether there may be an instance here that writes to shared storage, or requests of one that are
+// on their way.
 func (v *vm) risky() bool {
-	return (v.cfg.Shared || v.cfg.Gen == 0) && (v.instance != absent || v.shared.ending != 0)
+	return v.cfg.Shared && !v.shared.settled || v.cfg.Gen == 0 && v.instance != absent
 }
 
 // renewed takes a renewal at its place in the log. It counts if everything here that writes to shared storage does

@@ -71,16 +71,15 @@ func (v *vm) sayHow() {
 func (v *vm) bringUpShared() {
 	n := v.n
 	ordered := v.mine() && v.cfg.Cause == pool.KindStart && v.launched != v.cfg.Gen
-	reaches := v.reaches()
+	settled, reaches := v.settle(), v.reaches()
 	v.cannotRun(v.disk == diskFailed)
 	switch {
+	case !settled:
 	case v.cfg.Cause != pool.KindClaim && (v.shared.away || v.disk == diskFailed) && v.otherAble():
-		if v.settle() {
-			v.propose(pool.Command{Kind: pool.KindRelease, Node: v.other})
-		}
+		v.propose(pool.Command{Kind: pool.KindRelease, Node: v.other})
 	case n.now < v.retryAt:
 		v.lookAgain(v.retryAt)
-	case !reaches || v.shared.ending != 0:
+	case !reaches:
 	case ordered:
 		if n.lease.Held() {
 			v.launchShared()

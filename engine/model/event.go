@@ -23,8 +23,6 @@ const (
 	EventStarted
 	// EventDied: the instance of VM is gone without having been asked to.
 	EventDied
-	// EventDestroyed: the EffectDestroy of VM with ID is done.
-	EventDestroyed
 	// EventResponding: the guest of VM, of the instance of Gen, responds to its watchdog or to the
 	// host's probes (FlagOn), or does no longer. A guest that is not heard of since it was started counts
 	// as responding, so that a slow boot is no hang. It is told again after EventInstance if it does not respond.
@@ -56,13 +54,16 @@ const (
 	EventNIC
 	// EventOperator: Command is an operator's order.
 	EventOperator
+
+	// EventDestroyed: the EffectDestroy of VM with ID is done.
+	EventDestroyed
 )
 
 var eventNames = [...]string{
 	EventStart: "start", EventWake: "wake", EventMessage: "message", EventInstance: "instance",
-	EventStarted: "started", EventDied: "died", EventDestroyed: "destroyed", EventResponding: "responding", EventCaptured: "captured", EventSealed: "sealed",
+	EventStarted: "started", EventDied: "died", EventResponding: "responding", EventCaptured: "captured", EventSealed: "sealed",
 	EventOutput: "output", EventOpened: "opened", EventRequest: "request", EventDisk: "disk",
-	EventIntent: "intent", EventNIC: "nic", EventOperator: "operator",
+	EventIntent: "intent", EventNIC: "nic", EventOperator: "operator", EventDestroyed: "destroyed",
 }
 
 func (k EventKind) String() string { return name(eventNames[:], int(k)) }
