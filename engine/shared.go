@@ -27,6 +27,7 @@ func (v *vm) reconcileShared() {
 		v.endInstance()
 		v.n.out.Notify(model.NoticeFenced, v.id, v.self()).Gen = v.gen
 	}
+	v.sayHow()
 	if v.isPrimary() {
 		v.hold()
 	} else {
@@ -37,7 +38,6 @@ func (v *vm) reconcileShared() {
 
 // hold does the next step of the host to which the VM belongs.
 func (v *vm) hold() {
-	v.sayHow()
 	switch v.instance {
 	case absent:
 		v.bringUpShared()
@@ -52,12 +52,16 @@ func (v *vm) hold() {
 	}
 }
 
-// sayHow says, once, that the VM came to this host, and how.
+// sayHow tells the other home, once in a generation, what there is here, and says how the VM came to this host.
 func (v *vm) sayHow() {
 	if v.shared.said == v.cfg.Gen {
 		return
 	}
 	v.shared.said = v.cfg.Gen
+	v.tell()
+	if !v.isPrimary() {
+		return
+	}
 	switch v.cfg.Cause {
 	case pool.KindClaim:
 		notice := v.n.out.Notify(model.NoticeClaimed, v.id, v.self())

@@ -16,7 +16,7 @@ import (
 // protectedPool returns two hosts and a witness with an ft VM that has its redundancy, primary on 1.
 func protectedPool(t *testing.T, configure func(*engine.Config)) *runner {
 	r := newRunner(t, 3, configure)
-	r.create(model.LevelFT, 1)
+	r.create(model.LevelFT, 1, false)
 	r.run(3 * time.Second)
 	require.Equal(t, model.Nodes(1, 2), r.members[1].node.Pool().VM(1).InSync)
 	return r

@@ -10,6 +10,7 @@ import (
 // Holder is the lease of one host; see the package comment. It is not safe for concurrent use.
 type Holder struct {
 	cfg    Config
+	want   bool       // the host should hold it
 	asking bool       // a round is under way
 	guard  bool       // a timer runs whose round was granted
 	clean  bool       // nothing that an earlier life may have started is left
@@ -32,9 +33,12 @@ func (h *Holder) Asking() (round uint64, ok bool) { return h.round, h.asking }
 // Tick does what is due. want: the host is the primary of a VM on shared storage. risk: an instance
 // of one may exist here, be it one that is just being destroyed.
 func (h *Holder) Tick(now model.Time, want, risk bool, out *model.Effects) {
+	h.want = want
 	switch {
 	case !want && !risk:
 		h.off(out)
+	case !want:
+		h.asking = false // what is here is another host's by now: the guard goes on until it is gone
 	case h.asking && now < h.begun.Add(h.cfg.patience()):
 	case h.asking && !risk:
 		h.off(out) // nothing here needs to be stopped, so nothing must be reset
@@ -82,6 +86,8 @@ func (h *Holder) off(out *model.Effects) {
 // NextWake returns the next instant at which Tick has something to do.
 func (h *Holder) NextWake() model.Time {
 	switch {
+	case !h.want:
+		return model.Never
 	case h.asking:
 		return h.begun.Add(h.cfg.patience())
 	case h.guard:
