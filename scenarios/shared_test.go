@@ -55,6 +55,10 @@ var sharedFaults = []func(r *rand.Rand, host string, ms int) string{
 		return fmt.Sprintf("cut all %s for %dms", []string{"a <-> b", "a -> b", "b -> a", "a <-> w", "b <-> w", "w -> a", "w -> b"}[r.IntN(7)], ms)
 	},
 	func(_ *rand.Rand, _ string, ms int) string { return fmt.Sprintf("loss all a <-> b 20%% for %dms", ms) },
+	// Writes that left the host before it was reset arrive afterwards, within the margin.
+	func(_ *rand.Rand, h string, ms int) string {
+		return fmt.Sprintf("disk-slow %s db by 300ms for %dms", h, ms)
+	},
 	func(_ *rand.Rand, _ string, ms int) string { return fmt.Sprintf("power-off w for %dms", ms) },
 	func(_ *rand.Rand, _ string, ms int) string { return fmt.Sprintf("partition a | b | w for %dms", ms) },
 	func(_ *rand.Rand, _ string, _ int) string { return "hand-over db" },
@@ -121,6 +125,10 @@ run 15s`,
 		"many jumps, each too short to be noticed": `
 at 2s freeze a
 ` + jumps + `run 15s`,
+		"a write is on its way to the storage for longer than the margin": `
+at 1900ms io-delay a db write by 20T
+at 2s freeze a
+run 15s`,
 		"an operator forces a start of what still runs": `
 at 2s isolate a keep-lan
 at 3s force-start db on b

@@ -15,7 +15,8 @@ const (
 	EventMessage
 
 	// EventInstance: the hypervisor already has an instance of VM, started in Gen
-	// by an earlier life of this daemon. Comes right after EventStart. FlagError: what is there is the
+	// by an earlier life of this daemon; for a VM on shared storage also one that is just being created or destroyed. Comes
+	// right after EventStart. FlagError: what is there is the
 	// remnant of a creation that failed, and never ran; Gen is not used.
 	EventInstance
 	// EventStarted: the instance asked for by EffectStart or EffectActivate runs,
