@@ -67,12 +67,18 @@ type Timing struct {
 	// RepairEvery is the pause between attempts to mend something: open a failed
 	// disk, begin a resync, start an instance. Default 500 ms.
 	RepairEvery time.Duration
+	// MTBF is the mean time between failures below which a component is taken out of service: five faults in
+	// less than four times MTBF. It stays out until an operator clears it. Default 5 s; 0: never.
+	MTBF time.Duration
 	// HangAfter is how long a guest may not respond before it is booted anew. Default 5 s. Short:
 	// a guest that is only busy loses its memory.
 	HangAfter time.Duration
 	// RehomeAfter is how long the second home of a VM may be of no use before another host is
 	// made its second home and gets a whole copy. Default 5 min: longer than a host takes to boot.
 	RehomeAfter time.Duration
+	// MendAfter is how long a policy has to be broken, or the loads of hosts out of balance, before a VM is
+	// moved for it. Default 30 s. Short: copies are made for what would have passed by itself.
+	MendAfter time.Duration
 	// VoterLostAfter is how long a voter may not be heard before another member votes in its place.
 	// Default 1 min. It costs nothing but a few entries of the log; too short, and a pool that
 	// falls apart slowly ends with voters that are all on one side.
@@ -89,8 +95,8 @@ func DefaultTiming() Timing {
 		Heartbeat: 100 * time.Millisecond, SuspectAfter: 400 * time.Millisecond,
 		PromoteWait: 200 * time.Millisecond, ColdStartAfter: 5 * time.Second,
 		ProposeEvery: 150 * time.Millisecond, ReportEvery: time.Second,
-		RepairEvery: 500 * time.Millisecond, HangAfter: 5 * time.Second,
-		RehomeAfter: 5 * time.Minute, VoterLostAfter: time.Minute, Far: 10,
+		RepairEvery: 500 * time.Millisecond, HangAfter: 5 * time.Second, MTBF: 5 * time.Second,
+		RehomeAfter: 5 * time.Minute, MendAfter: 30 * time.Second, VoterLostAfter: time.Minute, Far: 10,
 	}
 }
 
@@ -122,10 +128,12 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: PromoteWait %v and ColdStartAfter %v must not be negative", ErrConfig, t.PromoteWait, t.ColdStartAfter)
 	case t.ProposeEvery <= 0 || t.ReportEvery <= 0 || t.RepairEvery <= 0:
 		return fmt.Errorf("%w: ProposeEvery %v, ReportEvery %v and RepairEvery %v must be positive", ErrConfig, t.ProposeEvery, t.ReportEvery, t.RepairEvery)
+	case t.MTBF < 0:
+		return fmt.Errorf("%w: MTBF is %v; it must not be negative", ErrConfig, t.MTBF)
 	case t.HangAfter <= 0:
 		return fmt.Errorf("%w: HangAfter is %v; it must be positive", ErrConfig, t.HangAfter)
-	case t.RehomeAfter <= 0 || t.VoterLostAfter <= 0:
-		return fmt.Errorf("%w: RehomeAfter %v and VoterLostAfter %v must be positive", ErrConfig, t.RehomeAfter, t.VoterLostAfter)
+	case t.RehomeAfter <= 0 || t.VoterLostAfter <= 0 || t.MendAfter <= 0:
+		return fmt.Errorf("%w: RehomeAfter %v, VoterLostAfter %v and MendAfter %v must be positive", ErrConfig, t.RehomeAfter, t.VoterLostAfter, t.MendAfter)
 	case t.Far < 1 || t.Far > maxFar:
 		return fmt.Errorf("%w: Far is %d, want 1 to %d", ErrConfig, t.Far, maxFar)
 	case c.Voters != 0 && c.Voters != 3 && c.Voters != 5:

@@ -19,7 +19,7 @@
 //   - Count what each disk copy calls durable, on the copy and elsewhere, and say with
 //     FlagLost when a copy turns out to have lost some of it.
 //   - Deliver EventWake at the instant of the last EffectWake. A late one costs time,
-//     never safety.
+//     never safety; an early one is asked for again.
 //   - For VMs on shared storage, drive two timers of the host's hardware watchdog (lease.Timers), which go on
 //     when the daemon dies. This is the one duty on which safety in time depends; a runner that has no watchdog must
 //     not be given such VMs.

@@ -34,6 +34,7 @@ func (v *vm) bootAnew() {
 	if v.hungIn != v.cfg.Gen {
 		v.hungIn = v.cfg.Gen
 		v.n.out.Notify(model.NoticeHung, v.id, v.self()).Gen = v.cfg.Gen
+		v.guestFailed()
 	}
 	if !v.cfg.InSync.Has(v.self()) || v.main.LocalFailed() {
 		v.giveUp()

@@ -25,13 +25,13 @@ func (n *Node) meet() {
 
 // sayVoters tells people who votes and who does not any more.
 func (n *Node) sayVoters(voters, learners model.NodeSet) {
-	if n.others == nil || !n.log.Leading() {
+	if n.others == nil || !n.leads {
 		return
 	}
 	for rest := voters &^ n.voters; !rest.Empty(); rest = rest.Without(rest.First()) {
 		n.out.Notify(model.NoticeVoter, 0, rest.First())
 	}
-	for rest := n.voters & learners; !rest.Empty(); rest = rest.Without(rest.First()) {
+	for rest := n.voters &^ voters; !rest.Empty(); rest = rest.Without(rest.First()) {
 		n.out.Notify(model.NoticeLearner, 0, rest.First())
 	}
 }
@@ -106,6 +106,10 @@ func (n *Node) steer() {
 
 // orderMembers carries out an operator's order about a host of the pool.
 func (n *Node) orderMembers(cmd pool.Command) {
+	if reason := n.tooOld(cmd.Format()); reason != "" {
+		n.out.Notify(model.NoticeRefused, 0, cmd.Node).Detail = reason
+		return
+	}
 	if _, err := n.pool.Check(cmd); err != nil {
 		if !n.decided(&cmd) {
 			n.out.Notify(model.NoticeRefused, 0, cmd.Node).Detail = err.Error()
@@ -136,7 +140,7 @@ func (n *Node) membersChanged(before pool.Members, cmd *pool.Command) {
 // reason may be gone.
 func (n *Node) refuseOrder(cmd *pool.Command) {
 	for i := range n.orders {
-		if n.orders[i].cmd == *cmd {
+		if n.orders[i].cmd == *cmd || n.orders[i].chosen(cmd) {
 			n.orders = append(n.orders[:i], n.orders[i+1:]...)
 			return
 		}

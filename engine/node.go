@@ -35,13 +35,18 @@ type Node struct {
 	graceUntil  model.Time // until then links get the benefit of the doubt
 	gossip      int
 	nic         bool
-	inventoried bool  // what an earlier life left behind is known
-	outgrown    error // the log holds something that this version cannot read
-	dropped     bool  // a VM is not at home here any more
-	logBusy     bool  // the control log may have something to say
-	tokens      uint64
-	sessions    uint64
-	orders      []pendingOrder
+	inventoried bool // what an earlier life left behind is known
+	// inMaintenance and evacuated are what was said about this host's maintenance.
+	inMaintenance, evacuated bool
+	outgrown                 error // the log holds something that this version cannot read
+	leads                    bool  // it led the log when it was last drained
+	dropped                  bool  // a VM is not at home here any more
+	logBusy                  bool  // the control log may have something to say
+	tokens                   uint64
+	sessions                 uint64
+	orders                   []pendingOrder
+	troubles                 []troubled
+	governor                 governor
 
 	lease    *lease.Holder
 	renewAt  model.Time                    // when to propose the renewal (again)
@@ -96,7 +101,10 @@ func (n *Node) restore(snapshot []byte) {
 	state := newPool(&n.cfg)
 	if snapshot != nil {
 		var err error
-		if state, err = pool.Restore(snapshot); err != nil {
+		if state, err = pool.Restore(snapshot); err == nil && snapshot[0] > n.cfg.Protocol {
+			err = fmt.Errorf("%w: it is of protocol %d", pool.ErrSnapshot, snapshot[0])
+		}
+		if err != nil {
 			n.outgrow(err)
 			return
 		}
@@ -148,6 +156,7 @@ func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 	}
 	if ev.Kind != model.EventStart && ev.Kind != model.EventInstance {
 		n.keepLease()
+		n.maintained()
 		n.reconcile() // not before it is known which instances an earlier life left behind
 	}
 	n.route()
@@ -170,6 +179,9 @@ func (n *Node) clock(now model.Time, ev *model.Event) {
 		n.stalled += late
 		n.wakeAt = now // counted
 	}
+	if ev.Kind == model.EventWake && now < n.wakeAt {
+		n.wakeAt = model.Never // the timer fired too early, and is gone: ask for another one
+	}
 	n.now = max(n.now, now-n.stalled)
 }
 
@@ -178,11 +190,15 @@ func (n *Node) handle(ev *model.Event) {
 	case model.EventMessage:
 		n.receive(ev)
 	case model.EventNIC:
-		n.nic = ev.Flags.Has(model.FlagOn)
+		if n.nic = ev.Flags.Has(model.FlagOn); !n.nic {
+			n.fault(pool.Part{Component: pool.ComponentNIC, Node: n.cfg.ID})
+		}
 		n.touchAll()
 	case model.EventOperator:
 		n.order(&ev.Order)
-	case model.EventStart, model.EventWake:
+	case model.EventStart:
+		n.syncVMs() // what a snapshot says could have no effects before
+	case model.EventWake:
 	default:
 		n.vmEvent(ev)
 	}
@@ -209,7 +225,7 @@ func (n *Node) receive(ev *model.Event) {
 
 // inLife notes in which life a member is; false: it is nobody we know, or the life is over.
 func (n *Node) inLife(p *peer, life uint64) bool {
-	if p.id == model.NoNode || life < p.incarnation {
+	if p.id == model.NoNode || life < p.incarnation && !planted.On(planted.OldLives) {
 		return false
 	}
 	if life > p.incarnation {
@@ -254,6 +270,7 @@ func (n *Node) timers() {
 	}
 	if n.now >= n.heartbeatAt {
 		n.heartbeat()
+		n.govern()
 	}
 	if n.now >= n.log.NextWake() {
 		n.log.Wake(n.now)
@@ -276,12 +293,16 @@ func (n *Node) drain() {
 		return
 	}
 	n.logBusy = false
+	n.leads = n.log.Leading()
 	n.log.Drain(&n.out, n.apply)
 	n.meet()
 }
 
 func (n *Node) apply(index uint64, data []byte) {
 	cmd, err := pool.Decode(data)
+	if err == nil && cmd.Format() > n.cfg.Protocol {
+		err = fmt.Errorf("%w: %v is of protocol %d", pool.ErrCommand, cmd.Kind, cmd.Format())
+	}
 	if err != nil {
 		n.outgrow(err)
 	}
@@ -294,10 +315,19 @@ func (n *Node) apply(index uint64, data []byte) {
 	before := n.pool.Members()
 	result := n.pool.Apply(index, cmd)
 	n.membersChanged(before, &cmd)
-	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) {
+	n.settled()
+	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) && !n.replaced(&cmd, result.Refused) {
 		n.refuseOrder(&cmd)
 		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
 		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()
+	}
+	if result.OK {
+		switch cmd.Kind {
+		case pool.KindFault:
+			n.faulted(&cmd)
+		case pool.KindRetire, pool.KindClear:
+			n.serviced(&cmd)
+		}
 	}
 	n.syncVMs()
 	if cmd.Kind == pool.KindRenew && result.OK {

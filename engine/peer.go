@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"holdfast/engine/model"
+	"holdfast/engine/pool"
 )
 
 // peer is what a node knows about another member.
@@ -124,6 +125,9 @@ func (n *Node) hears() model.NodeSet {
 	return s
 }
 
+// alone reports whether this node suspects everybody.
+func (n *Node) alone() bool { return n.hears() == model.Nodes(n.cfg.ID) }
+
 // vouched reports whether somebody who is heard still hears a member that is suspected here. Only those
 // count that are near to both: others notice a silence too late to vouch for anybody.
 func (n *Node) vouched(id model.NodeID) bool {
@@ -137,7 +141,7 @@ func (n *Node) vouched(id model.NodeID) bool {
 }
 
 func (n *Node) flags() (f model.Flags) {
-	if n.nic {
+	if n.nicUsable() {
 		f |= model.FlagNIC
 	}
 	if n.log.Probation() {
@@ -162,6 +166,9 @@ func (n *Node) heard(p *peer, l model.Link, m *model.Message) {
 	if m.Hears != p.hears {
 		p.hears = m.Hears
 		n.touchAll() // secondaries wait for what it says
+	}
+	if p.suspected {
+		p.eager = max(p.eager, 1) // it waits to hear that it is heard
 	}
 	n.updateLinks(p)
 	n.remember(p, m)
@@ -229,6 +236,9 @@ func (n *Node) updateLinks(p *peer) {
 		n.log.Heard(n.now, p.id)
 	} else {
 		n.out.Notify(model.NoticeSuspected, 0, p.id)
+		if n.log.Leading() && n.pool.Members().Hosts.Has(p.id) {
+			n.fault(pool.Part{Component: pool.ComponentHost, Node: p.id})
+		}
 		n.log.Suspect(n.now, p.id)
 		n.logBusy = true
 	}

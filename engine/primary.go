@@ -104,7 +104,7 @@ func (v *vm) started(ev *model.Event) {
 
 // exposed says that the VM has no second host to go on with.
 func (v *vm) exposed() {
-	if planted.On(planted.SilentExposure) {
+	if planted.On(planted.SilentExposure) || v.cfg.Level == model.LevelNone {
 		return
 	}
 	v.n.out.Notify(model.NoticeExposed, v.id, v.self()).Gen = v.cfg.Gen
@@ -113,6 +113,9 @@ func (v *vm) exposed() {
 // seekStart asks the log to boot the VM here, once nobody can have newer state.
 func (v *vm) seekStart() {
 	n := v.n
+	if v.stopped() {
+		return
+	}
 	if v.lost != v.cfg.Gen {
 		v.lost, v.absentSince = v.cfg.Gen, n.now
 		v.tell()
@@ -259,11 +262,15 @@ func (v *vm) adopt() {
 		v.notifyAttached(wasLocal)
 	case pool.KindBump:
 		v.disconnect()
+	case pool.KindLevel:
+		out.Notify(model.NoticeLevel, v.id, v.self()).Detail = v.cfg.Level.String()
+		v.disconnect()
 	}
 	if v.cfg.Exposed() {
 		v.forgetSession()
 		v.exposed()
 		v.out.Pass(out)
+		v.out.Prove(v.cfg.Level == model.LevelFT)
 	} else {
 		v.out.Continue(v.gen)
 	}
@@ -333,7 +340,7 @@ func (v *vm) peerTrouble() bool {
 	if v.session == 0 {
 		return v.cfg.InSync.Has(v.other) && v.cfg.InSync.Has(v.self())
 	}
-	return p.suspected || p.incarnation != v.sessionOf || v.main.RemoteFailed() && !v.reopening() || v.out.Failed()
+	return p.suspected || p.incarnation != v.sessionOf && !planted.On(planted.LoseSession) || v.main.RemoteFailed() && !v.reopening() || v.out.Failed()
 }
 
 // reopening reports that a session with the only in-sync copy is being opened.
@@ -345,6 +352,9 @@ func (v *vm) reopening() bool {
 // losePeer goes on without the partner: by the log's word, where it may have become a part of the VM.
 func (v *vm) losePeer() {
 	if planted.On(planted.ReleaseOnSuspicion) && v.out.State() == pair.Holding {
+		v.out.Pass(&v.n.out)
+	}
+	if planted.On(planted.PassAlone) && v.out.State() == pair.Holding && v.n.alone() {
 		v.out.Pass(&v.n.out)
 	}
 	switch {
@@ -385,6 +395,9 @@ func (v *vm) forgetSession() {
 
 // replicate does the next step towards full redundancy, and keeps it going.
 func (v *vm) replicate() {
+	if v.cfg.Level == model.LevelNone {
+		return
+	}
 	if planted.On(planted.NeverReprotect) && v.cfg.Gen > 4 && v.session == 0 {
 		return
 	}
@@ -408,7 +421,7 @@ func (v *vm) replicate() {
 func (v *vm) openSession() {
 	n := v.n
 	p := v.peer()
-	if p.suspected || p.incarnation == 0 {
+	if p.suspected || p.incarnation == 0 || v.avoided() && !v.cfg.InSync.Has(v.other) {
 		return // reconcile runs again when it is heard
 	}
 	if n.now < v.sessionAt {
@@ -453,6 +466,9 @@ func (v *vm) capture() {
 		return
 	}
 	last, durable := v.main.Boundary(v.out.Epoch() + 1)
+	if planted.On(planted.BoundaryShort) && last > 0 {
+		last--
+	}
 	final := (v.main.LocalFailed() || v.yields()) && v.out.State() == pair.Holding && !v.cfg.Exposed()
 	v.out.Capture(v.gen, last, durable, final, &v.n.out)
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 	"holdfast/engine/pool"
 )
 
@@ -25,6 +26,9 @@ func (v *vm) propose(cmd pool.Command) {
 		n.logBusy = true
 	}
 	v.proposeAt = n.now.Add(n.cfg.Timing.ProposeEvery)
+	if planted.On(planted.ProposeOnce) {
+		v.proposeAt = model.Never
+	}
 	if v.wantSince != model.Never && n.now.Sub(v.wantSince) >= quorumPatience*n.cfg.Timing.SuspectAfter {
 		v.wantSince = model.Never // said once
 		notice := n.out.Notify(model.NoticeNoQuorum, v.id, cmd.Node)
@@ -45,6 +49,10 @@ func (n *Node) order(o *model.Order) {
 	switch o.Kind {
 	case model.OrderCreate:
 		cmd.Kind, cmd.Level, cmd.Homes, cmd.Shared = pool.KindCreate, o.Level, o.Homes, o.Shared
+		if reason := n.tooOld(cmd.Format()); reason != "" {
+			n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason
+			return
+		}
 	case model.OrderDeclareDead:
 		cmd.Kind = pool.KindOverride
 		n.log.ForceAlone(n.now)
@@ -67,6 +75,25 @@ func (n *Node) order(o *model.Order) {
 		return
 	case model.OrderReplaceHome:
 		n.orderHome(o)
+		return
+	case model.OrderPolicy:
+		cmd.Kind, cmd.Policy = pool.KindPolicy, o.Policy
+		n.orderPolicy(cmd)
+		return
+	case model.OrderMigrate:
+		n.orderMigration(o)
+		return
+	case model.OrderLevel:
+		cmd.Kind, cmd.Level, cmd.Expect = pool.KindLevel, o.Level, n.pool.VM(o.VM).Gen
+		n.orderChecked(cmd)
+		return
+	case model.OrderClear:
+		cmd = pool.Command{Kind: pool.KindClear, By: n.cfg.ID, Incarnation: n.incarnation}
+		n.orderChecked(cmd)
+		return
+	case model.OrderMaintain, model.OrderResume:
+		cmd.Kind, cmd.Override = pool.KindMaintain, o.Kind == model.OrderResume
+		n.orderChecked(cmd)
 		return
 	case model.OrderHandOver:
 		n.orderHandOver(o)
@@ -93,23 +120,32 @@ func (n *Node) refuseStart(id model.VMID) string {
 
 // pendingOrder is an operator's order that the log has not decided.
 type pendingOrder struct {
-	cmd pool.Command
-	at  model.Time // when to propose it (again)
+	cmd   pool.Command
+	at    model.Time // when to propose it (again)
+	waits bool       // for an order before it that is not decided
 }
 
 // pushOrders proposes the orders that are due and forgets those that are decided.
 func (n *Node) pushOrders() {
-	kept := n.orders[:0]
+	kept, open := n.orders[:0], false // whether an order before must be decided first
 	for _, o := range n.orders {
 		if n.decided(&o.cmd) {
 			continue
 		}
 		if n.now >= o.at {
-			if n.log.Propose(o.cmd.Encode()) == nil {
-				n.logBusy = true
+			o.waits = open && (o.cmd.Kind == pool.KindCreate || o.cmd.Kind == pool.KindPolicy)
+			switch placed := o.cmd; {
+			case o.waits:
+			case o.cmd.Kind != pool.KindCreate || o.cmd.Homes != 0:
+				n.proposeOrder(&o.cmd)
+			case n.placeOrder(&placed):
+				n.proposeOrder(&placed)
+			default:
+				continue
 			}
 			o.at = n.now.Add(n.cfg.Timing.ProposeEvery)
 		}
+		open = open || o.settles()
 		kept = append(kept, o)
 	}
 	n.orders = kept
@@ -131,6 +167,14 @@ func (n *Node) decided(cmd *pool.Command) bool {
 		return n.pool.VM(cmd.VM).Gen != 0
 	case pool.KindStart:
 		return n.pool.VM(cmd.VM).Gen != cmd.Expect
+	case pool.KindPolicy:
+		return n.pool.Rules().Stated(cmd.Node, cmd.VM, cmd.Policy)
+	case pool.KindClear:
+		return len(n.pool.Parts()) == 0
+	case pool.KindLevel:
+		return n.pool.VM(cmd.VM).Level == cmd.Level
+	case pool.KindMaintain:
+		return n.pool.Members().Maintenance.Has(cmd.Node) != cmd.Override
 	case pool.KindJoin:
 		return n.pool.Members().Staying().Has(cmd.Node)
 	case pool.KindLeave:

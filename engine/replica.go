@@ -56,9 +56,9 @@ func (v *vm) holdsVM() bool {
 
 // seekPromotion proposes to take over when the primary is gone.
 func (v *vm) seekPromotion() {
-	inSync := v.truth() || planted.On(planted.StartStale)
-	if !inSync || v.copy == nil {
-		return // not the truth (R5)
+	inSync := v.truth() || planted.On(planted.StartStale) || planted.On(planted.StartDropped)
+	if !inSync || v.copy == nil || v.stopped() {
+		return // not the truth (R5), or not to be started
 	}
 	t, p := &v.n.cfg.Timing, v.peer()
 	r, known := v.reported()
@@ -110,6 +110,9 @@ const vouchedPatience = 8
 func (v *vm) receive(m *model.Message) {
 	switch m.Kind {
 	case model.MsgReport:
+		if m.From != v.other {
+			return // of a home that was replaced
+		}
 		before := v.report
 		v.report = report{incarnation: m.Incarnation, gen: m.Gen, flags: m.Flags}
 		if v.report != before {

@@ -79,7 +79,7 @@ func (v *vm) bringUpShared() {
 	v.cannotRun(v.disk == diskFailed)
 	switch {
 	case !settled:
-	case v.cfg.Cause != pool.KindClaim && (v.shared.away || v.disk == diskFailed) && v.otherAble():
+	case v.cfg.Cause != pool.KindClaim && (v.shared.away || v.disk == diskFailed || v.yields()) && v.otherAble():
 		v.propose(pool.Command{Kind: pool.KindRelease, Node: v.other})
 	case n.now < v.retryAt:
 		v.lookAgain(v.retryAt)
@@ -88,6 +88,7 @@ func (v *vm) bringUpShared() {
 		if n.lease.Held() {
 			v.launchShared()
 		}
+	case v.stopped():
 	case v.cfg.Cause == pool.KindClaim && !v.certain():
 	default:
 		v.propose(pool.Command{Kind: pool.KindStart, Node: v.self()})
@@ -173,6 +174,7 @@ func (v *vm) runShared() {
 		if v.hungIn != v.cfg.Gen {
 			v.hungIn = v.cfg.Gen
 			v.n.out.Notify(model.NoticeHung, v.id, v.self()).Gen = v.cfg.Gen
+			v.guestFailed()
 		}
 		v.propose(pool.Command{Kind: pool.KindStart, Node: v.self()})
 	default:
@@ -205,7 +207,7 @@ func (v *vm) standBy() {
 	v.shared.away = false
 	settled, reaches := v.settle(), v.reaches()
 	v.cannotRun(v.disk == diskFailed)
-	if !settled || !reaches {
+	if !settled || !reaches || v.stopped() {
 		return
 	}
 	r, known := v.reported()

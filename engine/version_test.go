@@ -1,6 +1,10 @@
 package engine_test
 
 import (
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -132,4 +136,81 @@ func TestMemberThatCannotReadADecisionLetsNothingOut(t *testing.T) {
 		require.True(t, strings.Contains(line, "vm=1 hold") || strings.Contains(line, "notify outgrown"), line)
 	}
 	require.Contains(t, strings.Join(r.trace, "\n"), "vm=1 hold")
+}
+
+// recorded returns what the members of a pool persisted in an earlier version.
+func recorded(t *testing.T, path string) map[int][]model.Record {
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	records := map[int][]model.Record{}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		var member, kind int
+		var data string
+		_, err := fmt.Sscanf(line, "%d %d %s", &member, &kind, &data)
+		require.NoError(t, err, line)
+		b, err := hex.DecodeString(data)
+		require.NoError(t, err, line)
+		records[member] = append(records[member], model.Record{Kind: model.RecordKind(kind), Data: b})
+	}
+	return records
+}
+
+// TestStateOfTheFirstVersion starts members from what the first version persisted: all in this version, and
+// each of them still in the first.
+func TestStateOfTheFirstVersion(t *testing.T) {
+	for old := model.NodeID(0); old <= 3; old++ {
+		t.Run(fmt.Sprintf("member %d is old", old), func(t *testing.T) {
+			records := recorded(t, filepath.Join("testdata", "records-protocol1"))
+			require.Len(t, records, 3)
+			r := &runner{t: t, life: 1000, members: make([]*testMember, 4), hosts: model.Nodes(1, 2), witnesses: model.Nodes(3), configure: func(c *engine.Config) {
+				if c.ID == old {
+					c.Protocol = model.Protocol1
+				}
+			}}
+			for id := 1; id <= 3; id++ {
+				r.members[id] = newTestMember()
+				r.members[id].records = records[id]
+			}
+			for id := 1; id <= 3; id++ {
+				r.start(model.NodeID(id))
+			}
+			r.run(20 * time.Second)
+			for id := 1; id <= 3; id++ {
+				c := r.members[id].node.Pool().VM(1)
+				require.Greater(t, c.Gen, model.Gen(6))
+				require.Equal(t, model.NodeID(1), c.Primary, "the only copy in sync is the truth")
+				require.Equal(t, model.Nodes(1, 2), c.InSync)
+			}
+			require.NotContains(t, strings.Join(r.trace, "\n"), "outgrown")
+		})
+	}
+}
+
+// TestSharedStorageNeedsEveryMember: a member of the first version cannot read that a VM is on shared storage, so no such VM
+// is made while one is heard; it takes no part when one that was away meanwhile comes back.
+func TestSharedStorageNeedsEveryMember(t *testing.T) {
+	create := model.Order{Kind: model.OrderCreate, VM: 1, Level: model.LevelRestart, Node: 1, Homes: model.Nodes(1, 2), Shared: true}
+	old := model.NodeID(3)
+	r := newRunner(t, 3, func(c *engine.Config) {
+		if c.ID == old {
+			c.Protocol = model.Protocol1
+		}
+	})
+	r.run(time.Second)
+	r.order(1, create)
+	r.run(time.Second)
+	require.Contains(t, strings.Join(r.trace, "\n"), "member 3 runs an older version")
+	require.Zero(t, r.members[1].node.Pool().VM(1).Gen)
+
+	r.kill(3, true)
+	r.run(2 * time.Second)
+	r.order(1, create)
+	r.run(2 * time.Second)
+	require.True(t, r.members[1].node.Pool().VM(1).Shared)
+	r.start(3)
+	r.run(2 * time.Second)
+	require.Contains(t, strings.Join(r.trace, "\n"), "notify outgrown node=3")
 }

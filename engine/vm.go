@@ -48,18 +48,20 @@ type vm struct {
 	gen         model.Gen  // configuration that the instance runs under
 	launched    model.Gen  // configuration for which a launch was ordered
 	cannot      bool       // this home cannot run the VM for now
+	moving      bool       // an operator wants it on the other home
 	lost        model.Gen  // generation in which this home had no instance left
 	absentSince model.Time // since when
 	stateLostIn model.Gen  // generation in which the loss of memory was said
 	hungIn      model.Gen  // generation in which it was said that the guest hangs
 	silentSince model.Time // since when the guest has not responded; Never: it does
 
-	disk   diskState
-	broken bool         // its failure was said
-	gone   bool         // it lacks what it had called durable, so it is not the truth whatever the log says
-	told   bool         // that was said
-	marks  model.Bitmap // recorded intent, while the disk is open and no machine owns it
-	diskAt model.Time   // when to try to open it again
+	disk      diskState
+	broken    bool         // its failure was said
+	gone      bool         // it lacks what it had called durable, so it is not the truth whatever the log says
+	told      bool         // that was said
+	openedFor model.Gen    // the generation for which it was opened last
+	marks     model.Bitmap // recorded intent, while the disk is open and no machine owns it
+	diskAt    model.Time   // when to try to open it again
 
 	out  *pair.Primary // as primary
 	main *mirror.Primary
@@ -196,6 +198,7 @@ func (v *vm) event(ev *model.Event) {
 	case model.EventDied:
 		if v.instance != absent {
 			v.lose()
+			v.guestFailed()
 		}
 	case model.EventDestroyed:
 		v.destroyed(ev)
@@ -311,6 +314,7 @@ func (v *vm) failDisk() {
 	if !v.broken {
 		v.broken = true
 		v.n.out.Notify(model.NoticeDiskFault, v.id, v.self())
+		v.n.fault(pool.Part{Component: pool.ComponentDisk, Node: v.self(), VM: v.id})
 	}
 	v.disk, v.marks, v.copy = diskFailed, nil, nil
 	v.diskAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
@@ -321,15 +325,18 @@ func (v *vm) ensureDisk() bool {
 	switch {
 	case v.disk == diskOpen:
 		return true
+	case v.disk == diskFailed && v.retired(pool.ComponentDisk):
 	case v.disk == diskClosed, v.disk == diskFailed && v.n.now >= v.diskAt:
 		v.disk = diskOpening
-		v.n.out.Add(model.EffectOpen, v.id).Gen = v.copyGen()
+		v.openedFor = v.copyGen()
+		v.n.out.Add(model.EffectOpen, v.id).Gen = v.openedFor
 	}
 	return false
 }
 
 // lose notes that the instance on this host is gone.
 func (v *vm) lose() {
+	v.moving = false
 	v.instance, v.lost, v.absentSince, v.silentSince = absent, v.cfg.Gen, v.n.now, model.Never
 	v.out, v.main, v.shared.disk = nil, nil, nil
 	v.session = 0

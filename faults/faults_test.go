@@ -39,6 +39,10 @@ func TestParse(t *testing.T) {
 		"clock-jump a -5s":                        {Kind: ClockJump, Member: a, Amount: -5 * time.Second},
 		"clock-drift a ppm -200":                  {Kind: ClockDrift, Member: a, DriftPPM: -200},
 		"override a declare-dead b":               {Kind: Override, Member: a, Peer: b},
+		"set-level db none":                       {Kind: SetLevel, VM: "db", Level: LevelNone},
+		"clear-faults":                            {Kind: ClearFaults},
+		"migrate db":                              {Kind: Migrate, VM: "db"},
+		"maintain a for 5s":                       {Kind: Maintain, Member: a, For: 5 * time.Second},
 		"force-start db on b":                     {Kind: ForceStart, VM: "db", Member: b},
 	} {
 		f, err := Parse(text)
@@ -180,6 +184,8 @@ func drawParam(t *rapid.T, p *param, f *Fault) {
 		f.Peer = drawSingle.Filter(func(r Role) bool { return r != f.Member }).Draw(t, "peer")
 	case paramDead, paramTo:
 		f.Peer = drawSingle.Filter(func(r Role) bool { return r != f.Member }).Draw(t, "peer")
+	case paramLevel:
+		f.Level = Level(rapid.IntRange(1, int(numLevels)-1).Draw(t, "level"))
 	case paramGroups:
 		roles := rapid.SliceOfNDistinct(drawSingle, 2, 8, rapid.ID).Draw(t, "roles")
 		split := rapid.IntRange(1, len(roles)-1).Draw(t, "split")

@@ -62,6 +62,12 @@ const (
 	JoinHost
 	LeaveHost
 	ReplaceHome
+	SetLevel
+	Migrate
+	Maintain
+	Resume
+	ClearFaults
+	OrderVM
 	HandOver
 
 	numKinds

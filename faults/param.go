@@ -32,6 +32,13 @@ var (
 			return err
 		},
 		print: func(f *Fault) string { return f.IO.String() }}
+	paramLevel = &param{syntax: "none|restart|ha|ft",
+		parse: func(p *parser) error {
+			i, err := p.OneOf("a level: none, restart, ha or ft", levelNames[1:])
+			p.fault.Level = Level(i + 1)
+			return err
+		},
+		print: func(f *Fault) string { return f.Level.String() }}
 	paramLink = &param{syntax: "LINK ROLE <-> ROLE",
 		parse: func(p *parser) error { return p.link() },
 		print: func(f *Fault) string {

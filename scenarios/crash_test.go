@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,6 +63,33 @@ at 300ms half-create b count 1
 at 301ms power-off a
 at 2500ms power-on a
 run 4s`,
+	"ft-rehome": `
+host c
+vm db level ft service log on a second b
+clients db count 3 rate 40/s keys 6
+tune rehome-after 400ms
+tune voter-lost-after 400ms
+at 800ms power-off b
+at 2s power-on b
+run 3s
+expect state-lost(db)`,
+	"ha-leave": `
+host c
+vm db level ha service log on a second b
+clients db count 3 rate 40/s keys 6
+at 300ms leave-host a
+run 3s`,
+	"ft-apart-restored": `
+vm db level ft service log on auto
+vm two level ft service log on auto
+policy apart db two
+clients db count 3 rate 40/s keys 6
+tune mend-after 300ms
+at 300ms power-off primary(db)
+at 1200ms power-on a
+run 5s
+expect state-lost(db)
+expect state-lost(two)`,
 	"shared-host-lost": `
 vm db level restart service log storage shared on a
 clients db count 3 rate 40/s keys 6
@@ -107,10 +135,12 @@ func TestCrashAtEveryEffect(t *testing.T) {
 		stride = 29
 	}
 	for path := range mainPaths {
-		for i, member := range []string{"a", "b", "w"} {
-			t.Run(path+"/"+member, func(t *testing.T) {
+		s := crashScript(t, path, "", 0)
+		members := append(slices.Clone(s.Hosts), s.Witness)
+		for i, member := range members {
+			t.Run(path+"/"+member.Name, func(t *testing.T) {
 				t.Parallel()
-				crashEverywhere(t, path, member, model.NodeID(i+1), stride)
+				crashEverywhere(t, path, member.Name, model.NodeID(i+1), stride)
 			})
 		}
 	}

@@ -14,6 +14,7 @@ import (
 // trigger is an action that waits for a stage.
 type trigger struct {
 	action *script.Action
+	index  int // in the script
 	stage  sim.Stage
 	vm     model.VMID
 	seen   int
@@ -41,18 +42,21 @@ func (r *run) schedule() {
 	for i := range r.script.Actions {
 		a := &r.script.Actions[i]
 		if a.Trigger.Kind == script.TriggerAt {
-			r.world.At(r.zero.Add(a.Trigger.At), func() { r.act(a) })
+			r.world.At(r.zero.Add(a.Trigger.At), func() { r.act(i) })
 			continue
 		}
-		r.pending = append(r.pending, &trigger{action: a, stage: stages[a.Trigger.Stage], vm: r.world.VM(a.Trigger.VM)})
+		r.pending = append(r.pending, &trigger{action: a, index: i, stage: stages[a.Trigger.Stage], vm: r.world.VM(a.Trigger.VM)})
 	}
-	if len(r.pending) > 0 {
+	if len(r.pending) > 0 || r.opt.Watch != nil {
 		r.world.OnStage = r.onStage
 	}
 }
 
 // onStage fires the triggers that wait for a stage.
-func (r *run) onStage(vm model.VMID, stage sim.Stage, _ model.NodeID) {
+func (r *run) onStage(vm model.VMID, stage sim.Stage, member model.NodeID) {
+	if r.opt.Watch != nil {
+		r.opt.Watch.Stage(r.now(), vm, stage, member)
+	}
 	for _, t := range r.pending {
 		now := r.now()
 		if t.fired || t.vm != vm || t.stage != stage || now < t.action.Trigger.At || now+t.action.Trigger.Delay >= r.script.Run {
@@ -63,20 +67,25 @@ func (r *run) onStage(vm model.VMID, stage sim.Stage, _ model.NodeID) {
 		}
 		t.fired = true
 		if d := t.action.Trigger.Delay; d > 0 {
-			r.world.At(r.world.Now().Add(d), func() { r.act(t.action) })
+			r.world.At(r.world.Now().Add(d), func() { r.act(t.index) })
 		} else {
-			r.act(t.action)
+			r.act(t.index)
 		}
 	}
 }
 
 // act performs an action of the script.
-func (r *run) act(a *script.Action) {
-	f := &a.Fault
+func (r *run) act(index int) {
+	a := &r.script.Actions[index]
+	members := r.members(a.Fault.Member)
+	fault, ok := r.admit(index, &a.Fault, members)
+	if !ok {
+		return
+	}
+	f := &fault
 	if r.began < 0 {
 		r.began = r.now()
 	}
-	members := r.members(f.Member)
 	if a.As != "" && len(members) == 1 {
 		r.names[a.As] = members[0]
 	}
@@ -120,6 +129,10 @@ func (r *run) members(role faults.Role) []model.NodeID {
 			r.fail("expect", "nobody is bound to %q when an action needs it", role.Name)
 			return nil
 		}
+	}
+	if id == model.NoNode {
+		r.fail("expect", "%s is nobody when an action needs it", role)
+		return nil
 	}
 	if role.Other {
 		id = model.NodeID(len(r.script.Hosts)) + 1 - id // pools of two hosts only
@@ -205,6 +218,10 @@ func (r *run) hitHost(f *faults.Fault, m model.NodeID) {
 	}
 }
 
+var levels = map[faults.Level]model.Level{
+	faults.LevelNone: model.LevelNone, faults.LevelRestart: model.LevelRestart, faults.LevelHA: model.LevelHA, faults.LevelFT: model.LevelFT,
+}
+
 // hitSoftware handles daemons, toolstacks, guests, clocks and operators.
 func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 	w := r.world
@@ -258,10 +275,23 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 		}
 	case faults.ForceStart:
 		w.ForceStart(m, w.VM(f.VM))
+	case faults.SetLevel:
+		w.SetLevel(w.VM(f.VM), levels[f.Level])
+	case faults.Migrate:
+		w.Migrate(w.VM(f.VM))
+	case faults.Maintain:
+		w.Maintain(m, true)
+		r.ends(f, 0, func() { w.Maintain(m, false) })
+	case faults.ClearFaults:
+		w.ClearFaults()
+	case faults.Resume:
+		w.Maintain(m, false)
 	case faults.JoinHost:
 		w.JoinHost(m)
 	case faults.LeaveHost:
 		w.LeaveHost(m)
+	case faults.OrderVM:
+		w.OrderVM(w.VM(f.VM))
 	case faults.HandOver:
 		w.HandOver(w.VM(f.VM))
 	case faults.ReplaceHome:

@@ -154,6 +154,7 @@ func (r *run) healAll() {
 	for i := range r.script.VMs {
 		w.ResumeVM(model.VMID(i + 1))
 	}
+	w.ClearFaults()
 	for a := model.NodeID(1); a <= r.count(); a++ {
 		for b := model.NodeID(1); b <= r.count(); b++ {
 			for l := model.LinkA1; l < model.NumLinks; l++ {

@@ -62,6 +62,9 @@ var sharedFaults = []func(r *rand.Rand, host string, ms int) string{
 	func(_ *rand.Rand, _ string, ms int) string { return fmt.Sprintf("power-off w for %dms", ms) },
 	func(_ *rand.Rand, _ string, ms int) string { return fmt.Sprintf("partition a | b | w for %dms", ms) },
 	func(_ *rand.Rand, _ string, _ int) string { return "hand-over db" },
+	func(_ *rand.Rand, _ string, _ int) string { return "migrate db" },
+	func(_ *rand.Rand, h string, ms int) string { return fmt.Sprintf("maintain %s for %dms", h, ms) },
+	func(_ *rand.Rand, h string, ms int) string { return fmt.Sprintf("old-daemon %s for %dms", h, ms) },
 	func(_ *rand.Rand, _ string, _ int) string { return "crash-vm db" },
 	func(_ *rand.Rand, h string, _ int) string { return fmt.Sprintf("half-create %s count 1", h) },
 }

@@ -136,6 +136,7 @@ func (w *World) HangVM(vm model.VMID) { w.hang(vm, true) }
 func (w *World) ResumeVM(vm model.VMID) { w.hang(vm, false) }
 
 func (w *World) hang(vm model.VMID, on bool) {
+	w.vms[vm].hangs = on
 	w.At(w.now, func() {
 		for _, m := range w.nodes[1:] {
 			if p := m.vms[vm]; p != nil && p.inst.present {
@@ -235,8 +236,8 @@ func (w *World) Serving(vm model.VMID) model.NodeID {
 	if cfg.Gen == 0 {
 		return model.NoNode
 	}
-	p := w.nodes[cfg.Primary].vms[vm]
-	if p != nil && p.runs() && p.inst.machine.Serving() {
+	p := w.nodes[cfg.Primary].place(vm)
+	if p.runs() && p.inst.machine.Serving() {
 		return cfg.Primary
 	}
 	return model.NoNode
@@ -248,7 +249,8 @@ func (w *World) Redundant(vm model.VMID) bool {
 	if cfg.Shared && !w.nodes[cfg.Secondary].running() {
 		return false
 	}
-	return cfg.Gen != 0 && !cfg.Exposed() && cfg.InSync == cfg.Homes && w.Serving(vm) != model.NoNode
+	whole := !cfg.Exposed() && cfg.InSync == cfg.Homes || cfg.Level == model.LevelNone
+	return cfg.Gen != 0 && whole && w.Serving(vm) != model.NoNode
 }
 
 // GuestFault returns what the VM's own self-checks found wrong where it runs, or nil.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	"holdfast/engine/model"
 	"holdfast/sim/disk"
@@ -68,6 +69,7 @@ func (w *World) JoinHost(id model.NodeID) {
 	w.nodes[id].spare = false
 	w.powerUp(w.nodes[id])
 	w.toPool(model.Order{Kind: model.OrderJoin, Node: id})
+	w.stateHost(id)
 }
 
 // LeaveHost has a host give up its copies and leave the pool.
@@ -79,14 +81,62 @@ func (w *World) ReplaceHome(vm model.VMID, from, to model.NodeID) {
 	w.order(w.Config(vm).Primary, model.Order{Kind: model.OrderReplaceHome, VM: vm, Node: from, Homes: model.Nodes(to)})
 }
 
-// toPool gives an order to the first member that works, knows itself to be one, and is not what the order is about.
-func (w *World) toPool(o model.Order) {
+// SetLevel has a running VM protected at another level.
+func (w *World) SetLevel(vm model.VMID, level model.Level) {
+	w.toPool(model.Order{Kind: model.OrderLevel, VM: vm, Level: level})
+}
+
+// Migrate has a VM run on its other home.
+func (w *World) Migrate(vm model.VMID) {
+	cfg := w.Config(vm)
+	w.order(cfg.Primary, model.Order{Kind: model.OrderMigrate, VM: vm, Node: cfg.Homes.Other(cfg.Primary)})
+}
+
+// Maintain puts a host into maintenance, or ends that.
+func (w *World) Maintain(id model.NodeID, on bool) {
+	kind := model.OrderMaintain
+	if !on {
+		kind = model.OrderResume
+	}
+	w.toPool(model.Order{Kind: kind, Node: id})
+}
+
+// ClearFaults has everything put back into service that failed too often. The operator looks again every
+// second for half a minute, because members that return count what was wrong while they were away.
+func (w *World) ClearFaults() { w.clearFaults(30) }
+
+func (w *World) clearFaults(looks int) {
+	for _, m := range w.nodes[1:] {
+		if m.running() && len(m.node.Pool().Parts()) > 0 {
+			w.toPool(model.Order{Kind: model.OrderClear})
+			break
+		}
+	}
+	if looks > 1 {
+		w.At(w.now.Add(time.Second), func() { w.clearFaults(looks - 1) })
+	}
+}
+
+// operatorPatience is how often an operator whose order nobody takes looks for another member, every operatorPause.
+const (
+	operatorPatience = 100
+	operatorPause    = 100 * time.Millisecond
+)
+
+// toPool gives an order to the first member that works, knows itself to be one, can reach the pool, and is not
+// what the order is about.
+func (w *World) toPool(o model.Order) { w.orderFrom(o, operatorPatience) }
+
+func (w *World) orderFrom(o model.Order, tries int) {
 	w.At(w.now, func() {
 		for _, m := range w.nodes[1:] {
 			if m.id != o.Node && m.running() && m.node.Pool().Members().All().Has(m.id) && m.node.Leader() != model.NoNode {
 				m.tell(&model.Event{Kind: model.EventOperator, Order: o})
 				return
 			}
+		}
+		if tries > 0 {
+			w.At(w.now.Add(operatorPause), func() { w.orderFrom(o, tries-1) })
 		}
 	})
 }

@@ -57,6 +57,7 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 	if p.createFails() {
 		p.w.monitor.notStarted(p, gen)
 		p.destroy()
+		p.w.stage(StageLaunchFailed, p)
 		p.m.tell(&model.Event{Kind: model.EventStarted, VM: p.vm.id, Gen: gen, Flags: model.FlagError})
 		return
 	}
@@ -69,7 +70,11 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		return
 	}
 	p.inst.machine, p.inst.since = machine, p.m.time()
+	life := p.inst.life
 	p.m.tell(&model.Event{Kind: model.EventStarted, VM: p.vm.id, Gen: gen})
+	if p.inst.life != life { // a fault struck at a stage that the engine reached just now
+		return
+	}
 	if flags.Has(model.FlagCheckpoint) {
 		p.inst.base = machine.CPU().Time
 		p.inst.booting = false
@@ -80,8 +85,12 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		p.w.guestOut.Reset()
 		machine.Pending(&p.w.guestOut)
 		p.takeOut()
-		if machine.CPU().Hung {
+		switch {
+		case !machine.CPU().Hung:
+		case p.vm.hangs:
 			p.probeLater()
+		default:
+			p.hang(false) // it ended while nobody had the guest
 		}
 		p.w.stage(StagePromoted, p)
 	} else {
@@ -149,6 +158,7 @@ func (p *place) adopt(gen model.Gen) {
 	p.inst.gen, p.inst.final = gen, false
 	if p.inst.voided != p.m.life {
 		p.inst.voided = p.m.life
+		p.w.stage(StageAdopted, p)
 		p.voidMarks()
 	}
 	if p.inst.suspended && !p.inst.capturing {

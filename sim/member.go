@@ -51,6 +51,8 @@ type member struct {
 	old    bool         // the next daemon is of the previous version
 	wakeAt model.Time   // what it asked for, on the member's clock
 
+	asked   uint64         // records that the daemon's lives wanted persisted
+	durable uint64         // those that are
 	todo    []model.Effect // effects that wait for the system disk
 	blocked bool
 	inbox   []model.Event // what arrived while it could not run
@@ -111,6 +113,7 @@ func (m *member) device(e *event) {
 	case evPersisted:
 		if e.life == m.life && m.node != nil {
 			m.store.Sync()
+			m.durable++
 			m.blocked = false
 			m.perform()
 		}
@@ -167,13 +170,20 @@ func (m *member) begin() {
 	w.orderVMs(m)
 }
 
-// orderVMs is the operator who sets the pool up: each VM is ordered from its home until it exists.
+// orderVMs is the operator who sets the pool up: what there is to state is stated, and each VM is ordered from its home
+// until it exists.
 func (w *World) orderVMs(m *member) {
+	stated := false
 	for _, v := range w.vms[1:] {
-		if v.homes[0] == m.id && m.node != nil && !w.monitor.exists(v.id) {
-			m.tell(&model.Event{Kind: model.EventOperator, Order: model.Order{
-				Kind: model.OrderCreate, VM: v.id, Level: v.spec.Level, Shared: v.spec.Shared, Node: v.homes[0], Homes: model.Nodes(v.homes[:]...),
-			}})
+		if v.spec.Later || w.operatorAt(v) != m.id || m.node == nil || w.monitor.exists(v.id) {
+			continue
+		}
+		if !stated {
+			stated = true
+			w.statePolicies(m)
+		}
+		if m.node != nil {
+			m.tell(&model.Event{Kind: model.EventOperator, Order: v.creation()})
 		}
 	}
 }
@@ -183,6 +193,8 @@ func (m *member) die() {
 	if m.node == nil {
 		return
 	}
+	m.w.monitor.undo(m)
+	m.asked = m.durable
 	m.node, m.life = nil, m.w.nextLife()
 	m.stopped = false
 	m.todo, m.blocked = m.todo[:0], false
@@ -228,6 +240,11 @@ func (m *member) give(ev *model.Event, att *attachment) {
 	list := m.node.Step(m.time(), ev)
 	if m.life != life {
 		return
+	}
+	for i := range list {
+		if list[i].Kind == model.EffectPersist {
+			m.asked++
+		}
 	}
 	m.w.monitor.proposals(m, list)
 	m.w.monitor.observe(m)

@@ -35,13 +35,15 @@ type monitor struct {
 type watch struct {
 	truth   []pool.Config // committed configurations in order
 	since   []model.Time  // when each was first seen
-	starts  []model.Gen   // generations that were booted or activated
-	asked   []proposal    // what members proposed
-	ordered model.NodeID  // an operator ordered a start from there, whatever its copy
-	forced  model.NodeID  // the newest such order, decided or not
+	seenBy  []sighting
+	starts  []model.Gen  // generations that were booted or activated
+	asked   []proposal   // what members proposed
+	ordered model.NodeID // an operator ordered a start from there, whatever its copy
+	forced  model.NodeID // the newest such order, decided or not
 
-	ackSession uint64 // newest acknowledgement that a secondary gave
-	ackEpoch   model.Epoch
+	acks []acked // newest acknowledgement that a secondary gave in each session
+
+	orphans []model.IO // writes that an instance asked for and had no answer to when it ended: the copies may differ in them
 
 	writes []written // completed writes that no flush has covered
 	shadow shadow
@@ -54,6 +56,32 @@ type watch struct {
 	exposure model.Gen // exposed generation that people have to be told of; 0: none
 	exposeBy model.NodeID
 	exposeAt model.Time
+}
+
+// sighting is who knew of a committed configuration first, and the record of its own which has to be durable
+// before that can have any consequence. Once a second member knows it, none is needed.
+type sighting struct {
+	by     model.NodeID
+	record uint64
+}
+
+// acked is the newest epoch that was acknowledged in a session. Sessions with different partners may
+// overlap: the last word of the former one can still be on its way when the next begins.
+type acked struct {
+	session     uint64
+	epoch       model.Epoch
+	checkpoints bool // it proves by checkpoints
+}
+
+// ackedIn returns the newest acknowledgement of a session.
+func (v *watch) ackedIn(session uint64) *acked {
+	for i := len(v.acks) - 1; i >= 0; i-- {
+		if v.acks[i].session == session {
+			return &v.acks[i]
+		}
+	}
+	v.acks = append(v.acks, acked{session: session})
+	return &v.acks[len(v.acks)-1]
 }
 
 // proposal is what a member asked the log for.
@@ -128,6 +156,7 @@ func (o *monitor) observe(m *member) {
 		if before := v.newest(); cfg.Gen > before.Gen {
 			o.told(v, o.w.now)
 			v.truth, v.since = append(v.truth, cfg), append(v.since, o.w.now)
+			v.seenBy = append(v.seenBy, sighting{by: m.id, record: m.asked})
 			o.committed(v, &before, &cfg)
 			o.w.tape.committed(o.w, &cfg)
 		} else {
@@ -136,11 +165,26 @@ func (o *monitor) observe(m *member) {
 	}
 }
 
+// undo takes back what only a member knew that dies before it was durable there: nothing can have come of it,
+// and the log may go on otherwise.
+func (o *monitor) undo(m *member) {
+	o.seen[m.id] = 0
+	for i := range o.vms {
+		v := &o.vms[i]
+		for n := len(v.truth) - 1; n >= 0 && v.seenBy[n].by == m.id && v.seenBy[n].record > m.durable; n-- {
+			v.truth, v.since, v.seenBy, v.exposure = v.truth[:n], v.since[:n], v.seenBy[:n], 0
+		}
+	}
+}
+
 // agrees checks that a member has the same configuration as everybody else who knows the generation.
 func (o *monitor) agrees(m *member, v *watch, cfg *pool.Config) {
 	for i := len(v.truth) - 1; i >= 0 && v.truth[i].Gen >= cfg.Gen; i-- {
+		if v.seenBy[i].by != m.id {
+			v.seenBy[i].by = model.NoNode
+		}
 		if v.truth[i].Gen == cfg.Gen && v.truth[i] != *cfg {
-			o.breaks("R2", o.w.nodes[cfg.Primary].vms[cfg.VM], "generation %d is %v by %d for %s and was %v by %d for others",
+			o.breaks("R2", o.w.nodes[cfg.Primary].place(cfg.VM), "generation %d is %v by %d for %s and was %v by %d for others",
 				cfg.Gen, cfg.Cause, cfg.By, m.name, v.truth[i].Cause, v.truth[i].By)
 		}
 	}
@@ -148,7 +192,7 @@ func (o *monitor) agrees(m *member, v *watch, cfg *pool.Config) {
 
 // committed checks a step from one configuration to the next.
 func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
-	p := o.w.nodes[cfg.Primary].vms[cfg.VM]
+	p := o.w.nodes[cfg.Primary].place(cfg.VM)
 	single := before.Gen != 0 && cfg.Gen == before.Gen+1
 	switch cfg.Cause {
 	case pool.KindStart, pool.KindPromote:
@@ -169,9 +213,20 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 	}
 	v.ordered = model.NoNode
 	v.exposure = 0
-	if cfg.Exposed() && cfg.Cause != pool.KindCreate && cfg.Cause != pool.KindBump {
+	if cfg.Exposed() && cfg.Level != model.LevelNone && !goesOn(before, cfg) {
 		v.exposure, v.exposeBy, v.exposeAt = cfg.Gen, cfg.Primary, o.w.now
 	}
+}
+
+// goesOn reports whether an exposed configuration only continues what people were told of before.
+func goesOn(before, cfg *pool.Config) bool {
+	switch cfg.Cause {
+	case pool.KindCreate, pool.KindBump, pool.KindRehome:
+		return true
+	case pool.KindLevel:
+		return before.Exposed() && before.Level != model.LevelNone
+	}
+	return false
 }
 
 // proposed reports whether the configuration's proposer asked for it in the generation before it.
@@ -217,6 +272,9 @@ func (o *monitor) sent(m *member, msg *model.Message, att *attachment) {
 	switch msg.Kind {
 	case model.MsgCheckpoint, model.MsgBarrier:
 		m.vms[msg.VM].session = msg.Session
+		if msg.Kind == model.MsgCheckpoint {
+			o.vms[msg.VM].ackedIn(msg.Session).checkpoints = true
+		}
 	case model.MsgAck:
 		o.acknowledged(m.vms[msg.VM], msg)
 	case model.MsgWrite:
@@ -229,13 +287,11 @@ func (o *monitor) sent(m *member, msg *model.Message, att *attachment) {
 // acknowledged checks that a secondary holds what it acknowledges.
 func (o *monitor) acknowledged(p *place, msg *model.Message) {
 	v := &o.vms[msg.VM]
-	if p.vm.spec.Level == model.LevelFT && p.sealed < msg.Epoch {
+	a := v.ackedIn(msg.Session)
+	if a.checkpoints && p.sealed < msg.Epoch {
 		o.breaks("R1", p, "acknowledges checkpoint %d; the newest that it holds as a whole is %d", msg.Epoch, p.sealed)
 	}
-	if msg.Session != v.ackSession {
-		v.ackSession, v.ackEpoch = msg.Session, 0
-	}
-	v.ackEpoch = max(v.ackEpoch, msg.Epoch)
+	a.epoch = max(a.epoch, msg.Epoch)
 	p.acked = max(p.acked, msg.Epoch)
 }
 
@@ -248,7 +304,7 @@ func (o *monitor) released(p *place, epoch model.Epoch) {
 		o.releasedShared(p)
 		return
 	}
-	if epoch != 0 && v.ackSession == p.session && epoch <= v.ackEpoch {
+	if epoch != 0 && epoch <= v.ackedIn(p.session).epoch {
 		return
 	}
 	if epoch == 0 && v.exposure != 0 && v.exposeBy == p.m.id && o.w.now.Sub(v.exposeAt) >= 2*time.Second {
@@ -259,7 +315,7 @@ func (o *monitor) released(p *place, epoch model.Epoch) {
 	case cfg.Primary != p.m.id:
 		o.breaks("R2", p, "output of generation %d leaves; the pool went on with generation %d on %s", p.inst.gen, cfg.Gen, o.w.nodes[cfg.Primary].name)
 	case epoch != 0:
-		o.breaks("R1", p, "output of epoch %d leaves; acknowledged is %d", epoch, v.ackEpoch)
+		o.breaks("R1", p, "output of epoch %d leaves; acknowledged is %d", epoch, v.ackedIn(p.session).epoch)
 	case !cfg.Exposed():
 		o.breaks("R1", p, "output leaves unacknowledged; in generation %d this host is not the only copy", cfg.Gen)
 	}
@@ -276,7 +332,7 @@ func (o *monitor) starting(p *place, gen model.Gen) {
 	if p.lost && o.vms[p.vm.id].forced != p.m.id {
 		o.breaks("R5", p, "generation %d starts from a copy that lost what it had promised", gen)
 	}
-	v.starts = append(v.starts, gen)
+	v.starts, v.orphans = append(v.starts, gen), v.orphans[:0]
 	o.atHome(p, gen)
 	o.startingShared(p, gen)
 	v.writes = v.writes[:0]

@@ -14,10 +14,13 @@ import (
 // promise is made when output leaves (R1).
 func (o *monitor) completed(p *place, c *call, failed bool) {
 	v := &o.vms[p.vm.id]
-	if failed || p.vm.spec.Level == model.LevelFT || p.m.node == nil {
+	if failed || p.m.node == nil {
 		return
 	}
 	cfg := p.m.node.Pool().VM(p.vm.id)
+	if cfg.Level == model.LevelFT {
+		return
+	}
 	switch c.io.Op {
 	case model.OpWrite:
 		o.has(p, &cfg, c, &c.io, c.att.sectors, false)
@@ -73,6 +76,9 @@ func (o *monitor) has(p *place, cfg *pool.Config, c *call, io *model.IO, want []
 			continue // its cache is gone, and with it what nobody asked to be durable
 		}
 		copy := m.vms[p.vm.id]
+		if copy == nil {
+			continue // a home that has not looked at the shared storage yet
+		}
 		if durable && (copy.health.IgnoreFlush || copy.lost) {
 			continue // it promises what it does not keep: that has to be found out, and is not survived
 		}
@@ -108,12 +114,23 @@ func (o *monitor) compareCopies(v *watch, p *place, cfg *pool.Config) {
 		}
 		s = at + 1
 		io := model.IO{Sector: at, Count: 1}
-		if p.pendingOn(&io) || other.holds(at) || v.writtenLately(&io, o.w.now) {
+		if p.pendingOn(&io) || v.orphaned(&io) || other.holds(at) || v.writtenLately(&io, o.w.now) {
 			continue
 		}
 		o.breaks("R7", p, "generation %d puts the copy on %s into the in-sync set; sector %d differs", cfg.Gen, o.w.nodes[cfg.Homes.Other(cfg.Primary)].name, at)
 		return
 	}
+}
+
+// orphaned reports whether an instance that ended had a write to the sectors under way. What is left of it is
+// marked, and settled when the VM starts again.
+func (v *watch) orphaned(io *model.IO) bool {
+	for i := range v.orphans {
+		if overlaps(&v.orphans[i], io) {
+			return true
+		}
+	}
+	return false
 }
 
 // holds reports whether a write to the sector waits for its epoch here.
@@ -144,7 +161,7 @@ func (v *watch) writtenLately(io *model.IO, now model.Time) bool {
 
 // asked remembers the newest writes that a guest of level ft asked for.
 func (o *monitor) asked(p *place, c *call) {
-	if c.io.Op != model.OpWrite || p.vm.spec.Level != model.LevelFT {
+	if c.io.Op != model.OpWrite || o.vms[p.vm.id].newest().Level != model.LevelFT {
 		return
 	}
 	v := &o.vms[p.vm.id]

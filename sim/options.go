@@ -25,6 +25,8 @@ type Options struct {
 	Witness string   // name; empty: none. It is the last member.
 	Voters  int      // 0: what suits the size of the pool
 	VMs     []VM
+	// Policies are stated, in order, before the VMs are ordered; those about spare hosts are not known then.
+	Policies []model.Order
 	// Timing holds the engine's settings; the zero value of a part means its defaults.
 	Timing Timing
 }
@@ -44,9 +46,10 @@ type VM struct {
 	Name         string
 	Level        model.Level
 	Service      guest.Service
-	Home, Second string // hosts
+	Home, Second string // hosts; both empty: the policies choose
 	Shared       bool   // its disk is shared storage that both of them reach
-	Clients      int    // 0 to guest.MaxClients
+	Later        bool   // not ordered before OrderVM
+	Clients      int    // 0 to guest.MaxClients; 0 if Later
 	Rate         int    // operations per second of all clients together
 	Keys         int
 	Recorder     client.Recorder // takes down what the clients saw; required if Clients > 0
@@ -88,11 +91,8 @@ func (o *Options) validate() error {
 		return fmt.Errorf("%w: %d hosts; a pool has 2 to 16", ErrOptions, len(o.Hosts))
 	}
 	for _, v := range o.VMs {
-		if o.spare(v.Home) || o.spare(v.Second) {
-			return fmt.Errorf("%w: VM %q has a home that is not in the pool yet", ErrOptions, v.Name)
-		}
-		if o.member(v.Home) == model.NoNode || o.member(v.Second) == model.NoNode || v.Home == v.Second {
-			return fmt.Errorf("%w: VM %q needs two different hosts, has %q and %q", ErrOptions, v.Name, v.Home, v.Second)
+		if err := o.validateHomes(&v); err != nil {
+			return err
 		}
 		if v.Shared && v.Level != model.LevelRestart {
 			return fmt.Errorf("%w: VM %q is on shared storage at level %v; only restart has that", ErrOptions, v.Name, v.Level)

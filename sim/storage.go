@@ -76,6 +76,7 @@ func (p *place) submitGuest(e *model.Effect) {
 		att := p.requests.get(e.IO.ID).share()
 		if e.Flags.Has(model.FlagRemote) { // mend with what the peer read
 			att = p.take(&p.copies, e.ID)
+			p.w.stage(StageMended, p)
 		}
 		p.submit(opGuest, p.writeTime(&e.IO), e, att)
 	case model.OpRead:
@@ -147,7 +148,7 @@ func (p *place) diskDone(e *event) {
 		p.keep(&p.copies, uint64(extent)|1<<32, att.share())
 		p.report(id, ok)
 	case opExtentWrite:
-		p.report(id, p.write(uint64(extent)*extentSectors, att, true))
+		p.report(id, p.w.sabotage.SkipCopies && p.health.Write() || p.write(uint64(extent)*extentSectors, att, true))
 		p.w.stage(StageExtent, p)
 	}
 	p.w.drop(att)

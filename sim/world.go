@@ -27,10 +27,11 @@ type World struct {
 	spare   []*attachment
 	lives   uint64 // numbers for lives of daemons, hosts, instances
 
-	monitor monitor
-	tape    tape
-	trace   trace
-	events  uint64
+	monitor  monitor
+	sabotage Sabotage
+	tape     tape
+	trace    trace
+	events   uint64
 
 	guestOut guest.Out
 	reply    guest.Packet
@@ -50,6 +51,7 @@ type load struct {
 	clients  []*client.Client
 	clientAt []model.Time // when the queue will wake each client
 	lastOK   model.Time   // last answer to any client
+	hangs    bool         // the guest is made to hang
 }
 
 // New returns the pool, powered on at time zero, with its VMs ordered at once. Errors wrap ErrOptions.
@@ -109,7 +111,7 @@ func (w *World) addLoad(id model.VMID, spec VM) error {
 	if _, err := guest.NewMachine(v.guest); err != nil {
 		return fmt.Errorf("%w: VM %q: %w", ErrOptions, spec.Name, err)
 	}
-	v.attached = v.homes[0]
+	v.attached = max(v.homes[0], 1) // where nobody answers before there is an instance
 	if spec.Shared {
 		v.shared = disk.New(diskSectors + 1)
 	}
@@ -162,6 +164,12 @@ func (w *World) addMembers() error {
 	return nil
 }
 
+// A world in which so many events happen in so little time is not going anywhere.
+const (
+	stuckEvents = 1_000_000
+	stuckTime   = model.Time(10 * time.Millisecond)
+)
+
 // Now returns the present simulated time: nanoseconds since the pool was powered on.
 func (w *World) Now() model.Time { return w.now }
 
@@ -205,6 +213,7 @@ func (w *World) after(d time.Duration, class uint8, node model.NodeID, kind even
 
 // Run lets everything happen until time t.
 func (w *World) Run(until model.Time) {
+	since, events := w.now, w.events
 	for {
 		o, ok := w.q.Peek()
 		if !ok || o.At > until {
@@ -213,6 +222,11 @@ func (w *World) Run(until model.Time) {
 		_, e := w.q.Take()
 		w.now = o.At
 		w.events++
+		if w.now-since > stuckTime {
+			since, events = w.now, w.events
+		} else if w.events-events > stuckEvents {
+			panic(fmt.Sprintf("sim: %d events within %v: somebody goes in circles", stuckEvents, time.Duration(stuckTime)))
+		}
 		w.dispatch(e)
 	}
 	w.now = max(w.now, until)

@@ -35,10 +35,14 @@ func (c Change) String() string {
 	return fmt.Sprintf("change(%d)", uint8(c))
 }
 
+// minVoters is the number of voters from which on none is taken away: a single one would have nobody to tell it what
+// it forgot. Only an override makes a pool of one.
+const minVoters = 2
+
 // Change proposes one change of the members. It is for the leader and does nothing elsewhere, nor
 // while an earlier change of this leader is not decided, nor if node is not where the picture above
-// has the change begin, nor for a learner that lacks a part of the log: as a voter it could cost the
-// pool its quorum. Call it again until Voters and Learners are as they should be. It reports
+// has the change begin, nor for one of the last two voters, nor for a learner that lacks a part of the log: as a voter it
+// could cost the pool its quorum. Call it again until Voters and Learners are as they should be. It reports
 // whether something was proposed.
 func (l *Log) Change(now model.Time, change Change, node model.NodeID) bool {
 	l.now = now
@@ -47,7 +51,7 @@ func (l *Log) Change(now model.Time, change Change, node model.NodeID) bool {
 	}
 	var kind pb.ConfChangeType
 	switch learner, voter := l.Learners().Has(node), l.Voters().Has(node); {
-	case change == Learn && !learner && (!voter || l.Voters().Len() > 1):
+	case change == Learn && !learner && (!voter || l.Voters().Len() > minVoters):
 		kind = pb.ConfChangeAddLearnerNode
 	case change == Vote && learner && l.hasLog(node):
 		kind = pb.ConfChangeAddNode

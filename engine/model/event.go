@@ -74,7 +74,8 @@ type OrderKind uint8
 
 // The operator's orders.
 const (
-	// OrderCreate puts VM under protection: Level, Node (first primary), Homes.
+	// OrderCreate puts VM under protection: Level, Node (first primary), Homes. Without Homes they are chosen
+	// by the policies, Node too if it is NoNode.
 	OrderCreate OrderKind = iota + 1
 	// OrderDeclareDead makes this node decide alone in place of Node, which the
 	// operator knows to be dead. For pools of two hosts without a witness.
@@ -88,6 +89,19 @@ const (
 	// OrderReplaceHome moves the second copy of VM from Node to the host in Homes. It goes to the
 	// host that runs VM.
 	OrderReplaceHome
+	// OrderLevel gives VM the protection Level from now on.
+	OrderLevel
+	// OrderMigrate moves VM to Node, its other home: without a boot at level ft. It goes to the host that runs
+	// the VM, and is forgotten with that host's daemon.
+	OrderMigrate
+	// OrderMaintain puts Node into maintenance: its VMs move away if they can, and stay away. OrderResume ends that.
+	OrderMaintain
+	OrderResume
+	// OrderClear puts every component that was taken out of service back, and forgets the faults counted.
+	OrderClear
+	// OrderPolicy states Policy, about the host Node or about VM. It waits for joins and statements that were ordered before
+	// it at the same member, and creations wait for it.
+	OrderPolicy
 	// OrderHandOver lets the other home run VM, whose disk is shared storage. It goes to the host that runs VM.
 	OrderHandOver
 )
@@ -99,6 +113,8 @@ type Order struct {
 	Level Level
 	Node  NodeID
 	Homes NodeSet
+	// Policy is what OrderPolicy states.
+	Policy Policy
 	// Shared, with OrderCreate: the disk is one that both homes reach.
 	Shared bool
 }

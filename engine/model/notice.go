@@ -24,6 +24,17 @@ const (
 	NoticeStarted
 	// NoticeStateLost: VM has to boot although its level promises more than that.
 	NoticeStateLost
+	// NoticeFaultCounted: one more fault was counted against a component of Node or VM; Detail names it. NoticeRetired: it
+	// had too many in too short a time and is out of service. NoticeCleared: it is in service again; without a name, everything is.
+	NoticeFaultCounted
+	NoticeRetired
+	NoticeCleared
+	// NoticeLevel: VM has another level from now on; Detail names it.
+	NoticeLevel
+	// NoticeMaintenance: Node is in maintenance. NoticeEvacuated: no VM runs on it any more. NoticeResumed: it is in use again.
+	NoticeMaintenance
+	NoticeEvacuated
+	NoticeResumed
 	// NoticeHung: the guest of VM on Node has not responded for too long; it is booted anew.
 	NoticeHung
 	// NoticeFenced: the instance on Node was destroyed because the pool went on without it.
@@ -62,6 +73,11 @@ const (
 	// NoticeVoter: Node votes on the control log. NoticeLearner: it does not any more.
 	NoticeVoter
 	NoticeLearner
+	// NoticePolicyBroken: a policy about VM or Node does not hold; Detail says what does not. NoticePolicyKept: it holds
+	// again. NoticeMoving: VM moves to Node because of a policy; Detail says what moves.
+	NoticePolicyBroken
+	NoticePolicyKept
+	NoticeMoving
 	// NoticeClaimed: VM, whose disk is shared storage, is Node's from now on; it is started when the old instance has
 	// certainly stopped. NoticeReleased: the old host gave it up and has stopped it.
 	NoticeClaimed
@@ -75,11 +91,13 @@ var noticeNames = [...]string{
 	NoticeSuspected: "suspected", NoticeHeard: "heard", NoticeLinkDown: "link-down", NoticeLinkUp: "link-up",
 	NoticeExposed: "exposed", NoticeProtected: "protected", NoticeDegraded: "degraded",
 	NoticeProposed: "proposed", NoticePromoted: "promoted", NoticeStarted: "started",
-	NoticeStateLost: "state-lost", NoticeHung: "hung", NoticeFenced: "fenced", NoticeResync: "resync", NoticeCopied: "copied", NoticeAttached: "attached",
+	NoticeStateLost: "state-lost", NoticeFaultCounted: "fault-counted", NoticeRetired: "retired", NoticeCleared: "cleared", NoticeLevel: "level", NoticeMaintenance: "maintenance", NoticeEvacuated: "evacuated", NoticeResumed: "resumed",
+	NoticeHung: "hung", NoticeFenced: "fenced", NoticeResync: "resync", NoticeCopied: "copied", NoticeAttached: "attached",
 	NoticeDiskFault: "disk-fault", NoticeDiskLost: "disk-lost", NoticeRedirected: "redirected", NoticeDirect: "direct",
 	NoticeAmnesia: "amnesia", NoticeOutgrown: "outgrown", NoticeOverride: "override", NoticeRefused: "refused", NoticeNoQuorum: "no-quorum",
 	NoticeRehomed: "rehomed", NoticeJoined: "joined", NoticeLeaving: "leaving", NoticeLeft: "left",
 	NoticeVoter: "voter", NoticeLearner: "learner",
+	NoticePolicyBroken: "policy-broken", NoticePolicyKept: "policy-kept", NoticeMoving: "moving",
 	NoticeClaimed: "claimed", NoticeReleased: "released", NoticeUnrenewed: "unrenewed", NoticeReset: "reset",
 }
 

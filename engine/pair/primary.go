@@ -125,6 +125,14 @@ func (p *Primary) Pass(out *model.Effects) {
 	out.Add(model.EffectPass, p.vm)
 }
 
+// Prove chooses what the next pair proves its copies by: checkpoints, or barriers. It counts in
+// state Passing only.
+func (p *Primary) Prove(checkpoints bool) {
+	if p.state == Passing {
+		p.checkpoints = checkpoints
+	}
+}
+
 // Disconnect gives the present session up without letting anything go. Begin continues
 // in another one.
 func (p *Primary) Disconnect() {

@@ -38,6 +38,10 @@ var (
 	ErrIsMember = errors.New("it is a member already")
 	// ErrLeaving: the host is about to leave the pool.
 	ErrLeaving = errors.New("the host is leaving")
+	// ErrMaintenance: the host is in maintenance, or is not.
+	ErrMaintenance = errors.New("hosts in maintenance")
+	// ErrOwnCopy: the primary's own copy is not in sync, so that it cannot go on with it alone.
+	ErrOwnCopy = errors.New("the primary's own copy is not in sync; wait until it is")
 	// ErrPoolSize: the pool would have fewer hosts than MinHosts, or more than MaxHosts.
 	ErrPoolSize = errors.New("a pool has 2 to 16 hosts")
 	// ErrShared: the VM's disk is shared storage, of which there are no copies, or it is not.
@@ -46,6 +50,8 @@ var (
 	ErrHolder = errors.New("the VM on shared storage belongs to another host")
 	// ErrOnlyCopy: the host has the only copy of a VM that holds every acknowledged write.
 	ErrOnlyCopy = errors.New("it has the only copy in sync")
+	// ErrPolicy: a policy does not allow it, or cannot be stated. It comes with the error of package policy that says why.
+	ErrPolicy = errors.New("policies do not allow it")
 )
 
 // MinHosts and MaxHosts bound the number of a pool's hosts.
@@ -98,6 +104,8 @@ func transition(cur Config, cmd Command) (Config, error) {
 		return cur, fromPrimary(cur, cmd)
 	case KindRehome:
 		return rehome(cur, cmd)
+	case KindLevel:
+		return relevel(cur, cmd)
 	default:
 		return cur, fmt.Errorf("%w: %v does not change a VM", ErrLevel, cmd.Kind)
 	}
@@ -142,7 +150,7 @@ func promote(cur Config, cmd Command) (Config, error) {
 	switch {
 	case cur.Level != model.LevelFT:
 		return cur, fmt.Errorf("%w: %v", ErrLevel, cur.Level)
-	case cmd.Node != cur.Secondary || cmd.By != cmd.Node:
+	case cmd.Node != cur.Secondary && !planted.On(planted.PromoteAnybody) || cmd.By != cmd.Node:
 		return cur, fmt.Errorf("%w: node %d, secondary %d", ErrProposer, cmd.Node, cur.Secondary)
 	case !cur.InSync.Has(cmd.Node):
 		return cur, fmt.Errorf("%w: node %d, in sync %v", ErrNotInSync, cmd.Node, cur.InSync)
@@ -189,6 +197,8 @@ func attach(cur Config, cmd Command) (Config, error) {
 		return cur, fmt.Errorf("%w: node %d, homes %v", ErrNotHome, cmd.Node, cur.Homes)
 	case cur.InSync.Has(cmd.Node):
 		return cur, fmt.Errorf("%w: node %d", ErrInSync, cmd.Node)
+	case cur.Level == model.LevelNone:
+		return cur, fmt.Errorf("%w: %v has no second copy", ErrLevel, cur.Level)
 	case (cmd.BaseEpoch > 0) != (cur.Level == model.LevelFT && cmd.Node == secondary):
 		return cur, fmt.Errorf("%w: %d at level %v", ErrBaseEpoch, cmd.BaseEpoch, cur.Level)
 	}
@@ -216,6 +226,26 @@ func rehome(cur Config, cmd Command) (Config, error) {
 	}
 	cur.Homes = cmd.Homes
 	return cur, nil
+}
+
+// relevel gives the VM another level. What the other home has was not kept for that level, so the
+// primary goes on alone until it has proved that the redundancy of the new one is complete.
+func relevel(cur Config, cmd Command) (Config, error) {
+	switch {
+	case cmd.Level > model.LevelFT || cmd.Level == cur.Level:
+		return cur, fmt.Errorf("%w: from %v to %v", ErrLevel, cur.Level, cmd.Level)
+	case !cur.InSync.Has(cur.Primary):
+		return cur, fmt.Errorf("%w: node %d, in sync %v", ErrOwnCopy, cur.Primary, cur.InSync)
+	}
+	cur.Level = cmd.Level
+	if planted.On(planted.LevelKeepsSecondary) {
+		cur.BaseEpoch = 0
+		if cur.Level == model.LevelFT && cur.Secondary != model.NoNode {
+			cur.BaseEpoch = 1
+		}
+		return cur, nil
+	}
+	return alone(cur, cur.Primary), nil
 }
 
 // sinceOf returns since when the homes of next, the generation after cur, are homes.

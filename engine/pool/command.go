@@ -36,7 +36,7 @@ const (
 	KindBump
 	// KindOverride: By overrode the rules by declaring Node dead.
 	KindOverride
-	// KindFault: one more fault of Component on Node.
+	// KindFault: one more fault of the part (Component, Node, VM).
 	KindFault
 	// KindRehome: Homes, the primary and another host in place of the home that is not
 	// in sync. What that home held is void, and the new one begins with nothing.
@@ -45,6 +45,17 @@ const (
 	KindJoin
 	// KindLeave: Node is to give up its copies. It is a host until it is the home of no VM.
 	KindLeave
+	// KindLevel: Level, the protection that the VM has from now on. The primary goes on with the only copy
+	// until its redundancy is complete at that level.
+	KindLevel
+	// KindMaintain: VMs are to run elsewhere than on Node, if they can, and nothing new comes to it (Override: no longer).
+	KindMaintain
+	// KindRetire: the part (Component, Node, VM) is out of service until it is cleared.
+	KindRetire
+	// KindClear: the part is in service again and its faults are forgotten; without a Component, every part.
+	KindClear
+	// KindPolicy: Policy, about the host Node or VM, as its kind says. The command's encoding is longer by its fields.
+	KindPolicy
 	// KindClaim: Node, the proposer and the other home of a VM on shared storage, takes it from a primary that
 	// is gone. From here on no renewal of the old primary's lease counts for the VM; Node starts it when
 	// the old instance has certainly stopped.
@@ -61,14 +72,26 @@ const (
 
 // ForVM reports whether commands of this kind change the configuration of a VM.
 func (k Kind) ForVM() bool {
-	return k >= KindCreate && k <= KindBump || k == KindRehome || k == KindClaim || k == KindRelease
+	return k >= KindCreate && k <= KindBump || k == KindRehome || k == KindLevel || k == KindClaim || k == KindRelease
+}
+
+// Format returns the version of the format that first had this kind. A member that speaks an older
+// protocol cannot read such a command.
+func (k Kind) Format() uint8 {
+	if k >= KindFault {
+		return model.Protocol2
+	}
+	return model.Protocol1
 }
 
 var kindNames = [...]string{
 	KindCreate: "create", KindStart: "start", KindPromote: "promote", KindDetach: "detach",
 	KindAttach: "attach", KindBump: "bump", KindOverride: "override", KindFault: "fault",
 	KindRehome: "rehome", KindJoin: "join", KindLeave: "leave",
-	KindClaim: "claim", KindRelease: "release", KindRenew: "renew",
+	KindLevel: "level", KindMaintain: "maintain",
+	KindRetire: "retire", KindClear: "clear",
+	KindPolicy: "policy",
+	KindClaim:  "claim", KindRelease: "release", KindRenew: "renew",
 }
 
 func (k Kind) String() string {
@@ -76,30 +99,6 @@ func (k Kind) String() string {
 		return kindNames[k]
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
-}
-
-// Component is what a fault is counted against.
-type Component uint8
-
-// The components of a host.
-const (
-	ComponentLink Component = iota + 1
-	ComponentNIC
-	ComponentDisk
-	ComponentHost
-
-	numComponents
-)
-
-var componentNames = [...]string{
-	ComponentLink: "link", ComponentNIC: "nic", ComponentDisk: "disk", ComponentHost: "host",
-}
-
-func (c Component) String() string {
-	if c > 0 && c < numComponents {
-		return componentNames[c]
-	}
-	return fmt.Sprintf("component(%d)", uint8(c))
 }
 
 // Command is one proposal. Fields that its kind does not use are zero.
@@ -115,18 +114,32 @@ type Command struct {
 	BaseEpoch   model.Epoch
 	Component   Component
 	Override    bool
+	Policy      model.Policy
 	Shared      bool // the disk is shared storage that both homes reach
 }
 
-// Encode returns the command's only encoding: the format's version, then every
-// field in the order of the struct as a base-128 varint, Override and Shared as one (1 and 2).
+// Format returns the version of the format that first had such a command: that of its kind, and the second
+// for shared storage.
+func (c Command) Format() uint8 {
+	if c.Shared {
+		return model.Protocol2
+	}
+	return c.Kind.Format()
+}
+
+// Encode returns the command's only encoding: the version of the format that has such a command, then every field in
+// the order of the struct as a base-128 varint, Override and Shared as one (1 and 2); those of Policy for KindPolicy
+// only, at the end.
 func (c Command) Encode() []byte {
-	b := []byte{model.FormatVersion}
+	b := []byte{c.Format()}
 	for _, v := range [...]uint64{
 		uint64(c.Kind), uint64(c.VM), uint64(c.Expect), uint64(c.By), c.Incarnation, uint64(c.Node),
 		uint64(c.Level), uint64(c.Homes), uint64(c.BaseEpoch), uint64(c.Component), flag(c.Override) + 2*flag(c.Shared),
 	} {
 		b = protowire.AppendVarint(b, v)
+	}
+	if c.Kind == KindPolicy {
+		b = appendPolicy(b, c.Policy)
 	}
 	return b
 }
@@ -151,8 +164,14 @@ func Decode(data []byte) (Command, error) {
 	}
 	marks := d.below("override and shared", 4)
 	c.Override, c.Shared = marks&1 != 0, marks&2 != 0
-	if c.Kind == 0 {
+	if c.Kind == KindPolicy {
+		c.Policy = d.policy()
+	}
+	switch {
+	case c.Kind == 0:
 		d.fail("kind is 0")
+	case d.err == nil && c.Format() != d.format:
+		d.fail("%v in format %d", c.Kind, d.format)
 	}
 	if err := d.end(); err != nil {
 		return Command{}, fmt.Errorf("%w: %w", ErrCommand, err)

@@ -8,11 +8,13 @@ import (
 
 // Members are the pool's members. Hosts run VMs and hold disks; Witness, or NoNode,
 // only votes. Leaving are the hosts that were told to give up what they hold: they
-// get no new copies, and are hosts until they are the home of no VM.
+// get no new copies, and are hosts until they are the home of no VM. VMs run elsewhere than on
+// hosts in Maintenance, if they can; these keep their copies and get no new ones.
 type Members struct {
-	Hosts   model.NodeSet
-	Witness model.NodeID
-	Leaving model.NodeSet
+	Hosts       model.NodeSet
+	Witness     model.NodeID
+	Leaving     model.NodeSet
+	Maintenance model.NodeSet
 }
 
 // All returns every member.
@@ -28,6 +30,8 @@ func (m Members) mayHost(nodes model.NodeSet) error {
 		return fmt.Errorf("%w: %v of %v", ErrHomes, nodes, m.Hosts)
 	case nodes&m.Leaving != 0:
 		return fmt.Errorf("%w: %v", ErrLeaving, nodes&m.Leaving)
+	case nodes&m.Maintenance != 0:
+		return fmt.Errorf("%w: %v", ErrMaintenance, nodes&m.Maintenance)
 	}
 	return nil
 }
@@ -55,15 +59,14 @@ func membership(m Members, vms []Config, cmd Command) (Members, error) {
 			return m, ErrProposer
 		}
 		return m, nil
-	case KindFault:
-		if !m.All().Has(cmd.Node) || cmd.Component == 0 || cmd.Component >= numComponents {
-			return m, fmt.Errorf("%w: %v", ErrMember, cmd.Component)
-		}
-		return m, nil
+	case KindFault, KindRetire, KindClear:
+		return m, checkPart(m, cmd)
 	case KindJoin:
 		return join(m, cmd)
 	case KindLeave:
 		return leave(m, vms, cmd)
+	case KindMaintain:
+		return maintain(m, cmd)
 	default:
 		return m, fmt.Errorf("%w: %v", ErrMember, cmd.Kind)
 	}
@@ -110,6 +113,19 @@ func leave(m Members, vms []Config, cmd Command) (Members, error) {
 	return m, nil
 }
 
+func maintain(m Members, cmd Command) (Members, error) {
+	switch {
+	case !m.All().Has(cmd.By):
+		return m, ErrProposer
+	case !m.Hosts.Has(cmd.Node):
+		return m, ErrMember
+	case m.Maintenance.Has(cmd.Node) != cmd.Override:
+		return m, fmt.Errorf("%w: %v", ErrMaintenance, m.Maintenance)
+	}
+	m.Maintenance ^= model.Nodes(cmd.Node)
+	return m, nil
+}
+
 // release lets the hosts go that are leaving and hold nothing any more.
 func (s *State) release() {
 	held := model.NodeSet(0)
@@ -119,27 +135,9 @@ func (s *State) release() {
 	gone := s.members.Leaving &^ held
 	s.members.Hosts &^= gone
 	s.members.Leaving &^= gone
+	s.members.Maintenance &^= gone
 	for ; !gone.Empty(); gone = gone.Without(gone.First()) {
-		s.faults[gone.First()] = [numComponents]uint64{}
+		s.forget(gone.First())
+		s.rules.Forget(gone.First())
 	}
-}
-
-// Third returns the host that should hold the second copy of the VM in place of its present one:
-// of the candidates the one that is home to the fewest VMs, the lowest of several; NoNode if
-// none of them is a host that stays and no home of the VM yet.
-func (s *State) Third(vm model.VMID, candidates model.NodeSet) model.NodeID {
-	rest := candidates & s.members.Staying() &^ s.VM(vm).Homes
-	best, least := model.NoNode, 0
-	for ; !rest.Empty(); rest = rest.Without(rest.First()) {
-		id, copies := rest.First(), 0
-		for i := range s.vms {
-			if s.vms[i].Homes.Has(id) {
-				copies++
-			}
-		}
-		if best == model.NoNode || copies < least {
-			best, least = id, copies
-		}
-	}
-	return best
 }

@@ -65,6 +65,7 @@ func TestCheckShared(t *testing.T) {
 		{"attach", held, cmd(KindAttach, 1, 2), 0, ErrShared},
 		{"detach", held, cmd(KindDetach, 1, 2), 0, ErrShared},
 		{"promote", held, cmd(KindPromote, 2, 2), 0, ErrShared},
+		{"level", held, cmd(KindLevel, 1, 1), 0, ErrShared},
 		{"rehome", held, cmd(KindRehome, 1, 3), 0, ErrShared},
 		{"claim of a mirrored VM", restart, cmd(KindClaim, 2, 2), 0, ErrLevel},
 	} {
@@ -93,6 +94,11 @@ func TestCreateShared(t *testing.T) {
 		InSync: model.Nodes(1, 2), Cause: KindCreate, By: 1,
 	}, s.VM(1))
 	bytes := s.Snapshot()
+	require.Equal(t, byte(model.Protocol2), bytes[0], "the first version has no shared storage")
+	require.Equal(t, byte(model.Protocol2), create.Encode()[0])
+	require.Equal(t, byte(model.Protocol1), Command{Kind: KindStart, VM: 1, Expect: 1, By: 1, Node: 1}.Encode()[0])
+	_, err := Decode(append([]byte{model.Protocol1}, create.Encode()[1:]...))
+	require.ErrorIs(t, err, ErrCommand)
 	require.ErrorIs(t, s.Apply(3, Command{Kind: KindRenew, By: 4}).Refused, ErrProposer, "a witness runs nothing")
 	require.True(t, s.Apply(4, Command{Kind: KindRenew, By: 1, Expect: 9}).OK)
 	s.applied = 2

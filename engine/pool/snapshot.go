@@ -12,16 +12,18 @@ import (
 // ErrSnapshot is wrapped by Restore when data is not a snapshot.
 var ErrSnapshot = errors.New("pool: invalid snapshot")
 
-// shared is added to the level of a VM on shared storage. A version that knows nothing of it refuses such a level.
+// shared is added to the level of a VM on shared storage. The first version has no such level, and a state with one is
+// therefore always in the second.
 const shared = uint64(model.LevelFT) + 1
 
 // Snapshot returns the whole state. Equal states give equal bytes: the format's
-// version, then as base-128 varints the members, Applied, and the lists of VMs,
-// overrides and fault counts, each preceded by its length. Only in a pool where a host is leaving or a
-// VM got another home follow the hosts that leave and, preceded by their number, those VMs, each with
-// the generations in which its homes became such.
+// version, then as base-128 varints the members, Applied, and the lists of VMs and
+// overrides, each preceded by its length, and 0. The second version, which a pool has only
+// when it uses what came with it, has after that the hosts that leave, those in maintenance and, preceded by
+// their number, the VMs that got another home, each with the generations in which its homes became such,
+// the parts that had faults, and at the end, only where policies are stated, the section described at appendRules.
 func (s *State) Snapshot() []byte {
-	b := []byte{model.FormatVersion}
+	b := []byte{s.format()}
 	put := func(values ...uint64) {
 		for _, v := range values {
 			b = protowire.AppendVarint(b, v)
@@ -36,27 +38,39 @@ func (s *State) Snapshot() []byte {
 	for _, o := range s.overrides {
 		put(o.Index, uint64(o.Kind), uint64(o.VM), uint64(o.By), uint64(o.Node), o.Incarnation)
 	}
-	var counts []uint64
-	for node := range s.faults {
-		for component, n := range s.faults[node] {
-			if n > 0 {
-				counts = append(counts, uint64(node), uint64(component), n)
-			}
-		}
-	}
-	put(uint64(len(counts) / 3))
-	put(counts...)
+	put(0) // the first version counted faults here, and nobody ever asked it to
 	var moved []uint64
 	for _, c := range s.vms {
 		if c.Since != [2]model.Gen{} {
 			moved = append(moved, uint64(c.VM), uint64(c.Since[0]), uint64(c.Since[1]))
 		}
 	}
-	if s.members.Leaving != 0 || len(moved) > 0 {
-		put(uint64(s.members.Leaving), uint64(len(moved)/3))
+	if s.format() >= model.Protocol2 {
+		put(uint64(s.members.Leaving), uint64(s.members.Maintenance), uint64(len(moved)/3))
 		put(moved...)
+		put(uint64(len(s.parts)))
+		for _, h := range s.parts {
+			put(uint64(h.Component), uint64(h.Node), uint64(h.VM), h.Faults, flag(h.Retired))
+		}
+	}
+	if !s.rules.Empty() {
+		b = appendRules(b, &s.rules)
 	}
 	return b
+}
+
+// format returns the oldest version of the format that can hold the state, so that members which
+// are to be set back can read it as long as that is possible.
+func (s *State) format() uint8 {
+	if s.members.Leaving|s.members.Maintenance != 0 || len(s.parts) > 0 || !s.rules.Empty() {
+		return model.Protocol2
+	}
+	for i := range s.vms {
+		if c := &s.vms[i]; c.Shared || c.Since != [2]model.Gen{} || c.Cause.Format() >= model.Protocol2 {
+			return model.Protocol2
+		}
+	}
+	return model.Protocol1
 }
 
 // Restore returns the state that Snapshot encoded. It accepts nothing else, and
@@ -67,9 +81,18 @@ func Restore(data []byte) (*State, error) {
 	s.applied = d.number("applied index")
 	d.vms(s)
 	d.overrides(s)
-	d.faults(s)
-	if d.err == nil && d.at < len(d.data) {
+	if n := d.number("number of fault counts"); n != 0 {
+		d.fail("%d fault counts, want none here", n)
+	}
+	if d.format >= model.Protocol2 {
 		d.moved(s)
+		d.parts(s)
+		if d.section(sectionRules) {
+			d.rules(s)
+		}
+	}
+	if d.err == nil && s.format() != d.format {
+		d.fail("format version is %d, want %d", d.format, s.format())
 	}
 	if err := d.end(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
@@ -119,32 +142,34 @@ func (d *decoder) overrides(s *State) {
 	}
 }
 
-func (d *decoder) faults(s *State) {
-	last := uint64(0)
-	for n := d.number("number of fault counts"); n > 0 && d.err == nil; n-- {
-		node, component := d.node("node"), Component(d.below("component", uint64(numComponents)))
-		count := d.number("faults")
-		place := uint64(node)*uint64(numComponents) + uint64(component)
-		if d.err == nil && (component == 0 || count == 0 || place <= last || !s.members.All().Has(node)) {
-			d.fail("%d faults of %v of member %d", count, component, node)
+func (d *decoder) parts(s *State) {
+	var last Health
+	for n := d.number("number of parts"); n > 0 && d.err == nil; n-- {
+		h := Health{Part: Part{
+			Component: Component(d.below("component", uint64(numComponents))), Node: d.node("node"), VM: model.VMID(d.below("VM", 1<<16)),
+		}, Faults: d.number("faults"), Retired: d.below("retired", 2) == 1}
+		if d.err != nil {
+			return
 		}
-		last = place
-		if d.err == nil {
-			s.faults[node][component] = count
+		about := Command{Kind: KindFault, By: s.members.All().First(), Component: h.Component, Node: h.Node, VM: h.VM}
+		if err := checkPart(s.members, about); err != nil || comparePart(last, h.Part) >= 0 || h.Faults == 0 && !h.Retired {
+			d.fail("%d faults of %v of member %d, VM %d (%v)", h.Faults, h.Component, h.Node, h.VM, err)
 		}
+		last = h
+		s.parts = append(s.parts, h)
 	}
 }
 
 // moved reads the part that only pools with changing homes or members have.
 func (d *decoder) moved(s *State) {
-	s.members.Leaving = d.nodes("leaving hosts")
+	s.members.Leaving, s.members.Maintenance = d.nodes("leaving hosts"), d.nodes("hosts in maintenance")
 	n := d.number("number of VMs with other homes")
 	held := model.NodeSet(0)
 	for i := range s.vms {
 		held |= s.vms[i].Homes
 	}
-	if d.err == nil && (s.members.Leaving == 0 && n == 0 || s.members.Leaving&^(held&s.members.Hosts) != 0) {
-		d.fail("leaving hosts %v of %v, %d VMs with other homes", s.members.Leaving, s.members.Hosts, n)
+	if d.err == nil && (s.members.Leaving&^(held&s.members.Hosts) != 0 || s.members.Maintenance&^s.members.Hosts != 0) {
+		d.fail("hosts %v leave and hosts %v are in maintenance, of %v", s.members.Leaving, s.members.Maintenance, s.members.Hosts)
 	}
 	last := model.VMID(0)
 	for ; n > 0 && d.err == nil; n-- {

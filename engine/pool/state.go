@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"holdfast/engine/model"
+	"holdfast/engine/policy"
 )
 
 // Override is an operator's decision against the rules, kept for ever.
@@ -24,7 +25,8 @@ type State struct {
 	applied   uint64
 	vms       []Config // ordered by VM
 	overrides []Override
-	faults    [model.MaxNode + 1][numComponents]uint64
+	parts     []Health // ordered by Part
+	rules     policy.Rules
 }
 
 // Result is what became of a command.
@@ -60,15 +62,6 @@ func (s *State) VMs() []Config { return s.vms }
 // applied. The caller must not change the slice.
 func (s *State) Overrides() []Override { return s.overrides }
 
-// Faults returns how many faults were counted against component of node; 0 for
-// members and components that do not exist.
-func (s *State) Faults(node model.NodeID, component Component) uint64 {
-	if node > model.MaxNode || component >= numComponents {
-		return 0
-	}
-	return s.faults[node][component]
-}
-
 func (s *State) find(vm model.VMID) (int, bool) {
 	return slices.BinarySearchFunc(s.vms, vm, func(c Config, vm model.VMID) int { return int(c.VM) - int(vm) })
 }
@@ -93,6 +86,9 @@ func (s *State) Apply(index uint64, cmd Command) Result {
 // Check returns what Apply would answer to cmd now, without applying it: the VM's next
 // configuration, zero for commands that are not for a VM, or why it is refused.
 func (s *State) Check(cmd Command) (Config, error) {
+	if cmd.Kind == KindPolicy {
+		return Config{}, s.checkPolicy(cmd)
+	}
 	if !cmd.Kind.ForVM() {
 		_, err := CheckMembers(s.members, s.vms, cmd)
 		return Config{}, err
@@ -103,7 +99,14 @@ func (s *State) Check(cmd Command) (Config, error) {
 			return Config{}, fmt.Errorf("%v of VM %d by member %d: %w", cmd.Kind, cmd.VM, cmd.By, err)
 		}
 	}
-	return Check(s.VM(cmd.VM), cmd)
+	next, err := Check(s.VM(cmd.VM), cmd)
+	if err == nil {
+		err = s.admit(cmd, &next)
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	return next, nil
 }
 
 func (s *State) perform(cmd Command) error {
@@ -118,10 +121,13 @@ func (s *State) perform(cmd Command) error {
 	case KindOverride:
 		s.override(cmd)
 		return nil
-	case KindFault:
-		s.faults[cmd.Node][cmd.Component]++
+	case KindFault, KindRetire, KindClear:
+		s.service(cmd)
 		return nil
-	case KindJoin, KindLeave:
+	case KindPolicy:
+		s.rules.Apply(cmd.Node, cmd.VM, cmd.Policy)
+		return nil
+	case KindJoin, KindLeave, KindMaintain:
 		s.members, _ = CheckMembers(s.members, s.vms, cmd) // Check has just allowed it
 	default:
 		s.put(next)

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,8 +24,19 @@ func drawCommand(t *rapid.T, s *State) Command {
 		Shared:      rapid.Bool().Draw(t, "shared"),
 		Incarnation: rapid.Uint64Range(0, 3).Draw(t, "incarnation"),
 	}
+	if c.Kind == KindPolicy {
+		drawPolicy(t, &c)
+	}
 	if cur := s.VM(c.VM); c.Kind == KindRehome && cur.Gen != 0 && rapid.Bool().Draw(t, "sensible") {
 		c.Homes, c.By = model.Nodes(cur.Primary, node.Draw(t, "third")), cur.Primary
+	}
+	if c.Kind >= KindRetire && c.Kind <= KindClear || c.Kind == KindFault {
+		switch c.Component {
+		case ComponentVM:
+			c.Node = model.NoNode
+		case ComponentNIC, ComponentHost:
+			c.VM = 0
+		}
 	}
 	c.Expect = s.VM(c.VM).Gen
 	if rapid.IntRange(0, 4).Draw(t, "stale") == 0 {
@@ -63,6 +75,7 @@ func TestInvariants(t *testing.T) {
 				changed(t, before, after, cmd, len(s.Overrides())-overrides)
 			}
 			membersHold(t, s, members, cmd, result.OK)
+			rulesHold(t, s, &cmd, result.OK)
 			again, err := Restore(s.Snapshot())
 			require.NoError(t, err)
 			require.Equal(t, s.Snapshot(), again.Snapshot())
@@ -79,10 +92,15 @@ func changed(t *rapid.T, before, after Config, cmd Command, overrides int) {
 	if before.Gen == 0 {
 		return
 	}
-	require.Equal(t, before.Level, after.Level)
 	require.Equal(t, before.Shared, after.Shared)
 	if before.Shared {
 		onlyTheHolderStarts(t, before, after, cmd)
+	}
+	if cmd.Kind == KindLevel {
+		require.Equal(t, model.Nodes(before.Primary), after.InSync, "the primary goes on alone")
+		require.Equal(t, cmd.Level, after.Level)
+	} else {
+		require.Equal(t, before.Level, after.Level)
 	}
 	rehomed(t, before, after, cmd)
 	stale := after.InSync&^before.InSync != 0
@@ -177,22 +195,31 @@ func TestApply(t *testing.T) {
 	require.True(t, s.Apply(6, Command{Kind: KindFault, By: 1, Node: 2, Component: ComponentNIC}).OK)
 	require.True(t, s.Apply(7, Command{Kind: KindFault, By: 1, Node: 2, Component: ComponentNIC}).OK)
 	require.ErrorIs(t, s.Apply(8, Command{Kind: KindFault, By: 1, Node: 9, Component: ComponentNIC}).Refused, ErrMember)
-	require.Equal(t, uint64(2), s.Faults(2, ComponentNIC))
-	require.Zero(t, s.Faults(2, ComponentDisk))
+	nic, guest := Part{Component: ComponentNIC, Node: 2}, Part{Component: ComponentVM, VM: 9}
+	require.Equal(t, Health{Part: nic, Faults: 2}, s.Health(nic))
+	require.ErrorIs(t, s.Apply(9, Command{Kind: KindRetire, By: 1, Node: 2, VM: 9, Component: ComponentVM}).Refused, ErrMember)
+	require.True(t, s.Apply(10, Command{Kind: KindRetire, By: 1, VM: 9, Component: ComponentVM}).OK)
+	require.True(t, s.Retired(guest))
+	require.False(t, s.Retired(nic))
+	require.Equal(t, []Health{{Part: nic, Faults: 2}, {Part: guest, Retired: true}}, s.Parts())
+	require.True(t, s.Apply(11, Command{Kind: KindClear, By: 1, VM: 9, Component: ComponentVM}).OK)
+	require.Len(t, s.Parts(), 1)
+	require.True(t, s.Apply(12, Command{Kind: KindClear, By: 1}).OK)
+	require.Empty(t, s.Parts())
 
-	require.True(t, s.Apply(9, Command{Kind: KindOverride, By: 1, Incarnation: 4, Node: 2}).OK)
-	require.True(t, s.Apply(10, Command{Kind: KindStart, VM: 9, Expect: 1, By: 2, Node: 2, Override: true}).OK)
-	require.Equal(t, []Override{{Index: 9, Kind: KindOverride, By: 1, Node: 2, Incarnation: 4}, {Index: 10, Kind: KindStart, VM: 9, By: 2, Node: 2}}, s.Overrides())
+	require.True(t, s.Apply(19, Command{Kind: KindOverride, By: 1, Incarnation: 4, Node: 2}).OK)
+	require.True(t, s.Apply(20, Command{Kind: KindStart, VM: 9, Expect: 1, By: 2, Node: 2, Override: true}).OK)
+	require.Equal(t, []Override{{Index: 19, Kind: KindOverride, By: 1, Node: 2, Incarnation: 4}, {Index: 20, Kind: KindStart, VM: 9, By: 2, Node: 2}}, s.Overrides())
 
-	require.Equal(t, uint64(10), s.Applied())
-	require.PanicsWithError(t, "pool: commands applied out of order: 10 after 10", func() { s.Apply(10, create) })
+	require.Equal(t, uint64(20), s.Applied())
+	require.PanicsWithError(t, "pool: commands applied out of order: 20 after 20", func() { s.Apply(20, create) })
 }
 
 func TestCommandRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCommand(t, New(three))
 		got, err := Decode(c.Encode())
-		if c.Kind == 0 || c.Kind >= numKinds || c.Level > model.LevelFT || c.Component >= numComponents {
+		if c.Kind == 0 || c.Kind >= numKinds || c.Level > model.LevelFT || c.Component >= numComponents || !known(c.Policy) {
 			require.ErrorIs(t, err, ErrCommand)
 			return
 		}
@@ -204,13 +231,14 @@ func TestCommandRoundTrip(t *testing.T) {
 func TestDecodeErrors(t *testing.T) {
 	good := Command{Kind: KindStart, VM: 1, Expect: 1, By: 1, Node: 1}.Encode()
 	for want, data := range map[string][]byte{
-		"byte 0: it is empty":                          nil,
-		"format version is 9, want 1":                  append([]byte{9}, good[1:]...),
-		"byte 12: 1 bytes follow the end":              append(append([]byte{}, good...), 0),
-		"byte 11: override and shared: unexpected EOF": good[:11],
-		"byte 1: kind: 0 takes 2 bytes, want 1":        {1, 0x80, 0},
-		"kind is 15, want less than 15":                {1, 15},
-		"byte 12: kind is 0":                           append([]byte{1, 0}, good[2:]...),
+		"byte 0: it is empty":                                            nil,
+		"format version is 9, want 1 to 2":                               append([]byte{9}, good[1:]...),
+		"byte 12: 1 bytes follow the end":                                append(append([]byte{}, good...), 0),
+		"byte 11: override and shared: unexpected EOF":                   good[:11],
+		"byte 1: kind: 0 takes 2 bytes, want 1":                          {1, 0x80, 0},
+		fmt.Sprintf("kind is %d, want less than %d", numKinds, numKinds): {1, byte(numKinds)},
+		"byte 12: rehome in format 1":                                    append([]byte{1, byte(KindRehome)}, good[2:]...),
+		"byte 12: kind is 0":                                             append([]byte{1, 0}, good[2:]...),
 	} {
 		_, err := Decode(data)
 		require.ErrorIs(t, err, ErrCommand)
@@ -220,6 +248,7 @@ func TestDecodeErrors(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add(Command{Kind: KindCreate, VM: 1, By: 1, Node: 1, Level: model.LevelFT, Homes: model.Nodes(1, 2)}.Encode())
+	f.Add(Command{Kind: KindPolicy, By: 1, Node: 1, Policy: model.Policy{Kind: model.PolicyHost, Site: 2, Memory: 4096}}.Encode())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if c, err := Decode(data); err == nil {
 			require.Equal(t, data, c.Encode())
@@ -230,13 +259,15 @@ func FuzzDecode(f *testing.F) {
 func FuzzRestore(f *testing.F) {
 	s := New(three)
 	s.Apply(1, Command{Kind: KindCreate, VM: 1, By: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)})
-	s.Apply(2, Command{Kind: KindFault, By: 1, Node: 1, Component: ComponentLink})
+	s.Apply(2, Command{Kind: KindFault, By: 1, Node: 1, Component: ComponentHost})
 	s.Apply(3, Command{Kind: KindOverride, By: 1, Node: 2})
 	f.Add(s.Snapshot())
 	s.Apply(4, Command{Kind: KindRehome, VM: 1, Expect: 1, By: 1, Homes: model.Nodes(1, 3)})
 	s.Apply(5, Command{Kind: KindJoin, By: 1, Node: 5})
 	s.Apply(6, Command{Kind: KindLeave, By: 1, Node: 3})
 	s.Apply(7, Command{Kind: KindCreate, VM: 2, By: 1, Node: 1, Level: model.LevelRestart, Homes: model.Nodes(1, 2), Shared: true})
+	f.Add(s.Snapshot())
+	stateRules(s, 8)
 	f.Add(s.Snapshot())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if s, err := Restore(data); err == nil {

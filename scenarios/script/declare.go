@@ -38,8 +38,17 @@ func (p *parser) host(n Note) error {
 	if len(p.s.Hosts) == MaxHosts {
 		return p.c.Problem(t, "found too many hosts", fmt.Sprintf("at most %d", MaxHosts), "")
 	}
-	p.s.Hosts = append(p.s.Hosts, Member{Name: name, Spare: p.c.Accept("spare"), Note: n})
-	return p.c.End("spare")
+	h := Member{Name: name, Spare: p.c.Accept("spare"), Note: n}
+	if p.c.Accept("site") {
+		if h.Site, err = p.c.Name("the name of a site"); err != nil {
+			return err
+		}
+	}
+	if h.Memory, err = p.memory(); err != nil {
+		return err
+	}
+	p.s.Hosts = append(p.s.Hosts, h)
+	return p.c.End("spare", "site", "memory")
 }
 
 func (p *parser) voters(n Note) error {
@@ -123,6 +132,10 @@ func (p *parser) vm(n Note) error {
 	if err := p.c.Expect("on"); err != nil {
 		return err
 	}
+	if p.auto() {
+		p.s.VMs = append(p.s.VMs, vm)
+		return p.demand(len(p.s.VMs) - 1)
+	}
 	home := p.c.Peek()
 	if vm.Home, _, err = p.lookup("a host declared above", symbolHost); err != nil {
 		return err
@@ -134,7 +147,7 @@ func (p *parser) vm(n Note) error {
 	if err := p.second(len(p.s.VMs) - 1); err != nil {
 		return err
 	}
-	return p.c.End("second")
+	return p.demand(len(p.s.VMs)-1, "second")
 }
 
 // storage takes what kind of disk the VM has, if that is said.
@@ -186,6 +199,9 @@ func (p *parser) clients(n Note) error {
 	vm, s, err := p.lookup("a VM declared above", symbolVM)
 	if err != nil {
 		return err
+	}
+	if p.s.VMs[s.vm].Later {
+		return p.c.Problem(t, fmt.Sprintf("found clients of %q, which comes later", vm), "a VM that is there from the beginning", "")
 	}
 	for _, c := range p.s.Clients {
 		if c.VM == vm {

@@ -39,7 +39,7 @@ clients db
 
 func TestParseErrors(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"unknown statement", pool + "vn x", `f:8:1: found "vn", expected a statement: scenario, purpose, host, witness, voters, vm, clients, tune, at, when, run or expect; did you mean "vm"?`},
+		{"unknown statement", pool + "vn x", `f:8:1: found "vn", expected a statement: scenario, purpose, host, witness, voters, vm, policy, clients, tune, at, when, run or expect; did you mean "vm"?`},
 		{"no scenario first", "host a", `f:1:1: found "host", expected "scenario" and its name as the first statement`},
 		{"empty", "", `f:1:1: found the end of the script, expected "scenario" and its name`},
 		{"second scenario", "scenario a\nscenario b", `f:2:1: found a second scenario, expected one in a script`},
@@ -62,7 +62,7 @@ func TestParseErrors(t *testing.T) {
 		{"VM on unknown host", pool + "vm x level ft service log on c", `f:8:30: found the unknown name "c", expected a host declared above: a or b`},
 		{"VM on misspelt host", "scenario s\npurpose \"p\"\nhost alpha\nhost beta\nvm x level ft service log on alpah", `f:5:30: found the unknown name "alpah", expected a host declared above: alpha or beta; did you mean "alpha"?`},
 		{"VM on the witness", pool + "vm x level ft service log on w", `f:8:30: found "w", which is a witness, expected a host declared above`},
-		{"unknown level", pool + "vm x level fft service log on a", `f:8:12: found "fft", expected a level: restart, ha or ft; did you mean "ft"?`},
+		{"unknown level", pool + "vm x level fft service log on a", `f:8:12: found "fft", expected a level: restart, ha, ft or none; did you mean "ft"?`},
 		{"unknown service", pool + "vm x level ft service bang on a", `f:8:23: found "bang", expected a service: registers, log or bank; did you mean "bank"?`},
 		{"shared storage at ha", pool + "vm x level ha service log storage shared on a", `f:8:27: found shared storage at level ha, expected level restart: the other levels keep copies`},
 		{"unknown storage", pool + "vm x level restart service log storage local on a", `f:8:40: found "local", expected "shared"`},
@@ -79,7 +79,7 @@ func TestParseErrors(t *testing.T) {
 		{"one account", pool + "vm x level ft service bank on a\nclients x keys 1", `f:9:16: found "1", expected a number of keys from 2 to 4096`},
 		{"count twice", pool + "vm x level ft service log on a\nclients x count 1 count 2", `f:9:19: found a second count, expected each setting once`},
 		{"unknown client setting", pool + "vm x level ft service log on a\nclients x key 1", `f:9:11: found "key", expected count, rate or keys; did you mean "keys"?`},
-		{"unknown setting", pool + "tune hartbeat 1s", `f:8:6: found "hartbeat", expected a setting: heartbeat, suspect-after, promote-wait, io-timeout, ack-timeout, epoch, cold-start-after, hang-after, epoch-max, rehome-after, voter-lost-after or lease-timeout; did you mean "heartbeat"?`},
+		{"unknown setting", pool + "tune hartbeat 1s", `f:8:6: found "hartbeat", expected a setting: heartbeat, suspect-after, promote-wait, io-timeout, ack-timeout, epoch, cold-start-after, hang-after, epoch-max, rehome-after, voter-lost-after, mtbf, mend-after or lease-timeout; did you mean "heartbeat"?`},
 		{"setting twice", pool + "tune epoch 10ms\ntune epoch 20ms", `f:9:6: found a second value for epoch, expected one; the first is on line 8`},
 		{"setting out of range", pool + "tune epoch 0s", `f:8:12: found "0s", expected the value of epoch from 1ms to 60s`},
 		{"suspicion below two heartbeats", pool + "tune heartbeat 300ms\nrun 5s", `f:8:6: found suspect-after 400ms with heartbeat 300ms, expected suspect-after to be two heartbeats at least, or every lost packet makes a suspect`},

@@ -79,6 +79,24 @@ expect state-lost(db)
 	assert.Equal(t, "pause(db) < 1s", s.Expects[0].String())
 }
 
+// The word delay is an option of a trigger and a fault: a link behind it tells which.
+func TestDelayAtStage(t *testing.T) {
+	for _, link := range []string{"a1", "a2", "mgmt", "links", "all"} {
+		line := "when db stage exposed delay " + link + " a <-> b 40ms for 2s"
+		s, err := Parse("f", pool+line+"\nrun 5s\n")
+		require.NoError(t, err, line)
+		require.Equal(t, faults.Delay, s.Actions[0].Fault.Kind)
+		require.Zero(t, s.Actions[0].Trigger.Delay)
+		require.Equal(t, line, s.Actions[0].String())
+		require.NoError(t, Validate(s))
+	}
+	line := "when db stage exposed delay 3ms delay links a <-> b 40ms"
+	s, err := Parse("f", pool+line+"\nrun 5s\n")
+	require.NoError(t, err)
+	require.Equal(t, 3*time.Millisecond, s.Actions[0].Trigger.Delay)
+	require.Equal(t, line, s.Actions[0].String())
+}
+
 func TestHashIsStableAndSensitive(t *testing.T) {
 	text := pool + "at 2s power-off a\nrun 5s\n"
 	s, err := Parse("f", text)
@@ -159,7 +177,8 @@ func tables() map[string][]string {
 	}
 	all := map[string][]string{
 		"| level | what it means |\n|---|---|\n": rows(levelWords), "| service | what runs in the guest |\n|---|---|\n": rows(serviceWords),
-		"| stage | the moment |\n|---|---|\n": rows(stageWords), "| event | what the notice says |\n|---|---|\n": rows(eventWords),
+		"| policy | what it demands |\n|---|---|\n": rows(policyWords),
+		"| stage | the moment |\n|---|---|\n":       rows(stageWords), "| event | what the notice says |\n|---|---|\n": rows(eventWords),
 	}
 	settings := "| setting | default | meaning |\n|---|---|---|\n"
 	for i, w := range settingWords {
@@ -231,6 +250,7 @@ var drawScript = rapid.Custom(func(t *rapid.T) *Script {
 		s.VMs = append(s.VMs, vm)
 		s.Clients = append(s.Clients, Clients{VM: vm.Name, Count: rapid.IntRange(1, 8).Draw(t, "count"), Rate: rapid.IntRange(1, MaxRate).Draw(t, "rate"), Keys: rapid.IntRange(2, MaxKeys).Draw(t, "keys")})
 	}
+	drawPolicies(t, s)
 	if rapid.Bool().Draw(t, "tune") {
 		s.Tunes = []Tune{{Setting: SettingIOTimeout, Value: duration("value", MinTune, MaxTune)}}
 	}
@@ -253,6 +273,9 @@ var drawScript = rapid.Custom(func(t *rapid.T) *Script {
 
 func drawExpect(t *rapid.T, s *Script) Expect {
 	e := Expect{Kind: ExpectKind(rapid.IntRange(int(ExpectPause), int(ExpectServed)).Draw(t, "kind"))}
+	if len(s.VMs) > 1 && rapid.IntRange(0, 5).Draw(t, "about policies") == 0 {
+		return drawPolicyExpect(t, s)
+	}
 	if e.Kind != ExpectConverged && e.Kind != ExpectEvent && e.Kind != ExpectNoEvent {
 		e.VM = "vm0"
 	}

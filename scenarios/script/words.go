@@ -13,6 +13,7 @@ const (
 	LevelRestart Level = iota + 1
 	LevelHA
 	LevelFT
+	LevelNone
 )
 
 // Service is the application in the guest that the clients use.
@@ -45,6 +46,8 @@ const (
 	SettingEpochMax
 	SettingRehomeAfter
 	SettingVoterLostAfter
+	SettingMTBF
+	SettingMendAfter
 	SettingLeaseTimeout
 )
 
@@ -95,6 +98,13 @@ const (
 	EventPromoted
 	EventStarted
 	EventStateLost
+	EventFaultCounted
+	EventRetired
+	EventCleared
+	EventLevel
+	EventMaintenance
+	EventEvacuated
+	EventResumed
 	EventHung
 	EventFenced
 	EventResync
@@ -115,10 +125,27 @@ const (
 	EventLeft
 	EventVoter
 	EventLearner
+	EventPolicyBroken
+	EventPolicyKept
+	EventMoving
 	EventClaimed
 	EventReleased
 	EventUnrenewed
 	EventReset
+)
+
+// PolicyKind is what a policy demands.
+type PolicyKind uint8
+
+// The policies.
+const (
+	// PolicyApart: no host runs two of the VMs.
+	PolicyApart PolicyKind = iota + 1
+	// PolicyApartHomes: no host is a home of two of the VMs.
+	PolicyApartHomes
+	// PolicySiteOther: the two homes of each of the VMs are on different sites. PolicySiteSame: on the same one.
+	PolicySiteOther
+	PolicySiteSame
 )
 
 // word is an enum's word in scripts and its sentence in the reference.
@@ -129,6 +156,7 @@ var (
 		{"restart", "a lost VM is started again on the other host, exactly once; its disk has two copies"},
 		{"ha", "as restart, and a failed disk, NIC or link is replaced by the other host's without the guest noticing"},
 		{"ft", "memory and disk go on on the other host: nothing is lost, connections included"},
+		{"none", "no second copy, and nothing happens when the VM is lost but that its own host starts it again"},
 	}
 	serviceWords = []word{
 		{"registers", "keys in memory only; needs level ft"},
@@ -147,11 +175,13 @@ var (
 		{"epoch-max", "longest time between two checkpoints, while no output waits"},
 		{"rehome-after", "how long a VM's second home is of no use before another host becomes its second home"},
 		{"voter-lost-after", "how long a voter is not heard before another member votes in its place"},
+		{"mtbf", "mean time between failures below which a component is taken out of service: five faults within four times this"},
+		{"mend-after", "how long a policy is broken, or hosts are out of balance, before a VM is moved for it"},
 		{"lease-timeout", "time W after which the watchdog resets a host that runs VMs on shared storage and cannot renew its lease; 1s at least"},
 	}
 	settingDefaults = []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 200 * time.Millisecond,
 		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second, 5 * time.Second, 500 * time.Millisecond,
-		5 * time.Minute, time.Minute, 5 * time.Second}
+		5 * time.Minute, time.Minute, 5 * time.Second, 30 * time.Second, 5 * time.Second}
 	stageWords = []word{
 		{"epoch-started", "the guest runs in a new epoch"},
 		{"capturing", "the guest is paused for its checkpoint"},
@@ -190,6 +220,13 @@ var (
 		{"promoted", "a VM continued on its secondary"},
 		{"started", "a VM boots from its disk"},
 		{"state-lost", "a VM has to boot although its level promises more"},
+		{"fault-counted", "a fault was counted against a component of a member or VM"},
+		{"retired", "a component of a member or VM failed too often and is out of service until it is cleared"},
+		{"cleared", "it is in service again"},
+		{"level", "a VM has another level from now on"},
+		{"maintenance", "a host is in maintenance"},
+		{"evacuated", "no VM runs any more on a host in maintenance"},
+		{"resumed", "a host is in use again"},
 		{"hung", "the guest of a VM has not responded for too long and is booted anew"},
 		{"fenced", "an instance of a VM was destroyed because the pool went on without it"},
 		{"resync", "a copy of a VM is being brought up to date"},
@@ -210,14 +247,23 @@ var (
 		{"left", "a host does not belong to the pool any more"},
 		{"voter", "a member votes on the pool's log that did not"},
 		{"learner", "a member does not vote any more"},
+		{"policy-broken", "a policy about a VM or a host does not hold"},
+		{"policy-kept", "it holds again"},
+		{"moving", "a VM or its second copy moves because of a policy"},
 		{"claimed", "a VM on shared storage belongs to its other home, which starts it when the old instance has certainly stopped"},
 		{"released", "a VM on shared storage was stopped and given to its other home"},
 		{"unrenewed", "a host that runs a VM on shared storage cannot renew its lease; its watchdog is about to reset it"},
 		{"reset", "a host was reset by its watchdog"},
 	}
+	policyWords = []word{
+		{"apart", "no host runs two of the VMs, which are two at least; a failover may break it, and it is mended"},
+		{"apart-homes", "no host has copies of two of them, in addition"},
+		{"site-other", "the second copy of each of the VMs is on another site than the VM"},
+		{"site-same", "it is on the same site"},
+	}
 	comparatorWords = []word{{"<", "less than"}, {"<=", "at most"}, {"=", "exactly"}, {">=", "at least"}, {">", "more than"}}
 	expectWords     = []word{{"pause", ""}, {"promotions", ""}, {"restarts", ""}, {"resets", ""}, {"primary", ""}, {"converged", ""},
-		{"event", ""}, {"no", ""}, {"stalled", ""}, {"served", ""}, {"state-lost", ""}, {"secondary", ""}}
+		{"event", ""}, {"no", ""}, {"stalled", ""}, {"served", ""}, {"state-lost", ""}, {"secondary", ""}, {"apart", ""}, {"refused", ""}}
 )
 
 // String returns the level's word.
@@ -240,6 +286,12 @@ func (s Stage) FTOnly() bool { return s >= StageEpochStarted && s <= StageReleas
 
 // String returns the event's word, which is also the name of the engine's notice.
 func (e Event) String() string { return wordOf(eventWords, int(e)) }
+
+// String returns the policy's word.
+func (k PolicyKind) String() string { return wordOf(policyWords, int(k)) }
+
+// Apart reports whether the policy is about VMs that are kept from each other.
+func (k PolicyKind) Apart() bool { return k == PolicyApart || k == PolicyApartHomes }
 
 // String returns the comparator's sign.
 func (c Comparator) String() string { return wordOf(comparatorWords, int(c)) }
