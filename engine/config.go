@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"holdfast/engine/lease"
 	"holdfast/engine/mirror"
 	"holdfast/engine/model"
 	"holdfast/engine/pair"
@@ -36,6 +37,9 @@ type Config struct {
 	Protocol uint8
 
 	Timing Timing
+	// Lease holds the times of leases for VMs on shared storage; the zero value means lease.Default. Safety
+	// depends on them, and on nothing else of this kind (R8).
+	Lease  lease.Config
 	Pair   pair.Timing
 	Mirror mirror.Config
 }
@@ -136,6 +140,11 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: Voters is %d, want 3, 5, or 0 for what suits the pool", ErrConfig, c.Voters)
 	case c.Pair.Epoch <= 0 || c.Pair.EpochMax < c.Pair.Epoch || c.Pair.Resend <= 0 || c.Pair.AckTimeout < c.Pair.Resend:
 		return fmt.Errorf("%w: pair timing %+v: all must be positive, EpochMax at least Epoch and AckTimeout at least Resend", ErrConfig, c.Pair)
+	}
+	if c.Lease != (lease.Config{}) {
+		if err := c.Lease.Validate(); err != nil {
+			return fmt.Errorf("%w: %w", ErrConfig, err)
+		}
 	}
 	if err := c.Mirror.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)

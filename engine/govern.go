@@ -131,7 +131,7 @@ func (v *vm) third(able model.NodeSet) model.NodeID {
 
 // orderPolicy takes what an operator states. What other members could not read must not get into the log.
 func (n *Node) orderPolicy(cmd pool.Command) {
-	reason := n.tooOld(cmd.Kind)
+	reason := n.tooOld(cmd.Format())
 	if _, err := pool.Decode(cmd.Encode()); err != nil {
 		reason = err.Error()
 	}

@@ -98,7 +98,7 @@ func TestUnreadableStatementIsRefused(t *testing.T) {
 // One member says what does not hold, once, and that it holds again; also if another member leads by then.
 func TestBreachesAreSaid(t *testing.T) {
 	r := newRunner(t, 3, nil)
-	r.create(model.LevelHA, 1)
+	r.create(model.LevelHA, 1, false)
 	r.run(3 * time.Second)
 	r.stateRoom(1, 2, 1024)
 	r.stateNeed(1, 1, 2048)

@@ -106,7 +106,7 @@ func (n *Node) steer() {
 
 // orderMembers carries out an operator's order about a host of the pool.
 func (n *Node) orderMembers(cmd pool.Command) {
-	if reason := n.tooOld(cmd.Kind); reason != "" {
+	if reason := n.tooOld(cmd.Format()); reason != "" {
 		n.out.Notify(model.NoticeRefused, 0, cmd.Node).Detail = reason
 		return
 	}

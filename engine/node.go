@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"holdfast/engine/control"
+	"holdfast/engine/lease"
 	"holdfast/engine/model"
 	"holdfast/engine/planted"
 	"holdfast/engine/pool"
@@ -47,6 +48,11 @@ type Node struct {
 	troubles                 []troubled
 	governor                 governor
 
+	lease    *lease.Holder
+	renewAt  model.Time                    // when to propose the renewal (again)
+	renewals [model.MaxNode + 1]model.Time // when the newest of each member was applied here
+	unsafe   bool                          // that this host cannot renew was said
+
 	out model.Effects
 }
 
@@ -64,6 +70,10 @@ func New(cfg Config, records []model.Record) (*Node, error) {
 		cfg.Protocol = model.ProtocolNewest
 	}
 	n := &Node{cfg: cfg, pool: newPool(&cfg), nic: true, wakeAt: model.Never}
+	if n.cfg.Lease == (lease.Config{}) {
+		n.cfg.Lease = lease.Default()
+	}
+	n.lease = lease.NewHolder(n.cfg.Lease)
 	n.peers, n.erased = make([]peer, model.MaxNode+1), make(map[model.VMID]bool)
 	voters := pool.FirstVoters(n.pool.Members(), cfg.Voters)
 	n.log, err = control.New(control.Config{
@@ -145,6 +155,7 @@ func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 		return n.out.List
 	}
 	if ev.Kind != model.EventStart && ev.Kind != model.EventInstance {
+		n.keepLease()
 		n.maintained()
 		n.reconcile() // not before it is known which instances an earlier life left behind
 	}
@@ -159,6 +170,7 @@ func (n *Node) clock(now model.Time, ev *model.Event) {
 	if ev.Kind == model.EventStart {
 		n.now, n.incarnation = now, ev.ID
 		n.greet()
+		n.sayReset(ev)
 		n.touchAll()
 		n.logBusy = true
 		return
@@ -288,8 +300,8 @@ func (n *Node) drain() {
 
 func (n *Node) apply(index uint64, data []byte) {
 	cmd, err := pool.Decode(data)
-	if err == nil && cmd.Kind.Format() > n.cfg.Protocol {
-		err = fmt.Errorf("%w: %v is of protocol %d", pool.ErrCommand, cmd.Kind, cmd.Kind.Format())
+	if err == nil && cmd.Format() > n.cfg.Protocol {
+		err = fmt.Errorf("%w: %v is of protocol %d", pool.ErrCommand, cmd.Kind, cmd.Format())
 	}
 	if err != nil {
 		n.outgrow(err)
@@ -318,6 +330,9 @@ func (n *Node) apply(index uint64, data []byte) {
 		}
 	}
 	n.syncVMs()
+	if cmd.Kind == pool.KindRenew && result.OK {
+		n.renewed(&cmd)
+	}
 }
 
 // won reports whether cmd is a repetition of something that this node has already got.
@@ -379,7 +394,7 @@ func (n *Node) route() {
 
 // wake asks for the next EventWake if the instant changed.
 func (n *Node) wake() {
-	next := min(n.heartbeatAt, n.detectAt, n.log.NextWake(), n.ordersAt())
+	next := min(n.heartbeatAt, n.detectAt, n.log.NextWake(), n.ordersAt(), n.leaseAt())
 	for _, v := range n.vms {
 		next = min(next, v.nextWake())
 	}

@@ -71,6 +71,10 @@ func (v *vm) started(ev *model.Event) {
 	if v.instance == absent || v.instance == starting && ev.Gen != v.gen || v.instance != starting && !failed {
 		return
 	}
+	if v.cfg.Shared {
+		v.sharedStarted(failed)
+		return
+	}
 	if failed {
 		if v.cfg.Cause == pool.KindPromote && v.in.Holds() != 0 && v.instance == starting {
 			v.launched = 0 // what it held is still there

@@ -48,7 +48,11 @@ func (n *Node) order(o *model.Order) {
 	cmd := pool.Command{VM: o.VM, By: n.cfg.ID, Incarnation: n.incarnation, Node: o.Node}
 	switch o.Kind {
 	case model.OrderCreate:
-		cmd.Kind, cmd.Level, cmd.Homes = pool.KindCreate, o.Level, o.Homes
+		cmd.Kind, cmd.Level, cmd.Homes, cmd.Shared = pool.KindCreate, o.Level, o.Homes, o.Shared
+		if reason := n.tooOld(cmd.Format()); reason != "" {
+			n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason
+			return
+		}
 	case model.OrderDeclareDead:
 		cmd.Kind = pool.KindOverride
 		n.log.ForceAlone(n.now)
@@ -90,6 +94,9 @@ func (n *Node) order(o *model.Order) {
 	case model.OrderMaintain, model.OrderResume:
 		cmd.Kind, cmd.Override = pool.KindMaintain, o.Kind == model.OrderResume
 		n.orderChecked(cmd)
+		return
+	case model.OrderHandOver:
+		n.orderHandOver(o)
 		return
 	}
 	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})

@@ -25,7 +25,7 @@ func (v *vm) rehome() bool {
 		return false
 	}
 	to := v.successor()
-	if to == model.NoNode || v.n.tooOld(pool.KindRehome) != "" {
+	if to == model.NoNode || v.n.tooOld(pool.KindRehome.Format()) != "" {
 		return false
 	}
 	switch {
@@ -89,6 +89,8 @@ func (n *Node) orderHome(o *model.Order) {
 	_, err := n.pool.Third(o.VM, model.Nodes(to))
 	reason := ""
 	switch {
+	case v != nil && v.cfg.Shared:
+		reason = "its disk is shared storage, of which there are no copies"
 	case v == nil || !v.isPrimary() || v.instance != running:
 		reason = "give the order to the host that runs the VM"
 	case v.other != o.Node:

@@ -50,10 +50,12 @@ const (
 	DiskLyingFlush
 	DiskHeal
 	IODelay
+	StorageCut
 
 	ClockJump
 	ClockDrift
 	ClockFreeze
+	WatchdogDrift
 
 	Override
 	ForceStart
@@ -66,6 +68,7 @@ const (
 	Resume
 	ClearFaults
 	OrderVM
+	HandOver
 
 	numKinds
 )

@@ -32,7 +32,7 @@ var stages = map[script.Stage]sim.Stage{
 	script.StageStarted: sim.StageStarted, script.StageResyncStarted: sim.StageResync,
 	script.StageResyncHalfway: sim.StageResyncHalf, script.StageResyncCopied: sim.StageResyncCopied,
 	script.StageAttachProposed: sim.StageAttachProposed, script.StageAttached: sim.StageAttached,
-	script.StageProtected: sim.StageProtected, script.StageIntentMarked: sim.StageIntent,
+	script.StageClaimed: sim.StageClaimed, script.StageProtected: sim.StageProtected, script.StageIntentMarked: sim.StageIntent,
 	script.StageWriteIssued: sim.StageWriteIssued, script.StageWriteLocalDone: sim.StageWriteLocal,
 	script.StageWriteRemoteDone: sim.StageWriteRemote,
 }
@@ -263,6 +263,9 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 	case faults.ClockDrift:
 		w.ClockDrift(m, f.DriftPPM)
 		r.ends(f, 0, func() { w.ClockDrift(m, 0) })
+	case faults.WatchdogDrift:
+		w.WatchdogDrift(m, f.DriftPPM)
+		r.ends(f, 0, func() { w.WatchdogDrift(m, 0) })
 	case faults.ClockFreeze:
 		w.ClockStop(m)
 		r.ends(f, 0, func() { w.ClockResume(m) })
@@ -289,6 +292,8 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 		w.LeaveHost(m)
 	case faults.OrderVM:
 		w.OrderVM(w.VM(f.VM))
+	case faults.HandOver:
+		w.HandOver(w.VM(f.VM))
 	case faults.ReplaceHome:
 		if to := r.members(f.Peer); len(to) == 1 {
 			w.ReplaceHome(w.VM(f.VM), m, to[0])
@@ -298,6 +303,11 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 
 func (r *run) hitDisk(f *faults.Fault, m model.NodeID) {
 	w, vm := r.world, r.world.VM(f.VM)
+	if f.Kind == faults.StorageCut {
+		w.CutStorage(m, true)
+		r.ends(f, 0, func() { w.CutStorage(m, false) })
+		return
+	}
 	h := w.Disk(m, vm)
 	if h == nil {
 		return

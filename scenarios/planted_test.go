@@ -45,6 +45,9 @@ var catch = map[planted.Bug]struct {
 	planted.RehomeUnchecked:    {"pool/two-orders-at-once", []string{"R2"}},
 	planted.KeepDropped:        {"pool/home-twice", []string{"R7"}},
 	planted.LearnerVotes:       {"pool/learners-with-one-voter", []string{"R2"}},
+	planted.LeaseWaitEarly:     {"shared/suspected-long-before", []string{"R2"}},
+	planted.LeaseUnproven:      {"shared/isolated-primary", []string{"R2"}},
+	planted.LeaseUnarmed:       {"shared/frozen-after-start", []string{"R2"}},
 	planted.SilentExposure:     {"ft/power-loss-captured", []string{"R10"}},
 	planted.ReservedNotCounted: {"policy/any-host-lost", []string{"expect"}},
 	planted.SitesIgnored:       {"policy/site-lost", []string{"expect"}},
@@ -104,4 +107,21 @@ func named(failures []reports.Failure, rules []string) string {
 		}
 	}
 	return ""
+}
+
+// TestSharedRandomFindsPlantedBugs shows that the random plans for shared storage find what is wrong with leases.
+func TestSharedRandomFindsPlantedBugs(t *testing.T) {
+	for _, bug := range []planted.Bug{planted.LeaseWaitEarly, planted.LeaseUnproven, planted.LeaseUnarmed} {
+		t.Run(bug.String(), func(t *testing.T) {
+			planted.Plant(bug)
+			defer planted.Plant(planted.None)
+			for seed := uint64(0); seed < 2000; seed++ {
+				if text := named(attempt(sharedScript(t, "log", sharedPlan(seed)), seed).Failures, []string{"R2"}); text != "" {
+					t.Logf("%-18s seed %d  %s", bug, seed, text)
+					return
+				}
+			}
+			t.Fatalf("no plan found %v", bug)
+		})
+	}
 }

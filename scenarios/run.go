@@ -216,7 +216,7 @@ func (r *run) build() error {
 		}
 	}
 	for _, v := range s.VMs {
-		spec := sim.VM{Name: v.Name, Level: level(v.Level), Service: service(v.Service), Home: v.Home, Second: v.Second, Later: v.Later, Keys: script.DefaultKeys}
+		spec := sim.VM{Name: v.Name, Level: level(v.Level), Service: service(v.Service), Shared: v.Shared, Home: v.Home, Second: v.Second, Later: v.Later, Keys: script.DefaultKeys}
 		for _, c := range s.Clients {
 			if c.VM == v.Name {
 				spec.Clients, spec.Rate, spec.Keys = c.Count, c.Rate, c.Keys
@@ -244,6 +244,8 @@ func timing(s *script.Script) sim.Timing {
 	t.Engine.RehomeAfter = s.Value(script.SettingRehomeAfter)
 	t.Engine.VoterLostAfter = s.Value(script.SettingVoterLostAfter)
 	t.Engine.MendAfter = s.Value(script.SettingMendAfter)
+	t.Lease.Timeout = s.Value(script.SettingLeaseTimeout)
+	t.Lease.Every = t.Lease.Timeout / 4
 	t.IOTimeout = s.Value(script.SettingIOTimeout)
 	t.AckTimeout = s.Value(script.SettingAckTimeout)
 	t.EpochMax = s.Value(script.SettingEpochMax)

@@ -17,6 +17,7 @@ func (w *World) PowerOff(id model.NodeID, loss disk.Loss) {
 	m.die()
 	m.powered, m.frozen, m.hostLife = false, false, w.nextLife()
 	m.lostPower = w.now
+	m.watchdog.stopAll()
 	m.store.PowerLoss(w.rDisk, loss)
 	for _, p := range m.vms {
 		if p != nil {
@@ -245,6 +246,9 @@ func (w *World) Serving(vm model.VMID) model.NodeID {
 // Redundant reports whether the VM has the full redundancy of its level and runs.
 func (w *World) Redundant(vm model.VMID) bool {
 	cfg := w.Config(vm)
+	if cfg.Shared && !w.nodes[cfg.Secondary].running() {
+		return false
+	}
 	whole := !cfg.Exposed() && cfg.InSync == cfg.Homes || cfg.Level == model.LevelNone
 	return cfg.Gen != 0 && whole && w.Serving(vm) != model.NoNode
 }

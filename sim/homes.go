@@ -46,6 +46,9 @@ func (m *member) erase(e *model.Effect) {
 // blank puts an empty copy in the place of the one that is there, all of which counts as different from
 // any other.
 func (p *place) blank(gen model.Gen) {
+	if p.vm.shared != nil {
+		return
+	}
 	p.w.monitor.discarded(p)
 	p.dropReplica()
 	for i := range p.journal {

@@ -38,6 +38,10 @@ type member struct {
 
 	clock clock
 
+	watchdog   watchdog
+	wasReset   bool // by the watchdog, since the last life of the daemon
+	storageCut bool // it does not reach shared storage
+
 	store disk.Store
 	saved *disk.Store
 
@@ -113,6 +117,8 @@ func (m *member) device(e *event) {
 			m.blocked = false
 			m.perform()
 		}
+	case evWatchdog:
+		m.watchdogEnds(int(e.id), e.life)
 	case evGuest:
 		if e.life == m.life {
 			m.tell(&model.Event{Kind: model.EventKind(e.id), VM: e.vm, Gen: e.gen, Flags: e.flags, IO: e.io})
@@ -139,7 +145,11 @@ func (m *member) begin() {
 	m.node, m.life, m.wakeAt = node, w.nextLife(), model.Never
 	m.todo, m.blocked, m.inbox, m.boxes = m.todo[:0], false, m.inbox[:0], m.boxes[:0]
 	w.tape.host(w, m)
-	m.tell(&model.Event{Kind: model.EventStart, ID: m.life})
+	first := model.Event{Kind: model.EventStart, ID: m.life}
+	if m.wasReset {
+		m.wasReset, first.Flags = false, model.FlagError
+	}
+	m.tell(&first)
 	for _, p := range m.vms {
 		if p != nil && p.remnant && m.node != nil {
 			m.tell(&model.Event{Kind: model.EventInstance, VM: p.vm.id, Flags: model.FlagError})
@@ -294,6 +304,8 @@ func (m *member) performOne(e *model.Effect) bool {
 		w.notice(m, &e.Notice)
 	case model.EffectErase:
 		m.erase(e)
+	case model.EffectWatchdogNext, model.EffectWatchdogKeep, model.EffectWatchdogOff:
+		m.performWatchdog(e)
 	default:
 		m.place(e.VM).perform(e)
 	}

@@ -51,6 +51,8 @@ type watch struct {
 
 	copiedAt model.Time // when a copy that was brought up to date lacked nothing more
 
+	holder model.NodeID // of a VM on shared storage: who started it last
+
 	exposure model.Gen // exposed generation that people have to be told of; 0: none
 	exposeBy model.NodeID
 	exposeAt model.Time
@@ -298,6 +300,10 @@ func (o *monitor) acknowledged(p *place, msg *model.Message) {
 func (o *monitor) released(p *place, epoch model.Epoch) {
 	v := &o.vms[p.vm.id]
 	cfg := v.newest()
+	if cfg.Shared {
+		o.releasedShared(p)
+		return
+	}
 	if epoch != 0 && epoch <= v.ackedIn(p.session).epoch {
 		return
 	}
@@ -328,6 +334,7 @@ func (o *monitor) starting(p *place, gen model.Gen) {
 	}
 	v.starts, v.orphans = append(v.starts, gen), v.orphans[:0]
 	o.atHome(p, gen)
+	o.startingShared(p, gen)
 	v.writes = v.writes[:0]
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdfast/engine"
+	"holdfast/engine/lease"
 	"holdfast/engine/mirror"
 	"holdfast/engine/model"
 	"holdfast/sim/client"
@@ -37,6 +38,7 @@ type Timing struct {
 	EpochMax   time.Duration // default 500 ms, at least Epoch
 	AckTimeout time.Duration // default 1 s
 	IOTimeout  time.Duration // default 500 ms
+	Lease      lease.Config  // default lease.Default
 }
 
 // VM is one protected machine and its clients.
@@ -45,6 +47,7 @@ type VM struct {
 	Level        model.Level
 	Service      guest.Service
 	Home, Second string // hosts; both empty: the policies choose
+	Shared       bool   // its disk is shared storage that both of them reach
 	Later        bool   // not ordered before OrderVM
 	Clients      int    // 0 to guest.MaxClients; 0 if Later
 	Rate         int    // operations per second of all clients together
@@ -64,7 +67,7 @@ const (
 // DefaultTiming returns the settings that apply where a scenario tunes nothing.
 func DefaultTiming() Timing {
 	p := engine.DefaultPair()
-	return Timing{Engine: engine.DefaultTiming(), Epoch: p.Epoch, EpochMax: p.EpochMax, AckTimeout: p.AckTimeout, IOTimeout: 500 * time.Millisecond}
+	return Timing{Engine: engine.DefaultTiming(), Epoch: p.Epoch, EpochMax: p.EpochMax, AckTimeout: p.AckTimeout, IOTimeout: 500 * time.Millisecond, Lease: lease.Default()}
 }
 
 // member returns the number of the named member, or NoNode.
@@ -90,6 +93,9 @@ func (o *Options) validate() error {
 	for _, v := range o.VMs {
 		if err := o.validateHomes(&v); err != nil {
 			return err
+		}
+		if v.Shared && v.Level != model.LevelRestart {
+			return fmt.Errorf("%w: VM %q is on shared storage at level %v; only restart has that", ErrOptions, v.Name, v.Level)
 		}
 		if v.Clients > 0 && (v.Recorder == nil || v.Rate < 1) {
 			return fmt.Errorf("%w: VM %q has clients but no recorder or rate", ErrOptions, v.Name)
@@ -117,7 +123,7 @@ func (o *Options) engineConfig(id model.NodeID) engine.Config {
 	pair.EpochMax = max(o.Timing.EpochMax, pair.Epoch)
 	pair.Resend = min(pair.Resend, pair.AckTimeout)
 	return engine.Config{
-		ID: id, Hosts: hosts, Witnesses: witnesses, Contacts: contacts, Voters: o.Voters, Seed: o.Seed, Timing: o.Timing.Engine, Pair: pair,
+		ID: id, Hosts: hosts, Witnesses: witnesses, Contacts: contacts, Voters: o.Voters, Seed: o.Seed, Timing: o.Timing.Engine, Lease: o.Timing.Lease, Pair: pair,
 		Mirror: mirror.Config{
 			Extents: diskSectors / extentSectors, ExtentSectors: extentSectors,
 			ActiveExtents: 24, CopyDepth: 4, IOTimeout: o.Timing.IOTimeout, Resend: min(50*time.Millisecond, o.Timing.IOTimeout/4),

@@ -28,6 +28,7 @@ type place struct {
 	// Operations under way. A new ops life ends them all.
 	opsLife uint64
 	hung    []event // those that a hanging disk does not finish
+	gone    uint64  // the ops life that ended with the host: what had left it still reaches shared storage
 
 	inst    instance
 	remnant bool // a creation that failed left a domain behind, which never runs
@@ -143,6 +144,9 @@ func newPlace(w *World, m *member, v *load) (*place, error) {
 		w: w, m: m, vm: v, disk: disk.New(diskSectors + 1), image: image,
 		marked: model.NewBitmap(diskSectors / extentSectors), lied: model.NewBitmap(diskSectors / extentSectors),
 	}
+	if v.shared != nil {
+		p.disk = v.shared
+	}
 	// A new copy has never been compared with the other one: all of it counts as different.
 	for x := range uint32(diskSectors / extentSectors) {
 		p.marked.Set(x)
@@ -209,6 +213,11 @@ func (p *place) powerLoss(loss disk.Loss) {
 	p.forget()
 	p.destroy()
 	p.remnant = false
+	if p.vm.shared != nil {
+		p.gone = p.opsLife
+		p.endOperations()
+		return // the storage has power of its own
+	}
 	p.endOperations()
 	p.disk.PowerLoss(p.w.rDisk, p.losePromises(loss))
 }
@@ -229,6 +238,10 @@ func (p *place) device(e *event) {
 		if e.life == p.inst.life {
 			p.launched(e.flags, e.gen, e.epoch)
 		}
+	case evDestroyed:
+		if e.life == p.m.life {
+			p.m.tell(&model.Event{Kind: model.EventDestroyed, VM: p.vm.id, ID: e.id})
+		}
 	case evBoot:
 		if e.life == p.inst.life && p.m.powered {
 			p.boot()
@@ -243,6 +256,9 @@ func (p *place) device(e *event) {
 		}
 	case evDisk:
 		if e.life != p.opsLife || !p.m.powered {
+			if p.vm.shared != nil && e.life == p.gone {
+				p.arriveLate(e)
+			}
 			p.w.drop(e.att)
 			return
 		}
@@ -265,6 +281,9 @@ func (p *place) perform(e *model.Effect) {
 		}
 		p.destroy()
 		p.remnant = false
+		if e.ID != 0 {
+			p.sayDestroyed(e.ID)
+		}
 	case model.EffectAdopt:
 		p.adopt(e.Gen)
 	case model.EffectCapture:

@@ -35,7 +35,7 @@ func (w *World) operatorAt(v *load) model.NodeID {
 
 // creation returns the order to protect a VM.
 func (v *load) creation() model.Order {
-	o := model.Order{Kind: model.OrderCreate, VM: v.id, Level: v.spec.Level, Node: v.homes[0]}
+	o := model.Order{Kind: model.OrderCreate, VM: v.id, Level: v.spec.Level, Shared: v.spec.Shared, Node: v.homes[0]}
 	if v.homes[0] != model.NoNode {
 		o.Homes = model.Nodes(v.homes[:]...)
 	}

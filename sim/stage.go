@@ -32,6 +32,7 @@ const (
 	StageWriteLocal
 	StageWriteRemote
 	StageIntent
+	StageClaimed
 	StageExtent // one extent was copied; StageResyncHalf follows from it
 	// The following are for those who watch; no script can wait for them.
 	StageAdopted      // a daemon took over an instance that an earlier life of it had left
@@ -85,6 +86,8 @@ func (w *World) notice(m *member, n *model.Notice) {
 		s = StageAttached
 	case model.NoticeProtected:
 		s = StageProtected
+	case model.NoticeClaimed:
+		s = StageClaimed
 	case model.NoticeProposed:
 		s = proposed(n.Detail)
 	}

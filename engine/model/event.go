@@ -6,7 +6,8 @@ type EventKind uint8
 // What a runner tells the engine. The comment names the fields that each one uses.
 const (
 	// EventStart is the first event of an engine's life. ID is the number of this
-	// life: higher than that of every earlier life of the node, even if its disk was restored.
+	// life: higher than that of every earlier life of the node, even if its disk was restored. FlagError: the
+	// host's watchdog reset it since the earlier one.
 	EventStart EventKind = iota + 1
 	// EventWake: the instant asked for by EffectWake has come.
 	EventWake
@@ -14,7 +15,8 @@ const (
 	EventMessage
 
 	// EventInstance: the hypervisor already has an instance of VM, started in Gen
-	// by an earlier life of this daemon. Comes right after EventStart. FlagError: what is there is the
+	// by an earlier life of this daemon; for a VM on shared storage also one that is just being created or destroyed. Comes
+	// right after EventStart. FlagError: what is there is the
 	// remnant of a creation that failed, and never ran; Gen is not used.
 	EventInstance
 	// EventStarted: the instance asked for by EffectStart or EffectActivate runs,
@@ -53,13 +55,16 @@ const (
 	EventNIC
 	// EventOperator: Command is an operator's order.
 	EventOperator
+
+	// EventDestroyed: the EffectDestroy of VM with ID is done.
+	EventDestroyed
 )
 
 var eventNames = [...]string{
 	EventStart: "start", EventWake: "wake", EventMessage: "message", EventInstance: "instance",
 	EventStarted: "started", EventDied: "died", EventResponding: "responding", EventCaptured: "captured", EventSealed: "sealed",
 	EventOutput: "output", EventOpened: "opened", EventRequest: "request", EventDisk: "disk",
-	EventIntent: "intent", EventNIC: "nic", EventOperator: "operator",
+	EventIntent: "intent", EventNIC: "nic", EventOperator: "operator", EventDestroyed: "destroyed",
 }
 
 func (k EventKind) String() string { return name(eventNames[:], int(k)) }
@@ -97,6 +102,8 @@ const (
 	// OrderPolicy states Policy, about the host Node or about VM. It waits for joins and statements that were ordered before
 	// it at the same member, and creations wait for it.
 	OrderPolicy
+	// OrderHandOver lets the other home run VM, whose disk is shared storage. It goes to the host that runs VM.
+	OrderHandOver
 )
 
 // Order is an operator's request to the pool, given to any member.
@@ -108,6 +115,8 @@ type Order struct {
 	Homes NodeSet
 	// Policy is what OrderPolicy states.
 	Policy Policy
+	// Shared, with OrderCreate: the disk is one that both homes reach.
+	Shared bool
 }
 
 // Event is one thing that happened. The engine keeps no reference to it.

@@ -78,6 +78,13 @@ const (
 	NoticePolicyBroken
 	NoticePolicyKept
 	NoticeMoving
+	// NoticeClaimed: VM, whose disk is shared storage, is Node's from now on; it is started when the old instance has
+	// certainly stopped. NoticeReleased: the old host gave it up and has stopped it.
+	NoticeClaimed
+	NoticeReleased
+	// NoticeUnrenewed: Node cannot renew its lease; its watchdog will reset it. NoticeReset: it did.
+	NoticeUnrenewed
+	NoticeReset
 )
 
 var noticeNames = [...]string{
@@ -91,6 +98,7 @@ var noticeNames = [...]string{
 	NoticeRehomed: "rehomed", NoticeJoined: "joined", NoticeLeaving: "leaving", NoticeLeft: "left",
 	NoticeVoter: "voter", NoticeLearner: "learner",
 	NoticePolicyBroken: "policy-broken", NoticePolicyKept: "policy-kept", NoticeMoving: "moving",
+	NoticeClaimed: "claimed", NoticeReleased: "released", NoticeUnrenewed: "unrenewed", NoticeReset: "reset",
 }
 
 func (k NoticeKind) String() string { return name(noticeNames[:], int(k)) }

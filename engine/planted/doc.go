@@ -96,6 +96,13 @@ const (
 	ApartOutdated
 	// RehomeUnruled gives a VM a third home whatever the policies say.
 	RehomeUnruled
+	// LeaseWaitEarly counts a successor's wait on shared storage from the first suspicion, not from the log's
+	// word that no lease can be renewed any more (R2).
+	LeaseWaitEarly
+	// LeaseUnproven renews the lease of a VM on shared storage without a majority (R2).
+	LeaseUnproven
+	// LeaseUnarmed starts a VM on shared storage before the watchdog is armed (R2).
+	LeaseUnarmed
 	numBugs
 )
 
@@ -115,6 +122,7 @@ var names = [numBugs]string{
 	RehomeUnchecked: "rehome-unchecked", KeepDropped: "keep-dropped",
 	LearnerVotes: "learner-votes", TwoChanges: "two-changes",
 	ReservedNotCounted: "reserved-not-counted", SitesIgnored: "sites-ignored", ApartOutdated: "apart-outdated", RehomeUnruled: "rehome-unruled",
+	LeaseWaitEarly: "lease-wait-early", LeaseUnproven: "lease-unproven", LeaseUnarmed: "lease-unarmed",
 }
 
 func (b Bug) String() string { return names[b] }

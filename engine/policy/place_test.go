@@ -131,6 +131,7 @@ func TestBrokenAndPlan(t *testing.T) {
 	}
 	exposed := func(p Placed) Placed { p.Whole = false; return p }
 	ha := func(p Placed) Placed { p.Level = model.LevelHA; return p }
+	fixed := func(p Placed) Placed { p.Level, p.Fixed = model.LevelRestart, true; return p }
 	all := model.Nodes(1, 2, 3)
 	for _, c := range []struct {
 		name   string
@@ -166,6 +167,11 @@ func TestBrokenAndPlan(t *testing.T) {
 			[]string{"host 2: same site as host 1"}, Move{}},
 		{"unbalanced", rules(), []Placed{at(1, 1, 2), at(2, 1, 2)}, all, nil, Move{MoveSecond, 1, 2, 3}},
 		{"unbalanced, and a host is lost", rules(), []Placed{at(1, 1, 2), exposed(at(2, 1, 2))}, model.Nodes(1, 3), nil, Move{}},
+		{"unbalanced by one that shares its disk", rules(), []Placed{fixed(at(1, 1, 2)), fixed(at(2, 1, 2))}, all, nil, Move{}},
+		{"too much memory, and only one can get another home", rules(host(2, 1, 2048)), []Placed{fixed(at(1, 1, 2)), at(2, 2, 1), at(3, 1, 2)}, all,
+			[]string{"host 2: 1024 MiB used and 2048 reserved of 2048 MiB"}, Move{MoveSecond, 3, 2, 3}},
+		{"wrong site of one that shares its disk", rules(demand(1, 1024, model.SiteOther)), []Placed{fixed(at(1, 1, 2))}, all,
+			[]string{"host 2: same site as host 1"}, Move{}},
 		{"within the margin", rules(), []Placed{at(1, 1, 2), at(2, 1, 3)}, all, nil, Move{}},
 		{"balance against a rule", rules(demand(1, 1024, model.SiteSame), demand(2, 1024, model.SiteSame)), []Placed{at(1, 1, 2), at(2, 1, 2)}, all, nil, Move{}},
 		{"balance against apartness", rules(demand(3, 3072, 0), group(1, model.ApartPrimaries, 0, 1, 3)), []Placed{at(1, 1, 2), {VM: 3, Homes: model.Nodes(2, 3), Primary: 3, Whole: true}}, all, nil, Move{}},

@@ -85,6 +85,9 @@ func (v *View) mend(b Breach, able model.NodeSet) Move {
 
 // second returns the move of a second copy to the host where it is best, zero if no host takes it.
 func (v *View) second(p *Placed, able model.NodeSet) Move {
+	if p.Fixed {
+		return Move{}
+	}
 	_, to, err := v.Place(Request{VM: p.VM, Level: p.Level, Primary: p.Primary, Among: able &^ p.Homes})
 	if err != nil {
 		return Move{}
@@ -109,7 +112,7 @@ func (v *View) balance(able model.NodeSet) (best Move) {
 		p := &v.VMs[i]
 		memory := uint64(v.Rules.VM(p.VM).Memory)
 		from := p.second()
-		if memory == 0 || !reserves(p.Level) || !able.Has(p.Primary) {
+		if memory == 0 || p.Fixed || !reserves(p.Level) || !able.Has(p.Primary) {
 			continue
 		}
 		for rest := able & v.Hosts &^ p.Homes; !rest.Empty(); rest = rest.Without(rest.First()) {

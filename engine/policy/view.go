@@ -20,6 +20,8 @@ type Placed struct {
 	Primary model.NodeID
 	// Whole: both copies are in sync and the second home can take over.
 	Whole bool
+	// Fixed: no other host can become the second home, because the homes share one disk.
+	Fixed bool
 }
 
 // second returns the home that is not the primary.

@@ -54,6 +54,11 @@ func membership(m Members, vms []Config, cmd Command) (Members, error) {
 			return m, ErrMember
 		}
 		return m, nil
+	case KindRenew:
+		if !m.Hosts.Has(cmd.By) {
+			return m, ErrProposer
+		}
+		return m, nil
 	case KindFault, KindRetire, KindClear:
 		return m, checkPart(m, cmd)
 	case KindJoin:
@@ -97,6 +102,9 @@ func leave(m Members, vms []Config, cmd Command) (Members, error) {
 		return m, fmt.Errorf("%w: %v would stay", ErrPoolSize, m.Staying().Without(cmd.Node))
 	}
 	for i := range vms {
+		if vms[i].Shared && vms[i].Homes.Has(cmd.Node) {
+			return m, fmt.Errorf("%w: it is a home of VM %d, which cannot get another one", ErrShared, vms[i].VM)
+		}
 		if vms[i].InSync == model.Nodes(cmd.Node) {
 			return m, fmt.Errorf("%w of VM %d; wait until the VM is protected", ErrOnlyCopy, vms[i].VM)
 		}

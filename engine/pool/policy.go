@@ -25,7 +25,9 @@ func (s *State) View() policy.View {
 	v := policy.View{Hosts: hosts, Rules: &s.rules, VMs: make([]policy.Placed, len(s.vms))}
 	for i := range s.vms {
 		c := &s.vms[i]
-		v.VMs[i] = policy.Placed{VM: c.VM, Level: c.Level, Homes: c.Homes, Primary: c.Primary, Whole: c.InSync == c.Homes && !c.Exposed()}
+		v.VMs[i] = policy.Placed{
+			VM: c.VM, Level: c.Level, Homes: c.Homes, Primary: c.Primary, Whole: c.InSync == c.Homes && !c.Exposed(), Fixed: c.Shared,
+		}
 	}
 	return v
 }

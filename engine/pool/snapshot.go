@@ -12,6 +12,10 @@ import (
 // ErrSnapshot is wrapped by Restore when data is not a snapshot.
 var ErrSnapshot = errors.New("pool: invalid snapshot")
 
+// shared is added to the level of a VM on shared storage. The first version has no such level, and a state with one is
+// therefore always in the second.
+const shared = uint64(model.LevelFT) + 1
+
 // Snapshot returns the whole state. Equal states give equal bytes: the format's
 // version, then as base-128 varints the members, Applied, and the lists of VMs and
 // overrides, each preceded by its length, and 0. The second version, which a pool has only
@@ -27,7 +31,7 @@ func (s *State) Snapshot() []byte {
 	}
 	put(uint64(s.members.Hosts), uint64(s.members.Witness), s.applied, uint64(len(s.vms)))
 	for _, c := range s.vms {
-		put(uint64(c.VM), uint64(c.Gen), uint64(c.Level), uint64(c.Homes), uint64(c.Primary), uint64(c.Secondary),
+		put(uint64(c.VM), uint64(c.Gen), uint64(c.Level)+shared*flag(c.Shared), uint64(c.Homes), uint64(c.Primary), uint64(c.Secondary),
 			uint64(c.InSync), uint64(c.BaseEpoch), uint64(c.Cause), uint64(c.By), c.Incarnation)
 	}
 	put(uint64(len(s.overrides)))
@@ -62,7 +66,7 @@ func (s *State) format() uint8 {
 		return model.Protocol2
 	}
 	for i := range s.vms {
-		if c := &s.vms[i]; c.Since != [2]model.Gen{} || c.Cause.Format() >= model.Protocol2 {
+		if c := &s.vms[i]; c.Shared || c.Since != [2]model.Gen{} || c.Cause.Format() >= model.Protocol2 {
 			return model.Protocol2
 		}
 	}
@@ -101,13 +105,16 @@ func (d *decoder) vms(s *State) {
 	for n := d.number("number of VMs"); n > 0 && d.err == nil; n-- {
 		c := Config{
 			VM: model.VMID(d.below("VM", 1<<16)), Gen: model.Gen(d.number("generation")),
-			Level: model.Level(d.below("level", uint64(model.LevelFT)+1)), Homes: d.nodes("homes"),
+			Level: model.Level(d.below("level", 2*shared)), Homes: d.nodes("homes"),
 			Primary: d.node("primary"), Secondary: d.node("secondary"), InSync: d.nodes("in-sync set"),
 			BaseEpoch: model.Epoch(d.number("base epoch")), Cause: Kind(d.below("cause", uint64(numKinds))),
 			By: d.node("proposer"), Incarnation: d.number("incarnation"),
 		}
 		if d.err != nil {
 			return
+		}
+		if c.Level >= model.Level(shared) {
+			c.Level, c.Shared = c.Level-model.Level(shared), true
 		}
 		if err := c.Validate(); err != nil {
 			d.fail("%v", err)

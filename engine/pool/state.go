@@ -116,6 +116,8 @@ func (s *State) perform(cmd Command) error {
 		return err
 	}
 	switch cmd.Kind {
+	case KindRenew:
+		return nil
 	case KindOverride:
 		s.override(cmd)
 		return nil
@@ -131,7 +133,7 @@ func (s *State) perform(cmd Command) error {
 		s.put(next)
 	}
 	s.release()
-	if cmd.Kind == KindStart && !before.InSync.Has(cmd.Node) {
+	if cmd.Kind == KindStart && (!before.InSync.Has(cmd.Node) || before.Shared && cmd.Override) {
 		s.override(cmd)
 	}
 	return nil

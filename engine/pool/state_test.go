@@ -21,6 +21,7 @@ func drawCommand(t *rapid.T, s *State) Command {
 		BaseEpoch:   model.Epoch(rapid.IntRange(0, 2).Draw(t, "epoch")),
 		Component:   Component(rapid.IntRange(0, int(numComponents)).Draw(t, "component")),
 		Override:    rapid.Bool().Draw(t, "override"),
+		Shared:      rapid.Bool().Draw(t, "shared"),
 		Incarnation: rapid.Uint64Range(0, 3).Draw(t, "incarnation"),
 	}
 	if c.Kind == KindPolicy {
@@ -91,6 +92,10 @@ func changed(t *rapid.T, before, after Config, cmd Command, overrides int) {
 	if before.Gen == 0 {
 		return
 	}
+	require.Equal(t, before.Shared, after.Shared)
+	if before.Shared {
+		onlyTheHolderStarts(t, before, after, cmd)
+	}
 	if cmd.Kind == KindLevel {
 		require.Equal(t, model.Nodes(before.Primary), after.InSync, "the primary goes on alone")
 		require.Equal(t, cmd.Level, after.Level)
@@ -103,7 +108,7 @@ func changed(t *rapid.T, before, after Config, cmd Command, overrides int) {
 	case KindAttach:
 		require.True(t, stale)
 	case KindStart:
-		require.Equal(t, stale, overrides == 1, "an override is recorded, and nothing else is")
+		require.Equal(t, stale || before.Shared && cmd.Override, overrides == 1, "an override is recorded, and nothing else is")
 	default:
 		require.False(t, stale, "only a resync or an override makes a copy the truth (R5)")
 	}
@@ -229,7 +234,7 @@ func TestDecodeErrors(t *testing.T) {
 		"byte 0: it is empty":                                            nil,
 		"format version is 9, want 1 to 2":                               append([]byte{9}, good[1:]...),
 		"byte 12: 1 bytes follow the end":                                append(append([]byte{}, good...), 0),
-		"byte 11: override: unexpected EOF":                              good[:11],
+		"byte 11: override and shared: unexpected EOF":                   good[:11],
 		"byte 1: kind: 0 takes 2 bytes, want 1":                          {1, 0x80, 0},
 		fmt.Sprintf("kind is %d, want less than %d", numKinds, numKinds): {1, byte(numKinds)},
 		"byte 12: rehome in format 1":                                    append([]byte{1, byte(KindRehome)}, good[2:]...),
@@ -260,8 +265,9 @@ func FuzzRestore(f *testing.F) {
 	s.Apply(4, Command{Kind: KindRehome, VM: 1, Expect: 1, By: 1, Homes: model.Nodes(1, 3)})
 	s.Apply(5, Command{Kind: KindJoin, By: 1, Node: 5})
 	s.Apply(6, Command{Kind: KindLeave, By: 1, Node: 3})
+	s.Apply(7, Command{Kind: KindCreate, VM: 2, By: 1, Node: 1, Level: model.LevelRestart, Homes: model.Nodes(1, 2), Shared: true})
 	f.Add(s.Snapshot())
-	stateRules(s, 7)
+	stateRules(s, 8)
 	f.Add(s.Snapshot())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if s, err := Restore(data); err == nil {

@@ -68,6 +68,8 @@ type VM struct {
 	Name    string
 	Level   Level
 	Service Service
+	// Shared: the disk is shared storage that both homes reach; level restart only.
+	Shared bool
 	// Home is the host it starts on, Second the host with the second copy. Both are empty if the policies choose.
 	Home, Second string
 	// Memory is what it needs on each of its homes in MiB, up to MaxMemory.

@@ -126,6 +126,9 @@ func (p *parser) vm(n Note) error {
 	if vm.Level, vm.Service = Level(level), Service(service); vm.Service == ServiceRegisters && vm.Level != LevelFT {
 		return p.c.Problem(at, fmt.Sprintf("found service registers at level %s", vm.Level), "service log or bank, or level ft: registers live in memory, which only ft keeps", "")
 	}
+	if err := p.storage(&vm); err != nil {
+		return err
+	}
 	if err := p.c.Expect("on"); err != nil {
 		return err
 	}
@@ -145,6 +148,21 @@ func (p *parser) vm(n Note) error {
 		return err
 	}
 	return p.demand(len(p.s.VMs)-1, "second")
+}
+
+// storage takes what kind of disk the VM has, if that is said.
+func (p *parser) storage(vm *VM) error {
+	at := p.c.Peek()
+	if !p.c.Accept("storage") {
+		return nil
+	}
+	if err := p.c.Expect("shared"); err != nil {
+		return err
+	}
+	if vm.Shared = true; vm.Level != LevelRestart {
+		return p.c.Problem(at, fmt.Sprintf("found shared storage at level %s", vm.Level), "level restart: the other levels keep copies", "")
+	}
+	return nil
 }
 
 // second reads or infers the host with the second copy. Two hosts leave no choice; more need one.
@@ -260,6 +278,9 @@ func (p *parser) tune(n Note) error {
 	value, err := p.c.Duration("the value of "+setting.String(), MinTune, MaxTune)
 	if err != nil {
 		return err
+	}
+	if setting == SettingLeaseTimeout && value < time.Second {
+		return p.c.Problem(t, fmt.Sprintf("found lease-timeout %s", lex.FormatDuration(value)), "1s at least: watchdogs count seconds", "")
 	}
 	p.s.Tunes = append(p.s.Tunes, Tune{Setting: setting, Value: value, Note: n})
 	if setting == SettingHeartbeat || setting == SettingSuspectAfter {

@@ -115,7 +115,11 @@ func formatHost(h Member) string {
 }
 
 func formatVM(vm VM, withSecond bool) string {
-	s := fmt.Sprintf("vm %s level %s service %s on ", vm.Name, vm.Level, vm.Service)
+	s := fmt.Sprintf("vm %s level %s service %s", vm.Name, vm.Level, vm.Service)
+	if vm.Shared {
+		s += " storage shared"
+	}
+	s += " on "
 	switch {
 	case vm.Home == "" && vm.Second == "":
 		s += "auto"

@@ -245,6 +245,7 @@ var drawScript = rapid.Custom(func(t *rapid.T) *Script {
 		vm := VM{Name: fmt.Sprintf("vm%d", i), Level: LevelFT, Service: Service(rapid.IntRange(1, 3).Draw(t, "service")), Home: "a", Second: "b"}
 		if vm.Service != ServiceRegisters {
 			vm.Level = Level(rapid.IntRange(1, 3).Draw(t, "level"))
+			vm.Shared = vm.Level == LevelRestart && rapid.Bool().Draw(t, "shared")
 		}
 		s.VMs = append(s.VMs, vm)
 		s.Clients = append(s.Clients, Clients{VM: vm.Name, Count: rapid.IntRange(1, 8).Draw(t, "count"), Rate: rapid.IntRange(1, MaxRate).Draw(t, "rate"), Keys: rapid.IntRange(2, MaxKeys).Draw(t, "keys")})

@@ -48,6 +48,7 @@ const (
 	SettingVoterLostAfter
 	SettingMTBF
 	SettingMendAfter
+	SettingLeaseTimeout
 )
 
 // Stage is a point that a VM passes in its life, or in the life of an epoch, a resync or a write.
@@ -78,6 +79,7 @@ const (
 	StageWriteIssued
 	StageWriteLocalDone
 	StageWriteRemoteDone
+	StageClaimed
 )
 
 // Event is a kind of notice that people and metrics see (R10).
@@ -126,6 +128,10 @@ const (
 	EventPolicyBroken
 	EventPolicyKept
 	EventMoving
+	EventClaimed
+	EventReleased
+	EventUnrenewed
+	EventReset
 )
 
 // PolicyKind is what a policy demands.
@@ -171,10 +177,11 @@ var (
 		{"voter-lost-after", "how long a voter is not heard before another member votes in its place"},
 		{"mtbf", "mean time between failures below which a component is taken out of service: five faults within four times this"},
 		{"mend-after", "how long a policy is broken, or hosts are out of balance, before a VM is moved for it"},
+		{"lease-timeout", "time W after which the watchdog resets a host that runs VMs on shared storage and cannot renew its lease; 1s at least"},
 	}
 	settingDefaults = []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 200 * time.Millisecond,
 		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second, 5 * time.Second, 500 * time.Millisecond,
-		5 * time.Minute, time.Minute, 5 * time.Second, 30 * time.Second}
+		5 * time.Minute, time.Minute, 5 * time.Second, 30 * time.Second, 5 * time.Second}
 	stageWords = []word{
 		{"epoch-started", "the guest runs in a new epoch"},
 		{"capturing", "the guest is paused for its checkpoint"},
@@ -199,6 +206,7 @@ var (
 		{"write-issued", "a disk write of the guest was issued to the copies"},
 		{"write-local-done", "the copy on the primary has it"},
 		{"write-remote-done", "the copy on the secondary has it"},
+		{"claimed", "the pool gave a VM on shared storage to its other home, which waits until the old instance has certainly stopped"},
 	}
 	eventWords = []word{
 		{"suspected", "a member is no longer heard"},
@@ -242,6 +250,10 @@ var (
 		{"policy-broken", "a policy about a VM or a host does not hold"},
 		{"policy-kept", "it holds again"},
 		{"moving", "a VM or its second copy moves because of a policy"},
+		{"claimed", "a VM on shared storage belongs to its other home, which starts it when the old instance has certainly stopped"},
+		{"released", "a VM on shared storage was stopped and given to its other home"},
+		{"unrenewed", "a host that runs a VM on shared storage cannot renew its lease; its watchdog is about to reset it"},
+		{"reset", "a host was reset by its watchdog"},
 	}
 	policyWords = []word{
 		{"apart", "no host runs two of the VMs, which are two at least; a failover may break it, and it is mended"},

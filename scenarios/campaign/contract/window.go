@@ -65,7 +65,7 @@ func (c *Contract) begin(m *scenarios.Moment, f *faults.Fault) {
 	switch f.Kind {
 	case faults.SaveDisk, faults.Override, faults.ForceStart, faults.DiskCorrupt, faults.ClearFaults:
 		return
-	case faults.Migrate, faults.SetLevel:
+	case faults.Migrate, faults.SetLevel, faults.HandOver:
 		w.until = m.At + c.settle()
 	case faults.OldDaemon:
 		w.until = m.At + f.For + 2*bootTime

@@ -84,11 +84,16 @@ var table = []weighted{
 	{kind: faults.Maintain, weight: 2, draw: (*drawer).maintain},
 	{kind: faults.Resume, with: faults.Maintain},
 	{kind: faults.ClearFaults, weight: 1, draw: func(*drawer) []part { return one(fault{Kind: faults.ClearFaults}) }},
-	{kind: faults.OrderVM, left: "the policy scripts order VMs late; in plans all VMs are there from the beginning"},
 	{kind: faults.JoinHost, left: membershipElsewhere},
 	{kind: faults.LeaveHost, left: membershipElsewhere},
 	{kind: faults.ReplaceHome, left: membershipElsewhere},
+	{kind: faults.OrderVM, left: "plans have all their VMs from the beginning; scripts about policies order some later"},
+	{kind: faults.StorageCut, left: sharedElsewhere},
+	{kind: faults.WatchdogDrift, left: sharedElsewhere},
+	{kind: faults.HandOver, left: sharedElsewhere},
 }
+
+const sharedElsewhere = "no plan has a VM on shared storage; a test of package scenarios draws plans for those (TestSharedRandom)"
 
 const membershipElsewhere = "a test of package scenarios draws plans of joining, leaving and moved copies (TestRandomMembershipChanges)"
 
