@@ -225,7 +225,7 @@ func (m *member) give(ev *model.Event, att *attachment) {
 		m.w.drop(att)
 		return
 	case m.frozen || m.stopped:
-		if len(m.inbox) >= inboxLimit {
+		if len(m.inbox) >= inboxLimit && ev.Kind == model.EventMessage { // a network loses, the own hardware does not
 			m.w.drop(att)
 			return
 		}

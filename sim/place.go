@@ -125,6 +125,7 @@ type instance struct {
 	asked     []uint64   // guest requests that this life of the daemon was told of
 	waiting   []guest.Packet
 	unseen    []model.Effect // completions for a guest that hangs
+	capture   *model.Effect  // to be begun when the one under way has ended
 	calls     []call         // requests that the guest waits for
 }
 
@@ -167,6 +168,7 @@ func (p *place) forget() {
 		w.drop(p.copies[i].att)
 		p.answers[i], p.copies[i] = answer{}, answer{}
 	}
+	p.inst.capture = nil
 	p.inst.asked, p.inst.unseen = p.inst.asked[:0], nil // the next life is asked again
 	p.forwardTo = model.NoNode
 	if p.inst.fed && p.inst.booting && p.inst.machine == nil {

@@ -166,8 +166,8 @@ func (w *World) addMembers() error {
 
 // A world in which so many events happen in so little time is not going anywhere.
 const (
-	stuckEvents = 1_000_000
-	stuckTime   = model.Time(10 * time.Millisecond)
+	stuckEvents = 2_000_000
+	stuckTime   = model.Time(time.Second)
 )
 
 // Now returns the present simulated time: nanoseconds since the pool was powered on.
