@@ -67,6 +67,8 @@ func (c *Contract) begin(m *scenarios.Moment, f *faults.Fault) {
 		return
 	case faults.Migrate, faults.SetLevel, faults.HandOver:
 		w.until = m.At + c.settle()
+	case faults.HangVM: // its watchdog finds out a second later that it goes on
+		w.until = m.At + f.For + 2*time.Second
 	case faults.OldDaemon:
 		w.until = m.At + f.For + 2*bootTime
 	case faults.ClockJump, faults.CrashVM:
