@@ -255,13 +255,19 @@ func (o *monitor) noticed(m *member, n *model.Notice) {
 	}
 }
 
+// knows reports whether the member's daemon has learnt of a generation: nobody can tell people what he does
+// not know, such as another level that was ordered elsewhere while he is cut off.
+func (m *member) knows(vm model.VMID, gen model.Gen) bool {
+	return m.node != nil && m.node.Pool().VM(vm).Gen >= gen
+}
+
 // told checks that an exposure that lasted was said.
 func (o *monitor) told(v *watch, now model.Time) {
 	if v.exposure == 0 || now.Sub(v.exposeAt) < 2*time.Second {
 		return
 	}
 	m := o.w.nodes[v.exposeBy]
-	if p := m.vms[v.newest().VM]; m.running() && p.runs() && p.plug.passing {
+	if p := m.vms[v.newest().VM]; m.running() && m.knows(v.newest().VM, v.exposure) && p.runs() && p.plug.passing {
 		o.breaks("R10", p, "runs alone since generation %d and nobody was told", v.exposure)
 	}
 	v.exposure = 0
@@ -307,7 +313,7 @@ func (o *monitor) released(p *place, epoch model.Epoch) {
 	if epoch != 0 && epoch <= v.ackedIn(p.session).epoch {
 		return
 	}
-	if epoch == 0 && v.exposure != 0 && v.exposeBy == p.m.id && o.w.now.Sub(v.exposeAt) >= 2*time.Second {
+	if epoch == 0 && v.exposure != 0 && v.exposeBy == p.m.id && p.m.knows(p.vm.id, v.exposure) && o.w.now.Sub(v.exposeAt) >= 2*time.Second {
 		o.breaks("R10", p, "output leaves the only copy since generation %d and nobody was told", v.exposure)
 		v.exposure = 0
 	}
