@@ -154,7 +154,9 @@ func (o *monitor) observe(m *member) {
 	for _, cfg := range state.VMs() {
 		v := &o.vms[cfg.VM]
 		if before := v.newest(); cfg.Gen > before.Gen {
-			o.told(v, o.w.now)
+			if cfg.Cause != pool.KindBump { // a bump goes on with what is still to be said
+				o.told(v, o.w.now)
+			}
 			v.truth, v.since = append(v.truth, cfg), append(v.since, o.w.now)
 			v.seenBy = append(v.seenBy, sighting{by: m.id, record: m.asked})
 			o.committed(v, &before, &cfg)
@@ -212,8 +214,9 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 		o.breaks("R2", p, "generation %d was made by a proposal of %v for another generation", cfg.Gen, cfg.Cause)
 	}
 	v.ordered = model.NoNode
+	owed := v.exposure != 0 && cfg.Cause == pool.KindBump
 	v.exposure = 0
-	if cfg.Exposed() && cfg.Level != model.LevelNone && !goesOn(before, cfg) {
+	if cfg.Exposed() && cfg.Level != model.LevelNone && (owed || !goesOn(before, cfg)) {
 		v.exposure, v.exposeBy, v.exposeAt = cfg.Gen, cfg.Primary, o.w.now
 	}
 }
