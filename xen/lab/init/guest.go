@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"holdfast/xen/lab/service"
+)
+
+// How long a guest waits for its devices, before it goes on without.
+const deviceWait = 10 * time.Second
+
+// runGuest makes a guest that serves on the network. Its address is holdfast.ip on the kernel's command line; its
+// disk, if it has one, is holdfast.disk.
+func runGuest() error {
+	if err := loadModules(); err != nil {
+		return err
+	}
+	if err := guestNetwork(option("holdfast.ip", "")); err != nil {
+		return err
+	}
+	disk := option("holdfast.disk", "")
+	if disk != "" {
+		if err := waitFile(disk, deviceWait); err != nil {
+			return err
+		}
+	}
+	server, err := service.New(service.Config{Disk: disk, Boot: readTrimmed("/proc/sys/kernel/random/boot_id")})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", service.Port))
+	if err != nil {
+		return err
+	}
+	fmt.Println("holdfast: guest serves")
+	return server.Serve(listener)
+}
+
+func guestNetwork(address string) error {
+	if lo, err := netlink.LinkByName("lo"); err == nil {
+		_ = netlink.LinkSetUp(lo) // the service does not need it
+	}
+	if address == "" {
+		return nil
+	}
+	link, err := waitLink("eth0", deviceWait)
+	if err != nil {
+		return fmt.Errorf("network card: %w", err)
+	}
+	if err := netlink.LinkSetUp(link); err != nil {
+		return err
+	}
+	return setAddress("eth0", address)
+}
+
+func waitFile(name string, limit time.Duration) error {
+	for end := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(name); err == nil || time.Now().After(end) {
+			return err
+		}
+	}
+}
