@@ -19,6 +19,7 @@ help: ## list the targets
 
 build: ## build bin/holdfast, static and without cgo
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+	@CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o bin/holdfast-lab-init ./xen/lab/init
 
 certify: build ## run all fault scenarios; writes out/certify/index.html, junit.xml, certificate.json
 	bin/holdfast certify --out $(OUT)

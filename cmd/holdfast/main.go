@@ -7,6 +7,7 @@
 //	holdfast reduce       make a failing script small
 //	holdfast check        decide whether recorded client histories are linearizable
 //	holdfast scenarios    list, show and format scenario scripts
+//	holdfast lab          run real Xen hosts in emulated machines
 //	holdfast report       put the shards of a campaign together
 //	holdfast version      say what this program is
 //
@@ -45,6 +46,9 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if code, ok := asRemoteExit(err); ok {
+		return code
+	}
 	var result *outcomeError
 	var interrupted *interruptedError
 	switch {
@@ -88,7 +92,7 @@ Exit codes: 0 pass, 1 safety, 2 usage or bad input, 3 liveness, 4 crash,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; %q lists the flags", err, cmd.CommandPath()+" --help")
 	})
-	root.AddCommand(a.certifyCommand(), a.campaignCommand(), a.replayCommand(), a.reduceCommand(), a.checkCommand(), a.scenariosCommand(), a.reportCommand(), a.versionCommand())
+	root.AddCommand(a.certifyCommand(), a.campaignCommand(), a.replayCommand(), a.reduceCommand(), a.checkCommand(), a.scenariosCommand(), a.reportCommand(), a.labCommand(), a.versionCommand())
 	return root
 }
 

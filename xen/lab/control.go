@@ -1,0 +1,142 @@
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"holdfast/xen/lab/machine"
+)
+
+// The control socket speaks HTTP:
+//
+//	GET  /status                   Status, as JSON
+//	POST /down                     ends the lab; the answer comes before that
+//	POST /hosts/HOST/ACTION        on, cold, off, reset, freeze, thaw; answers when it is done
+//	GET  /hosts/HOST/agent         becomes a stream of the host's agent (package agent), after the answer 101
+//
+// An error is answered by its text with status 400 for what cannot be, 409 for what cannot be now.
+
+// control returns the path of the control socket.
+func (c *Config) control() string { return filepath.Join(c.Run, "control.sock") }
+
+// Status is what a lab tells about itself.
+type Status struct {
+	Name    string       `json:"name"`
+	Started time.Time    `json:"started"`
+	Ready   bool         `json:"ready"` // all hosts are up
+	Run     string       `json:"run"`   // folder of sockets and logs
+	Disks   string       `json:"disks"` // folder of the hosts' disks
+	Hosts   []HostStatus `json:"hosts"`
+}
+
+func (l *Lab) status() Status {
+	s := Status{Name: l.config.Name, Started: l.started, Run: l.config.Run, Disks: l.config.disks(), Ready: l.ready()}
+	for _, h := range l.all() {
+		s.Hosts = append(s.Hosts, h.status())
+	}
+	return s
+}
+
+func (l *Lab) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(l.status()) // who asked may have gone
+	})
+	mux.HandleFunc("POST /down", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+		l.once.Do(func() { close(l.down) })
+	})
+	mux.HandleFunc("POST /hosts/{host}/{action}", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, l.act(r))
+	})
+	mux.HandleFunc("GET /hosts/{host}/agent", func(w http.ResponseWriter, r *http.Request) {
+		if err := l.attach(w, r); err != nil {
+			answer(w, err)
+		}
+	})
+	return mux
+}
+
+// answer ends a request with the status that belongs to an error, or to none.
+func answer(w http.ResponseWriter, err error) {
+	switch {
+	case err == nil:
+		w.WriteHeader(http.StatusNoContent)
+	case errors.Is(err, ErrConfig):
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	default:
+		http.Error(w, err.Error(), http.StatusConflict)
+	}
+}
+
+// act does something to a host.
+func (l *Lab) act(r *http.Request) error {
+	h, err := l.host(r.PathValue("host"))
+	if err != nil {
+		return err
+	}
+	action := r.PathValue("action")
+	if action == "on" || action == "cold" {
+		return h.PowerOn(r.Context(), action == "cold")
+	}
+	m := h.current()
+	if m == nil || m.Phase() == machine.Off {
+		return machine.ErrGone
+	}
+	switch action {
+	case "off":
+		h.PowerOff()
+		return nil
+	case "reset":
+		return m.Reset(r.Context())
+	case "freeze":
+		return m.Freeze(r.Context())
+	case "thaw":
+		return m.Thaw(r.Context())
+	}
+	return errors.Join(ErrConfig, errors.New("actions are on, cold, off, reset, freeze, thaw"))
+}
+
+// attach turns a request into a stream of a host's agent.
+func (l *Lab) attach(w http.ResponseWriter, r *http.Request) error {
+	h, err := l.host(r.PathValue("host"))
+	if err != nil {
+		return err
+	}
+	m := h.current()
+	if m == nil {
+		return machine.ErrGone
+	}
+	client, err := m.Agent(r.Context())
+	if err != nil {
+		return err
+	}
+	far, err := client.Open()
+	if err != nil {
+		return err
+	}
+	near, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		far.Close()
+		return err
+	}
+	_, _ = io.WriteString(near, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: holdfast-agent\r\nConnection: Upgrade\r\n\r\n")
+	join(near, buffered, far)
+	return nil
+}
+
+// join copies between two connections until both have ended; from is the near one as far as it was read ahead.
+func join(near net.Conn, from io.Reader, far net.Conn) {
+	go func() {
+		_, _ = io.Copy(far, from) // the end of either side ends both
+		far.Close()
+	}()
+	_, _ = io.Copy(near, far)
+	near.Close()
+}

@@ -1,0 +1,150 @@
+package lab
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"holdfast/xen/lab/agent"
+	"holdfast/xen/lab/machine"
+)
+
+// startLimit is how long a host may take from power-on, or from its saved state, until it is ready.
+const startLimit = bootLimit
+
+// ErrRunning is returned when a host that is on is switched on.
+var ErrRunning = errors.New("the host is on already")
+
+// Host is one host of a running lab.
+type Host struct {
+	config   machine.Config
+	identity agent.Identity
+	say      func(format string, args ...any)
+
+	switching sync.Mutex // one change of power at a time
+
+	mu      sync.Mutex
+	machine *machine.Machine // nil before the first start
+	problem string           // why the last start failed
+}
+
+// PowerOn starts the host and returns when it is ready and has its identity. Its disks are as they were; its memory
+// is that of a host that has just booted, from a saved state unless cold.
+func (h *Host) PowerOn(ctx context.Context, cold bool) error {
+	h.switching.Lock()
+	defer h.switching.Unlock()
+	if m := h.current(); m != nil && m.Phase() != machine.Off {
+		return fmt.Errorf("%w: %s", ErrRunning, h.config.Name)
+	}
+	c := h.config
+	if cold {
+		c.State = nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("host %s was not ready within %v", c.Name, startLimit))
+	defer cancel()
+	m, err := machine.Start(ctx, c)
+	if err == nil {
+		h.set(m, "")
+		if err = h.settle(ctx, m); err != nil {
+			m.PowerOff()
+		}
+	}
+	if err != nil {
+		h.set(h.current(), err.Error())
+		return err
+	}
+	go h.follow(m)
+	return nil
+}
+
+// settle waits until a host that boots is ready, and gives it its identity.
+func (h *Host) settle(ctx context.Context, m *machine.Machine) error {
+	if err := m.WaitReady(ctx, func(step string) { h.say("host %s: %s", h.config.Name, step) }); err != nil {
+		return err
+	}
+	a, err := m.Agent(ctx)
+	if err != nil {
+		return err
+	}
+	id := h.identity
+	id.UnixNano = time.Now().UnixNano()
+	id.Seed = make([]byte, 64)
+	if _, err := rand.Read(id.Seed); err != nil {
+		return err
+	}
+	if err := a.Identify(ctx, id); err != nil {
+		return err
+	}
+	h.say("host %s is up", h.config.Name)
+	return nil
+}
+
+// followPoll is how often a running machine is looked at for a reset.
+const followPoll = 200 * time.Millisecond
+
+// follow gives a host that was reset its identity again, until it is off.
+func (h *Host) follow(m *machine.Machine) {
+	for seen := m.Resets(); ; {
+		select {
+		case <-m.Ended():
+			h.say("host %s is off", h.config.Name)
+			return
+		case <-time.After(followPoll):
+		}
+		if now := m.Resets(); now != seen {
+			seen = now
+			h.say("host %s was reset and boots", h.config.Name)
+			ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+			if err := h.settle(ctx, m); err != nil {
+				h.say("host %s after its reset: %v", h.config.Name, err)
+			}
+			cancel()
+		}
+	}
+}
+
+// PowerOff cuts the power.
+func (h *Host) PowerOff() {
+	if m := h.current(); m != nil {
+		m.PowerOff()
+	}
+}
+
+func (h *Host) current() *machine.Machine {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.machine
+}
+
+func (h *Host) set(m *machine.Machine, problem string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.machine, h.problem = m, problem
+}
+
+// HostStatus is what a lab tells about a host.
+type HostStatus struct {
+	Name  string        `json:"name"`
+	Phase machine.Phase `json:"phase"`
+	// PID of the emulator, 0 when it is off.
+	PID int `json:"pid,omitempty"`
+	// Resets since it was switched on.
+	Resets int `json:"resets"`
+	// Address for management.
+	Address string `json:"address"`
+	// Problem is why the last start failed.
+	Problem string `json:"problem,omitempty"`
+}
+
+func (h *Host) status() HostStatus {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := HostStatus{Name: h.config.Name, Phase: machine.Off, Problem: h.problem, Address: h.identity.Addresses["mgmt"]}
+	if h.machine != nil && h.machine.Phase() != machine.Off {
+		s.Phase, s.PID, s.Resets = h.machine.Phase(), h.machine.PID(), h.machine.Resets()
+	}
+	return s
+}

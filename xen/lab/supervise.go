@@ -1,0 +1,185 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"holdfast/xen/lab/lock"
+	"holdfast/xen/lab/machine"
+)
+
+// ErrPrivate is returned for a folder of sockets that others could write to.
+var ErrPrivate = errors.New("lab: folder is not private")
+
+// Lab is a lab that runs in this process.
+type Lab struct {
+	config  Config
+	say     func(format string, args ...any)
+	started time.Time
+	down    chan struct{} // closed when somebody asked for the end
+	once    sync.Once
+
+	mu    sync.Mutex
+	hosts []*Host
+}
+
+// Supervise runs a lab until ctx ends or somebody asks for its end, and leaves nothing behind but the cache. say is
+// told what happens. ready is called once all hosts are up.
+func Supervise(ctx context.Context, c Config, say func(format string, args ...any), ready func()) (err error) {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	held, err := c.take()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.Remove()) }()
+	if err := c.clean(); err != nil { // what a lab left that could not clean up itself
+		return err
+	}
+	defer func() { err = errors.Join(err, c.clean()) }()
+	for _, dir := range []string{c.Run, c.disks()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	l := &Lab{config: c, say: say, started: time.Now(), down: make(chan struct{})}
+	return l.run(ctx, ready)
+}
+
+// take makes the folder that holds the lab's, and takes the lab's lock there.
+func (c *Config) take() (*lock.Lock, error) {
+	base := filepath.Dir(c.Run)
+	if err := os.MkdirAll(base, 0o700); err != nil {
+		return nil, err
+	}
+	var s unix.Stat_t
+	if err := unix.Lstat(base, &s); err != nil {
+		return nil, err
+	}
+	if int(s.Uid) != os.Getuid() || s.Mode&0o022 != 0 {
+		return nil, fmt.Errorf("%w: %s belongs to user %d with mode %04o; remove it or set XDG_RUNTIME_DIR", ErrPrivate, base, s.Uid, s.Mode&0o7777)
+	}
+	return lock.Take(c.Run+".lock", "the lab "+c.Name)
+}
+
+// clean removes all files of a lab that does not run. Its caller holds the lab's lock.
+func (c *Config) clean() error { return errors.Join(os.RemoveAll(c.Run), os.RemoveAll(c.disks())) }
+
+// run starts everything, serves the control socket, and stops everything.
+func (l *Lab) run(ctx context.Context, ready func()) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-l.down:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	control, err := net.Listen("unix", l.config.control())
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: l.handler()}
+	go server.Serve(control)
+	defer server.Close()
+	prepared, err := Prepare(ctx, l.config, l.say)
+	if err != nil {
+		return err
+	}
+	network := newHub(l.config.Run)
+	defer network.Close()
+	hosts, err := l.plug(prepared, network)
+	if err != nil {
+		return err
+	}
+	defer stopHosts(hosts)
+	if err := startHosts(ctx, hosts, prepared.State == nil); err != nil {
+		return err
+	}
+	ready()
+	<-ctx.Done()
+	return nil
+}
+
+// plug makes the hosts, switched off, with their disks and sockets.
+func (l *Lab) plug(p *Prepared, network Network) ([]*Host, error) {
+	var hosts []*Host
+	for i, name := range l.config.hostNames() {
+		if err := network.Plug(name); err != nil {
+			return nil, err
+		}
+		c := l.config.machine(p, name, l.config.disks())
+		c.Network = true
+		if err := makeDisks(c, l.config.Disk); err != nil {
+			return nil, err
+		}
+		hosts = append(hosts, &Host{config: c, identity: l.config.identity(i), say: l.say})
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hosts = hosts
+	return hosts, nil
+}
+
+// startHosts switches all hosts on at the same time. It returns the first error, when all have ended.
+func startHosts(ctx context.Context, hosts []*Host, cold bool) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var all sync.WaitGroup
+	for _, h := range hosts {
+		all.Go(func() {
+			if err := h.PowerOn(ctx, cold); err != nil {
+				cancel(err) // the others need not go on
+			}
+		})
+	}
+	all.Wait()
+	return context.Cause(ctx)
+}
+
+// stopHosts cuts the power of all hosts and waits until the emulators have ended.
+func stopHosts(hosts []*Host) {
+	var all sync.WaitGroup
+	for _, h := range hosts {
+		all.Go(h.PowerOff)
+	}
+	all.Wait()
+}
+
+// all returns the hosts; none before they are made.
+func (l *Lab) all() []*Host {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.hosts
+}
+
+// host returns the host of that name.
+func (l *Lab) host(name string) (*Host, error) {
+	for _, h := range l.all() {
+		if h.config.Name == name {
+			return h, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: no host %q; the hosts are %q", ErrConfig, name, l.config.hostNames())
+}
+
+// ready reports whether all hosts are up.
+func (l *Lab) ready() bool {
+	for _, h := range l.all() {
+		if h.status().Phase != machine.Up {
+			return false
+		}
+	}
+	return len(l.all()) > 0
+}
