@@ -285,7 +285,7 @@ func (b *builder) assemble(ctx context.Context, image *Image, all files) error {
 	}
 	b.o.Say("writing dom0's file system")
 	// Guests are started from dom0, so it has what they boot.
-	more := map[string]string{"boot/vmlinux": image.Kernel(), "boot/guest.cpio": image.Guest()}
+	more := map[string]string{"boot/vmlinux": image.Kernel(), "boot/vmlinuz": all[kernel[0]].source, "boot/guest.cpio": image.Guest()}
 	if err := b.write(ctx, image.Dom0(), dom0, all, more); err != nil {
 		return err
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -49,6 +51,7 @@ var steps = []struct {
 		return once("/run/xenconsoled.pid", "xenconsoled", "--log=none", "--pid-file=/run/xenconsoled.pid")
 	}},
 	{"network", network},
+	{"disks", disks},
 	{"xl", func() error { return command("xl", "info") }},
 	{"caches", dropCaches},
 }
@@ -97,6 +100,21 @@ func folders() error {
 		return nil // the process was started again
 	}
 	return unix.Mount("xenfs", "/proc/xen", "xenfs", 0, "")
+}
+
+// disks gives the machine's disks names: /dev/lab/NAME, after the serial numbers that the lab gave them.
+func disks() error {
+	if err := os.MkdirAll("/dev/lab", 0o755); err != nil {
+		return err
+	}
+	serials, err := filepath.Glob("/sys/block/vd*/serial")
+	for _, file := range serials {
+		device := filepath.Base(filepath.Dir(file))
+		if e := os.Symlink("../"+device, "/dev/lab/"+readTrimmed(file)); e != nil && !errors.Is(e, os.ErrExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
 }
 
 // once runs a program that goes on in the background, unless the process in its file of that kind still lives.

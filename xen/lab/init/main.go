@@ -5,11 +5,14 @@
 //	             └──► /init host:   modules, Xen's daemons, network, then the agent of package agent
 //	             └──► /init guest:  modules, network, then the service of package service
 //
+// Run by hand in dom0, "init client ADDRESS N" is a client of the service.
+//
 // The first process does nothing that can fail later; the second one is started again when it ends. Which of the two
 // a machine is stands on the kernel's command line, as holdfast.role.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,25 +27,21 @@ func main() {
 	if os.Getpid() == 1 {
 		first()
 	}
-	if len(os.Args) != 2 {
-		fail("usage: init host|guest", nil)
-	}
 	var err error
-	switch os.Args[1] {
-	case "host":
+	switch args := os.Args[1:]; {
+	case len(args) == 1 && args[0] == "host":
 		err = runHost()
-	case "guest":
+	case len(args) == 1 && args[0] == "guest":
 		err = runGuest()
+	case len(args) == 3 && args[0] == "client":
+		err = runClient(args[1], args[2])
 	default:
-		err = fmt.Errorf("unknown role %q", os.Args[1])
+		err = errors.New("usage: init host | guest | client ADDRESS N")
 	}
-	fail("init "+os.Args[1], err)
-}
-
-// fail prints why the process ends, where the machine's console shows it, and ends it.
-func fail(what string, err error) {
-	fmt.Printf("holdfast: %s: %v\n", what, err)
-	os.Exit(1)
+	if err != nil {
+		fmt.Println("holdfast:", err) // where the machine's console shows it
+		os.Exit(1)
+	}
 }
 
 // first is the first process. It never returns.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Client makes one request at a time on a connection.
@@ -58,4 +59,47 @@ func (c *Client) Do(r Request) (Reply, error) {
 		}
 	}
 	return reply, nil
+}
+
+// Load is what Client.Load did and saw.
+type Load struct {
+	Operations int
+	// LongestMS is half of the longest time that one pair took, MeanMS the mean of an operation, in milliseconds.
+	LongestMS, MeanMS float64
+	// Boot names the start of the guest that answered.
+	Boot string
+}
+
+// Load makes n pairs of a write and a read that must find what was written, of values that begin at first. It fails
+// at the first answer that is not right.
+func (c *Client) Load(n int, first int64) (Load, error) {
+	var l Load
+	info, err := c.Do(Request{Op: Info})
+	if err != nil {
+		return l, err
+	}
+	for word := range strings.FieldsSeq(info.Text) {
+		if boot, ok := strings.CutPrefix(word, "boot="); ok {
+			l.Boot = boot
+		}
+	}
+	start := time.Now()
+	for i := range n {
+		begin := time.Now()
+		want := first + int64(i)
+		if _, err := c.Do(Request{Op: Write, Key: i % Keys, New: want}); err != nil {
+			return l, err
+		}
+		got, err := c.Do(Request{Op: Read, Key: i % Keys})
+		if err != nil {
+			return l, err
+		}
+		if got.Value != want {
+			return l, fmt.Errorf("service: key %d reads %d after a write of %d", i%Keys, got.Value, want)
+		}
+		l.Operations += 2
+		l.LongestMS = max(l.LongestMS, time.Since(begin).Seconds()*500)
+	}
+	l.MeanMS = time.Since(start).Seconds() * 1000 / float64(max(l.Operations, 1))
+	return l, nil
 }

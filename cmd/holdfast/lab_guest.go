@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/xen/lab"
+)
+
+// guestFlags are those that describe a guest.
+type guestFlags struct {
+	kind string
+	disk bool
+	lab.Guest
+}
+
+func (g *guestFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&g.kind, "type", string(lab.PVH), "how the guest is virtualised: pvh, pv or hvm")
+	cmd.Flags().BoolVar(&g.disk, "disk", false, "keep what clients write on the host's disk data")
+	cmd.Flags().IntVar(&g.Memory, "guest-memory", 128, "memory of the guest in MiB")
+	cmd.Flags().IntVar(&g.Number, "number", 0, "number of the guest, 0 to 99, from which its address follows")
+}
+
+// guest returns what the flags describe.
+func (g *guestFlags) guest(name string) (lab.Guest, error) {
+	out := g.Guest
+	out.Name, out.Kind = name, lab.Kind(g.kind)
+	if !slices.Contains(lab.Kinds(), out.Kind) {
+		return out, fmt.Errorf("--type %q: the types are %q", g.kind, lab.Kinds())
+	}
+	if out.Number < 0 || out.Number > 99 || out.Memory < 64 {
+		return out, fmt.Errorf("a guest has a number from 0 to 99 and at least 64 MiB")
+	}
+	if g.disk {
+		out.Disk = "/dev/lab/data"
+	}
+	return out, nil
+}
+
+func (a *app) labGuest(o *labOptions) *cobra.Command {
+	var g guestFlags
+	cmd := &cobra.Command{
+		Use:     "guest HOST NAME",
+		Short:   "Create a guest that runs the lab's service",
+		Example: "  holdfast lab guest a db --disk\n  holdfast lab exec b /init client 10.77.8.101:7000 100\n  holdfast lab exec a xl destroy db",
+		Args:    exactly(2, "a host and a name for the guest"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			guest, err := g.guest(args[1])
+			if err != nil {
+				return err
+			}
+			if err := lab.StartGuest(cmd.Context(), lab.NewClient(o.config).Agent(cmd.Context(), args[0]), guest); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.out, "guest %s boots on host %s; it will serve at %s on the network lan\n", guest.Name, args[0], guest.Address())
+			return nil
+		},
+	}
+	g.add(cmd)
+	return cmd
+}
+
+func (a *app) labCheck(o *labOptions) *cobra.Command {
+	var g guestFlags
+	var operations int
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Start a guest on a host, serve a client, and check that dom0 computes right meanwhile",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			guest, err := g.guest("check")
+			if err != nil {
+				return err
+			}
+			c := lab.NewClient(o.config)
+			s, err := c.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if !s.Ready {
+				return fmt.Errorf("not all hosts of the lab are up; \"holdfast lab status\" shows them")
+			}
+			first, last := s.Hosts[0].Name, s.Hosts[len(s.Hosts)-1].Name
+			say := a.steps(a.out)
+			r, err := lab.Check(cmd.Context(), c.Agent(cmd.Context(), first), c.Agent(cmd.Context(), last), guest, operations, say)
+			if err != nil {
+				return err
+			}
+			say("%s guest on host %s: created in %v, served after %v", guest.Kind, first, r.Created.Round(100*time.Millisecond), r.Served.Round(100*time.Millisecond))
+			say("client on host %s: %d operations, all answers right, mean %.1f ms, longest %.1f ms", last, r.Operations, r.MeanMS, r.LongestMS)
+			say("dom0 of host %s meanwhile: %d computations, all right", first, r.Rounds)
+			return nil
+		},
+	}
+	g.add(cmd)
+	cmd.Flags().IntVar(&operations, "operations", 200, "operations of the client")
+	return cmd
+}

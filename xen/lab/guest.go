@@ -1,0 +1,109 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"holdfast/xen/lab/agent"
+)
+
+// Kind is how a guest is virtualised.
+type Kind string
+
+// The kinds of guests.
+const (
+	PVH Kind = "pvh" // hardware-assisted, without emulated devices
+	PV  Kind = "pv"  // paravirtualised
+	HVM Kind = "hvm" // a whole computer with emulated devices, the guest knows nothing of Xen
+)
+
+// Kinds returns all kinds.
+func Kinds() []Kind { return []Kind{PVH, PV, HVM} }
+
+// ErrGuest is returned when a host's toolstack did not do what it was asked.
+var ErrGuest = errors.New("the toolstack failed")
+
+// Guest describes a guest that runs the lab's service.
+type Guest struct {
+	// Name in the toolstack.
+	Name string
+	Kind Kind
+	// Number from 0 to 99; its addresses follow from it.
+	Number int
+	// Memory in MiB.
+	Memory int
+	// Disk is the device of dom0 on which the service keeps its journal; empty for none.
+	Disk string
+}
+
+// Address returns where the service is, with its port.
+func (g *Guest) Address() string { return fmt.Sprintf("%s:7000", GuestAddress(g.Number)) }
+
+// xl returns the guest's configuration for xl; see xl.cfg(5).
+func (g *Guest) xl() string {
+	var b strings.Builder
+	set := func(name, value string) { fmt.Fprintf(&b, "%s = %q\n", name, value) }
+	set("name", g.Name)
+	set("type", string(g.Kind))
+	fmt.Fprintf(&b, "memory = %d\nvcpus = 1\n", g.Memory)
+	set("ramdisk", "/boot/guest.cpio")
+	set("on_crash", "preserve") // so that people can look at it
+	command := "holdfast.role=guest holdfast.ip=" + GuestAddress(g.Number) + "/24 loglevel=4 panic=1"
+	vif := fmt.Sprintf("bridge=xenbr0,mac=00:16:3e:77:00:%02x", g.Number)
+	disk := "xvda"
+	switch g.Kind {
+	case HVM:
+		// Without the platform device and with "nopv" the guest finds a computer and no hypervisor.
+		set("kernel", "/boot/vmlinuz")
+		set("serial", "pty")
+		b.WriteString("xen_platform_pci = 0\nvga = \"none\"\nusb = 0\nnographic = 1\n")
+		command += " console=ttyS0 nopv"
+		vif += ",type=ioemu,model=e1000"
+		disk = "hda"
+	default:
+		set("kernel", "/boot/vmlinux")
+		command += " console=hvc0"
+	}
+	if g.Disk != "" {
+		command += " holdfast.disk=/dev/" + strings.Replace(disk, "hda", "sda", 1)
+		fmt.Fprintf(&b, "disk = [ %q ]\n", "format=raw,vdev="+disk+",access=rw,target="+g.Disk)
+	}
+	fmt.Fprintf(&b, "vif = [ %q ]\n", vif)
+	set("cmdline", command)
+	return b.String()
+}
+
+// StartGuest creates a guest on the host that a talks with. The guest boots afterwards.
+func StartGuest(ctx context.Context, a *agent.Client, g Guest) error {
+	file := "/etc/xen/" + g.Name + ".cfg"
+	text := g.xl()
+	if err := a.Push(ctx, file, 0o644, int64(len(text)), strings.NewReader(text)); err != nil {
+		return err
+	}
+	_, err := xl(ctx, a, "create", file)
+	return err
+}
+
+// StopGuest ends a guest at once, without asking it.
+func StopGuest(ctx context.Context, a *agent.Client, name string) error {
+	_, err := xl(ctx, a, "destroy", name)
+	return err
+}
+
+// xl runs the toolstack and returns what it printed.
+func xl(ctx context.Context, a *agent.Client, args ...string) (string, error) {
+	return output(ctx, a, append([]string{"xl"}, args...)...)
+}
+
+// output runs a command on a host and returns what it printed. It fails with ErrGuest when the command does.
+func output(ctx context.Context, a *agent.Client, args ...string) (string, error) {
+	var out, errs bytes.Buffer
+	code, err := a.Exec(ctx, agent.Command{Args: args, Out: &out, Err: &errs})
+	if err == nil && code != 0 {
+		err = fmt.Errorf("%w: %s: exit code %d: %s", ErrGuest, strings.Join(args, " "), code, strings.TrimSpace(errs.String()+out.String()))
+	}
+	return out.String(), err
+}
