@@ -10,6 +10,9 @@ import (
 	"holdfast/xen/lab"
 )
 
+// firstGuest is the name of the guest of up and check.
+const firstGuest = "first"
+
 // guestFlags are those that describe a guest.
 type guestFlags struct {
 	kind string
@@ -19,7 +22,7 @@ type guestFlags struct {
 
 func (g *guestFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&g.kind, "type", string(lab.PVH), "how the guest is virtualised: pvh, pv or hvm")
-	cmd.Flags().BoolVar(&g.disk, "disk", false, "keep what clients write on the host's disk data")
+	cmd.Flags().BoolVar(&g.disk, "durable", false, "keep what clients write on the host's disk data")
 	cmd.Flags().IntVar(&g.Memory, "guest-memory", 128, "memory of the guest in MiB")
 	cmd.Flags().IntVar(&g.Number, "number", 0, "number of the guest, 0 to 99, from which its address follows")
 }
@@ -45,7 +48,7 @@ func (a *app) labGuest(o *labOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "guest HOST NAME",
 		Short:   "Create a guest that runs the lab's service",
-		Example: "  holdfast lab guest a db --disk\n  holdfast lab exec b /init client 10.77.8.101:7000 100\n  holdfast lab exec a xl destroy db",
+		Example: "  holdfast lab guest a db --durable\n  holdfast lab exec b /init client 10.77.8.101:7000 100\n  holdfast lab exec a xl destroy db",
 		Args:    exactly(2, "a host and a name for the guest"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			guest, err := g.guest(args[1])
@@ -71,7 +74,7 @@ func (a *app) labCheck(o *labOptions) *cobra.Command {
 		Short: "Start a guest on a host, serve a client, and check that dom0 computes right meanwhile",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			guest, err := g.guest("check")
+			guest, err := g.guest(firstGuest)
 			if err != nil {
 				return err
 			}
@@ -89,13 +92,16 @@ func (a *app) labCheck(o *labOptions) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			say("%s guest on host %s: created in %v, served after %v", guest.Kind, first, r.Created.Round(100*time.Millisecond), r.Served.Round(100*time.Millisecond))
+			if r.Created > 0 {
+				say("%s guest on host %s: created in %v", guest.Kind, first, r.Created.Round(100*time.Millisecond))
+			}
+			say("the guest answered after %v", r.Served.Round(100*time.Millisecond))
 			say("client on host %s: %d operations, all answers right, mean %.1f ms, longest %.1f ms", last, r.Operations, r.MeanMS, r.LongestMS)
 			say("dom0 of host %s meanwhile: %d computations, all right", first, r.Rounds)
 			return nil
 		},
 	}
 	g.add(cmd)
-	cmd.Flags().IntVar(&operations, "operations", 200, "operations of the client")
+	cmd.Flags().IntVar(&operations, "operations", 100, "operations of the client")
 	return cmd
 }

@@ -29,14 +29,27 @@ type labMessage struct {
 const labMessages = 3 // number of the file
 
 func (a *app) labUp(o *labOptions) *cobra.Command {
+	var g guestFlags
+	var withGuest bool
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start the lab in the background and wait until its hosts are ready",
 		Long: `Starts the lab in the background and waits until all its hosts are ready. Whatever the cache
 lacks is made first. Ctrl-C ends it all again.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.startLab(cmd.Context(), o.config) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if withGuest {
+				guest, err := g.guest(firstGuest)
+				if err != nil {
+					return err
+				}
+				o.config.Guest = &guest
+			}
+			return a.startLab(cmd.Context(), o.config)
+		},
 	}
+	cmd.Flags().BoolVar(&withGuest, "guest", false, "with a guest that serves, on the first host, from a saved state of both")
+	g.add(cmd)
 	buildFlags(cmd, o)
 	cmd.Flags().IntVar(&o.config.Hosts, "hosts", o.config.Hosts, fmt.Sprintf("number of hosts, 1 to %d", lab.MaxHosts))
 	return cmd

@@ -27,23 +27,25 @@ type CheckResult struct {
 // selfTestSeconds is about how long dom0 computes in one go while Check waits.
 const selfTestSeconds = 2
 
-// Check starts a guest on a host and serves a client that runs on another one, while the first one's dom0 repeats a
-// computation whose result is known. The guest is destroyed in the end. It fails with ErrWrong when a result was
-// wrong.
+// Check starts a guest on a host, unless it has one of that name, and serves a client that runs on another host, while
+// the first one's dom0 repeats a computation whose result is known. The guest that it started is destroyed in the end. It
+// fails with ErrWrong when a result was wrong.
 func Check(ctx context.Context, on, from *agent.Client, g Guest, operations int, say func(format string, args ...any)) (r CheckResult, err error) {
 	start := time.Now()
-	say("creating a %s guest of %d MiB", g.Kind, g.Memory)
-	if err := StartGuest(ctx, on, g); err != nil {
-		return r, err
+	if _, err := xl(ctx, on, "domid", g.Name); err != nil {
+		say("creating a %s guest of %d MiB", g.Kind, g.Memory)
+		if err := StartGuest(ctx, on, g); err != nil {
+			return r, err
+		}
+		defer func() {
+			// Also after Ctrl-C: what was created goes.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+			defer cancel()
+			err = errors.Join(err, StopGuest(ctx, on, g.Name))
+		}()
+		r.Created = time.Since(start)
 	}
-	defer func() {
-		// Also after Ctrl-C: what was created goes.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		err = errors.Join(err, StopGuest(ctx, on, g.Name))
-	}()
-	r.Created = time.Since(start)
-	say("the guest boots; dom0 computes meanwhile")
+	say("a client asks the guest; dom0 computes meanwhile")
 	served := make(chan error, 1)
 	go func() { served <- r.serve(ctx, from, g, operations, start) }()
 	wrong := 0

@@ -34,6 +34,9 @@ type Config struct {
 	Disk int
 	// Cold boots hosts from power-on, instead of continuing a saved state.
 	Cold bool
+	// Guest, if not nil, runs on the first host from the start: that host continues a state that was saved while the
+	// guest served. Not together with Cold.
+	Guest *Guest
 	// Cache is the folder of images, states and disks.
 	Cache string
 	// Run is the folder of sockets; its path is short.
@@ -74,6 +77,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: %d hosts: 1 to %d", ErrConfig, c.Hosts, MaxHosts)
 	case c.Memory < dom0Memory+256:
 		return fmt.Errorf("%w: %d MiB of memory: at least %d, of which dom0 takes %d", ErrConfig, c.Memory, dom0Memory+256, dom0Memory)
+	case c.Guest != nil && c.Cold:
+		return fmt.Errorf("%w: a host that boots from cold has no guest yet; create it when the lab is up", ErrConfig)
 	case c.Disk < 16:
 		return fmt.Errorf("%w: disks of %d MiB: at least 16", ErrConfig, c.Disk)
 	}

@@ -52,7 +52,7 @@ func (g *Guest) xl() string {
 	set("ramdisk", "/boot/guest.cpio")
 	set("on_crash", "preserve") // so that people can look at it
 	command := "holdfast.role=guest holdfast.ip=" + GuestAddress(g.Number) + "/24 loglevel=4 panic=1"
-	vif := fmt.Sprintf("bridge=xenbr0,mac=00:16:3e:77:00:%02x", g.Number)
+	vif := fmt.Sprintf("bridge=xenbr0,script=vif-lab,mac=00:16:3e:77:00:%02x", g.Number)
 	disk := "xvda"
 	switch g.Kind {
 	case HVM:

@@ -23,6 +23,7 @@ type Host struct {
 	config   machine.Config
 	identity agent.Identity
 	say      func(format string, args ...any)
+	first    *machine.State // for the first start only; nil for the usual one
 
 	switching sync.Mutex // one change of power at a time
 
@@ -40,6 +41,9 @@ func (h *Host) PowerOn(ctx context.Context, cold bool) error {
 		return fmt.Errorf("%w: %s", ErrRunning, h.config.Name)
 	}
 	c := h.config
+	if h.first != nil {
+		c.State, h.first = h.first, nil
+	}
 	if cold {
 		c.State = nil
 	}

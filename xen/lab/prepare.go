@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"holdfast/xen/lab/agent"
 	"holdfast/xen/lab/image"
 	"holdfast/xen/lab/lock"
 	"holdfast/xen/lab/machine"
@@ -18,6 +22,8 @@ type Prepared struct {
 	Image *image.Image
 	// State of a ready host; nil when hosts boot cold.
 	State *machine.State
+	// GuestState is that of a host with a guest that serves; nil without.
+	GuestState *machine.State
 }
 
 // bootLimit is how long a cold boot may take before it counts as failed. On two free cores it takes half a minute.
@@ -36,10 +42,6 @@ func Prepare(ctx context.Context, c Config, say func(format string, args ...any)
 	if c.Cold {
 		return p, nil
 	}
-	key, err := machine.StateKey(ctx, c.machine(p, "any", ""), im.Key)
-	if err != nil {
-		return nil, err
-	}
 	states := filepath.Join(c.Cache, "states")
 	if err := os.MkdirAll(states, 0o755); err != nil {
 		return nil, err
@@ -49,16 +51,51 @@ func Prepare(ctx context.Context, c Config, say func(format string, args ...any)
 		return nil, err
 	}
 	defer held.Release()
-	p.State = &machine.State{Path: filepath.Join(states, key)}
-	if _, err := os.Stat(p.State.Path); err == nil {
-		return p, nil
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	if err := c.makeState(ctx, p, states, say); err != nil {
+	if p.State, err = c.state(ctx, p, states, nil, say); err != nil {
 		return nil, fmt.Errorf("making the state of a ready host: %w", err)
 	}
+	if c.Guest != nil {
+		if p.GuestState, err = c.state(ctx, p, states, c.Guest, say); err != nil {
+			return nil, fmt.Errorf("making the state of a host with a guest: %w", err)
+		}
+	}
 	return p, nil
+}
+
+// state returns the state of a ready host, with a guest that serves or without one. It makes what the cache lacks. Its
+// caller holds the cache's lock.
+func (c *Config) state(ctx context.Context, p *Prepared, states string, g *Guest, say func(string, ...any)) (*machine.State, error) {
+	what := p.Image.Key
+	if g != nil {
+		what += " " + g.xl()
+	}
+	m := c.machine(p, "any", "")
+	key, err := machine.StateKey(ctx, m, fmt.Sprint(what, " ", c.Disk))
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(states, key)
+	s := &machine.State{Path: filepath.Join(dir, "state")}
+	if g != nil {
+		s.Disks = filepath.Join(dir, "disks")
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		return s, err
+	}
+	if left, err := filepath.Glob(filepath.Join(states, "making-*")); err == nil { // by somebody who was interrupted
+		for _, dir := range left {
+			_ = os.RemoveAll(dir)
+		}
+	}
+	work, err := os.MkdirTemp(states, "making-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work)
+	if err := c.makeState(ctx, p, work, g, say); err != nil {
+		return nil, err
+	}
+	return s, os.Rename(work, dir)
 }
 
 // machine returns the configuration of the machine of a host. Its disks lie in a folder of that name.
@@ -73,21 +110,28 @@ func (c *Config) machine(p *Prepared, host, disks string) machine.Config {
 	return m
 }
 
-// makeState boots a host that is connected with nothing, and saves it when it is ready.
-func (c *Config) makeState(ctx context.Context, p *Prepared, states string, say func(string, ...any)) error {
-	work, err := os.MkdirTemp("", "holdfast-state-")
+// makeState starts a host that is connected with nothing, and saves it into a folder when it is ready, and serves if
+// it is to have a guest.
+func (c *Config) makeState(ctx context.Context, p *Prepared, into string, g *Guest, say func(string, ...any)) error {
+	run, err := os.MkdirTemp("", "holdfast-state-") // with a short path
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
-	booting := Config{Run: work, Memory: c.Memory}
-	m := booting.machine(&Prepared{Image: p.Image}, "new", work)
+	defer os.RemoveAll(run)
+	disks := filepath.Join(into, "disks")
+	if err := os.Mkdir(disks, 0o755); err != nil {
+		return err
+	}
+	alone := Config{Run: run, Memory: c.Memory}
+	m := alone.machine(&Prepared{Image: p.Image, State: p.State}, "new", disks)
 	if err := makeDisks(m, c.Disk); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, bootLimit, fmt.Errorf("the host did not get ready within %v", bootLimit))
 	defer cancel()
-	say("booting Xen for the first time; this takes half a minute on free processors")
+	if m.State == nil {
+		say("booting Xen for the first time; this takes half a minute on free processors")
+	}
 	running, err := machine.Start(ctx, m)
 	if err != nil {
 		return err
@@ -96,12 +140,37 @@ func (c *Config) makeState(ctx context.Context, p *Prepared, states string, say 
 	if err := running.WaitReady(ctx, func(step string) { say("first boot: %s", step) }); err != nil {
 		return err
 	}
-	say("saving the state of the ready host")
-	part := filepath.Join(states, "saving")
-	if err := running.Save(ctx, part); err != nil {
+	if g != nil {
+		if err := firstGuest(ctx, running, *g, say); err != nil {
+			return err
+		}
+	}
+	say("saving the state of the host")
+	return running.Save(ctx, filepath.Join(into, "state"))
+}
+
+// firstGuest starts a guest on a host that has no identity yet, and waits until it serves.
+func firstGuest(ctx context.Context, m *machine.Machine, g Guest, say func(string, ...any)) error {
+	a, err := m.Agent(ctx)
+	if err != nil {
 		return err
 	}
-	return os.Rename(part, p.State.Path)
+	say("starting a %s guest for the first time", g.Kind)
+	// The host needs an address on the guests' network to ask the guest.
+	if err := a.Identify(ctx, agent.Identity{
+		Name: "new", UnixNano: time.Now().UnixNano(), Seed: []byte("replaced by that of the host"), Addresses: map[string]string{"lan": Address("lan", MaxHosts) + "/24"},
+	}); err != nil {
+		return err
+	}
+	if err := StartGuest(ctx, a, g); err != nil {
+		return err
+	}
+	say("the guest boots")
+	if _, err := output(ctx, a, "/init", "client", g.Address(), "1"); err != nil {
+		return err
+	}
+	_, err = output(ctx, a, "sync")
+	return err
 }
 
 // makeDisks makes the disks of a machine that are not there yet, of size MiB.
@@ -112,4 +181,52 @@ func makeDisks(m machine.Config, size int) error {
 		}
 	}
 	return nil
+}
+
+// copyDisks copies the disks that belong to a state to those of a machine, without their holes.
+func copyDisks(m machine.Config, s *machine.State) error {
+	for _, d := range m.Disks {
+		if err := copySparse(filepath.Join(s.Disks, "new-"+d.Name+".img"), d.Path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copySparse copies a file and leaves out its holes.
+func copySparse(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := out.Truncate(info.Size()); err != nil {
+		return err
+	}
+	for at := int64(0); ; {
+		start, err := in.Seek(at, unix.SEEK_DATA)
+		if errors.Is(err, unix.ENXIO) {
+			return out.Close() // nothing but a hole is left
+		}
+		if err != nil {
+			return err
+		}
+		end, err := in.Seek(start, unix.SEEK_HOLE)
+		if err != nil {
+			return err
+		}
+		if _, err := io.Copy(io.NewOffsetWriter(out, start), io.NewSectionReader(in, start, end-start)); err != nil {
+			return err
+		}
+		at = end
+	}
 }

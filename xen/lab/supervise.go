@@ -124,7 +124,14 @@ func (l *Lab) plug(p *Prepared, network Network) ([]*Host, error) {
 		if err := makeDisks(c, l.config.Disk); err != nil {
 			return nil, err
 		}
-		hosts = append(hosts, &Host{config: c, identity: l.config.identity(i), say: l.say})
+		h := &Host{config: c, identity: l.config.identity(i), say: l.say}
+		if i == 0 && p.GuestState != nil {
+			h.first = p.GuestState
+			if err := copyDisks(c, h.first); err != nil {
+				return nil, err
+			}
+		}
+		hosts = append(hosts, h)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

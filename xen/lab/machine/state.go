@@ -17,6 +17,9 @@ import (
 type State struct {
 	// Path of the file.
 	Path string
+	// Disks is a folder with the content of the machine's disks at that instant, by the disks' names; empty when they
+	// may have any content, because the host had read nothing of them.
+	Disks string
 }
 
 // ErrQEMU is returned when there is no emulator to run.
