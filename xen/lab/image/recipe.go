@@ -38,7 +38,7 @@ func suites(mirror string) string {
 var dom0 = recipe{
 	Packages: []string{
 		"linux-image-amd64", "xen-hypervisor-4.17-amd64", "xen-utils-4.17", "xenstore-utils",
-		"busybox-static", "bash", "iproute2", "bridge-utils", "drbd-utils", "qemu-system-xen",
+		"busybox-static", "bash", "iproute2", "bridge-utils", "drbd-utils", "qemu-system-xen", "util-linux",
 	},
 	Skip: []string{
 		"adduser", "base-files", "coreutils", "cpio", "debconf", "debianutils", "dpkg", "init-system-helpers", "initramfs-tools*",
@@ -48,11 +48,11 @@ var dom0 = recipe{
 		"libpam*", "libaudit*", "libnsl2", "libsemanage*", "libsepol2", "libgdbm*",
 	},
 	Files: []string{
-		"usr/bin/busybox", "usr/bin/bash", "usr/bin/ip", "usr/bin/ss", "usr/sbin/bridge", "usr/sbin/tc", "usr/sbin/brctl",
+		"usr/bin/busybox", "usr/bin/bash", "usr/bin/flock", "usr/bin/ip", "usr/bin/ss", "usr/sbin/bridge", "usr/sbin/tc", "usr/sbin/brctl",
 		"usr/bin/xenstore*", "usr/sbin/drbd*", "usr/lib/drbd/*-84", "etc/drbd.conf", "etc/drbd.d",
 		"usr/lib/xen-4.17/bin/[lxo]*", "usr/lib/xen-4.17/bin/init-xenstore-domain", "usr/lib/xen-4.17/boot/hvmloader",
 		"etc/xen/scripts", "etc/xen/xl.conf", "etc/iproute2", "usr/libexec/xen-qemu-system-i386", "usr/share/seabios",
-		"usr/share/qemu/keymaps/en-us", "usr/lib/ipxe/qemu/pxe-e1000.rom", "usr/lib/ipxe/qemu/pxe-virtio.rom",
+		"usr/share/qemu/keymaps/en-us", "usr/share/qemu/linuxboot_dma.bin", "usr/share/qemu/linuxboot.bin", "usr/lib/ipxe/qemu/efi-e1000.rom", "usr/lib/ipxe/qemu/efi-virtio.rom",
 	},
 	Links: [][2]string{
 		{"bin", "usr/bin"}, {"sbin", "usr/sbin"}, {"lib", "usr/lib"}, {"lib64", "usr/lib64"},
@@ -64,12 +64,12 @@ var dom0 = recipe{
 	},
 	Loaded: []string{
 		"xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenfs", "virtio_pci", "virtio_console", "virtio_net",
-		"virtio_blk", "bridge", "xen-netback", "xen-blkback", "loop", "i6300esb",
+		"virtio_blk", "bridge", "xen-netback", "xen-blkback", "loop", "tun", "i6300esb",
 	},
 	Modules: []string{
 		"xen_wdt", "softdog", "nbd", "drbd", "sch_plug", "sch_netem", "sch_ingress", "sch_prio", "sch_htb", "sch_fq", "sch_tbf", "ifb", "act_mirred", "act_gact",
-		"cls_u32", "cls_matchall", "cls_flower", "cls_basic", "dummy", "veth", "tun", "8021q", "dm-mod", "dm-log-writes", "dm-flakey", "dm-delay", "dm-snapshot",
-		"dm-thin-pool", "ext4", "virtio-rng", "e1000", "xen-pciback", "xen-scsiback",
+		"cls_u32", "cls_matchall", "cls_flower", "cls_basic", "dummy", "veth", "8021q", "dm-mod", "dm-log-writes", "dm-flakey", "dm-delay", "dm-snapshot",
+		"dm-thin-pool", "ext4", "crc32c-generic", "crc32c-intel", "virtio-rng", "e1000", "xen-pciback", "xen-scsiback",
 	},
 }
 

@@ -32,6 +32,11 @@ func (m mount) do() error {
 	return unix.Mount(m.kind, m.target, m.kind, m.flags, m.data)
 }
 
+// devLinks are the names below /dev that programs expect and the kernel does not make.
+var devLinks = [][2]string{
+	{"/proc/self/fd", "/dev/fd"}, {"fd/0", "/dev/stdin"}, {"fd/1", "/dev/stdout"}, {"fd/2", "/dev/stderr"},
+}
+
 // loadModules loads the kernel modules that the image lists, in its order.
 func loadModules() error {
 	text, err := os.ReadFile("/etc/holdfast/modules")

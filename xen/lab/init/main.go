@@ -55,6 +55,11 @@ func first() {
 			fmt.Printf("holdfast: mounting %s: %v\n", m.target, err)
 		}
 	}
+	for _, l := range devLinks {
+		if err := os.Symlink(l[0], l[1]); err != nil {
+			fmt.Printf("holdfast: %v\n", err)
+		}
+	}
 	os.Setenv("PATH", "/usr/sbin:/usr/bin:/usr/lib/xen-4.17/bin")
 	os.Setenv("HOME", "/root")
 	role := option("holdfast.role", "host")

@@ -165,8 +165,10 @@ func (m *Machine) watch() {
 		switch {
 		case m.phase == Off:
 		case e.Name == "RESET":
+			if m.phase != Booting { // the firmware resets the machine again
+				m.resets++
+			}
 			m.phase = Booting
-			m.resets++
 			if m.line != nil {
 				m.line.Close() // the socket outlives the host at its other end
 			}
@@ -186,7 +188,7 @@ func (m *Machine) Phase() Phase {
 	return m.phase
 }
 
-// Resets returns how often the machine was reset: by itself, by its watchdog, or by Reset.
+// Resets returns how often the machine was reset when it was up: by itself, by its watchdog, or by Reset.
 func (m *Machine) Resets() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
