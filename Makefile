@@ -1,21 +1,22 @@
-# Everything here needs Go and make, nothing else. "make help" lists the targets.
+# Everything here but the lab needs Go and make, nothing else. "make help" lists the targets.
 
 GO         ?= go
 OUT        ?= out/certify
 SEEDS      ?= 1000
 FUZZTIME   ?= 10s
 # Packages that start goroutines; make test runs them under the race detector as well.
-RACE       ?= ./cmd/... ./reports/... ./scenarios/...
+RACE       ?= ./cmd/... ./reports/... ./scenarios/... ./xen/...
+LAB_PACKAGES = qemu-system-x86 debian-archive-keyring dpkg xz-utils
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # The race detector needs a C compiler on most systems. Without one its run is left out, and said so.
 HAVE_CC := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := build
-.PHONY: help build certify campaign test race bench lint fmt fuzz planted clean
+.PHONY: help build certify campaign test race bench lint fmt fuzz planted lab-deps lab lab-test clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 12
 
 build: ## build bin/holdfast, static and without cgo
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
@@ -61,6 +62,20 @@ fuzz: ## fuzz every parser for FUZZTIME each (default 10s)
 
 planted: ## run the protocol bugs that were planted on purpose: every one must be found
 	$(GO) test -tags planted -run 'Planted|Random' ./scenarios ./engine/control ./engine/lease ./engine/mirror ./engine/pair
+
+lab-deps: ## install what the lab needs: QEMU and tools (Debian or a relative, as root)
+	@command -v apt-get >/dev/null || { echo "make lab-deps: no apt-get here. The lab needs Debian's archive tools (apt-get, dpkg-deb), xz and QEMU 7.2 or newer (qemu-system-x86_64)."; exit 1; }
+	@missing=""; for p in $(LAB_PACKAGES); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed' || missing="$$missing $$p"; done; \
+	if [ -z "$$missing" ]; then echo "make lab-deps: everything is there"; exit 0; fi; \
+	if [ "$$(id -u)" != 0 ]; then echo "make lab-deps: missing:$$missing. Run as root: make lab-deps, or: apt-get install --no-install-recommends$$missing"; exit 1; fi; \
+	apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends $$missing
+
+lab: build ## start two real Xen hosts in emulated machines, with a guest, and check them; "bin/holdfast lab down" ends it
+	bin/holdfast lab up --guest
+	bin/holdfast lab check
+
+lab-test: build ## test the lab with real Xen hosts, from start to end
+	HOLDFAST_LAB=1 $(GO) test -count=1 -timeout 20m -run Boot -v ./xen/lab
 
 clean: ## remove what the other targets wrote
 	rm -rf bin out

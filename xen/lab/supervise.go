@@ -34,7 +34,14 @@ type Lab struct {
 
 // Supervise runs a lab until ctx ends or somebody asks for its end, and leaves nothing behind but the cache. say is
 // told what happens. ready is called once all hosts are up.
-func Supervise(ctx context.Context, c Config, say func(format string, args ...any), ready func()) (err error) {
+func Supervise(ctx context.Context, c Config, say func(format string, args ...any), ready func()) error {
+	return supervise(ctx, c, Prepare, say, ready)
+}
+
+// preparer is Prepare, or what stands for it in tests.
+type preparer func(context.Context, Config, func(string, ...any)) (*Prepared, error)
+
+func supervise(ctx context.Context, c Config, prepare preparer, say func(string, ...any), ready func()) (err error) {
 	if err := c.Validate(); err != nil {
 		return err
 	}
@@ -53,7 +60,7 @@ func Supervise(ctx context.Context, c Config, say func(format string, args ...an
 		}
 	}
 	l := &Lab{config: c, say: say, started: time.Now(), down: make(chan struct{})}
-	return l.run(ctx, ready)
+	return l.run(ctx, prepare, ready)
 }
 
 // take makes the folder that holds the lab's, and takes the lab's lock there.
@@ -76,7 +83,7 @@ func (c *Config) take() (*lock.Lock, error) {
 func (c *Config) clean() error { return errors.Join(os.RemoveAll(c.Run), os.RemoveAll(c.disks())) }
 
 // run starts everything, serves the control socket, and stops everything.
-func (l *Lab) run(ctx context.Context, ready func()) error {
+func (l *Lab) run(ctx context.Context, prepare preparer, ready func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -93,7 +100,7 @@ func (l *Lab) run(ctx context.Context, ready func()) error {
 	server := &http.Server{Handler: l.handler()}
 	go server.Serve(control)
 	defer server.Close()
-	prepared, err := Prepare(ctx, l.config, l.say)
+	prepared, err := prepare(ctx, l.config, l.say)
 	if err != nil {
 		return err
 	}

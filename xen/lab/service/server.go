@@ -134,12 +134,11 @@ func (s *Server) lookAtClock() {
 // outstanding is the number of requests of one connection that may wait for their replies.
 const outstanding = 256
 
-// serveConn reads requests and writes replies in their order.
+// serveConn reads requests and writes replies in their order. A client that sends no more still gets its replies.
 func (s *Server) serveConn(conn net.Conn) {
-	defer conn.Close()
 	replies := make(chan chan string, outstanding)
 	go func() {
-		defer conn.Close() // ends the reading below
+		defer conn.Close() // after the last reply; after an error it ends the reading below
 		for reply := range replies {
 			if _, err := io.WriteString(conn, <-reply); err != nil {
 				for range replies { // so that the reader never waits for room
