@@ -40,8 +40,17 @@ func config(t *testing.T) Config {
 }
 
 // prepared stands for Prepare: the hosts of the fake emulator need no image.
-func prepared(context.Context, Config, func(string, ...any)) (*Prepared, error) {
-	return &Prepared{Image: &image.Image{Key: "k", Dir: "/nowhere"}}, nil
+func prepared(_ context.Context, c Config, _ func(string, ...any)) (*Prepared, error) {
+	im := &image.Image{Key: "k", Dir: filepath.Join(c.Cache, "image")}
+	if err := os.MkdirAll(im.Dir, 0o755); err != nil {
+		return nil, err
+	}
+	for _, file := range []string{im.Xen(), im.Kernel(), im.Dom0()} {
+		if err := os.WriteFile(file, nil, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return &Prepared{Image: im}, nil
 }
 
 // up runs a lab until the test ends and returns a client of it, and a channel with how it ended.
@@ -125,6 +134,7 @@ func TestPower(t *testing.T) {
 	require.ErrorContains(t, client.Act(t.Context(), "a", "reset"), "off")
 	_, err := client.Agent(t.Context(), "a").Status(t.Context())
 	require.ErrorContains(t, err, "off")
+	require.NoError(t, os.RemoveAll(filepath.Join(c.Cache, "image")), "the cache may be emptied while a lab runs")
 	require.NoError(t, client.Act(t.Context(), "a", "on"))
 	phase(machine.Up)
 	require.ErrorContains(t, client.Act(t.Context(), "z", "on"), `no host "z"`)
@@ -256,7 +266,7 @@ func TestConfigurationsThatCannotBe(t *testing.T) {
 		require.NoError(t, c.Validate())
 		change(&c)
 		require.ErrorIs(t, c.Validate(), ErrConfig, name)
-		require.ErrorIs(t, supervise(t.Context(), c, prepared, t.Logf, func() {}), ErrConfig, name)
+		require.ErrorIs(t, Supervise(t.Context(), c, t.Logf, func() {}), ErrConfig, name)
 	}
 }
 

@@ -80,6 +80,7 @@ func (c *Config) state(ctx context.Context, p *Prepared, states string, g *Guest
 		s.Disks = filepath.Join(dir, "disks")
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		image.Touch(dir)
 		return s, err
 	}
 	if left, err := filepath.Glob(filepath.Join(states, "making-*")); err == nil { // by somebody who was interrupted
@@ -95,7 +96,37 @@ func (c *Config) state(ctx context.Context, p *Prepared, states string, g *Guest
 	if err := c.makeState(ctx, p, work, g, say); err != nil {
 		return nil, err
 	}
-	return s, os.Rename(work, dir)
+	if err := os.Rename(work, dir); err != nil {
+		return nil, err
+	}
+	return s, image.Prune(states, keepStates)
+}
+
+// keepStates is the number of states that are kept, unless more were used lately.
+const keepStates = 4
+
+// hold gives the files that p names second names in a folder on the same disk, and returns p with those: whatever
+// happens to the cache while a lab runs, its hosts can be started again.
+func (p *Prepared) hold(dir string) (*Prepared, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	held := *p
+	im := *p.Image
+	im.Dir = dir
+	held.Image = &im
+	for from, to := range map[string]string{p.Image.Xen(): im.Xen(), p.Image.Kernel(): im.Kernel(), p.Image.Dom0(): im.Dom0()} {
+		if err := os.Link(from, to); err != nil {
+			return nil, err
+		}
+	}
+	if p.State != nil {
+		held.State = &machine.State{Path: filepath.Join(dir, "state")}
+		if err := os.Link(p.State.Path, held.State.Path); err != nil {
+			return nil, err
+		}
+	}
+	return &held, nil
 }
 
 // machine returns the configuration of the machine of a host. Its disks lie in a folder of that name.

@@ -104,6 +104,9 @@ func (l *Lab) run(ctx context.Context, prepare preparer, ready func()) error {
 	if err != nil {
 		return err
 	}
+	if prepared, err = prepared.hold(filepath.Join(l.config.disks(), "boot")); err != nil {
+		return err
+	}
 	network := newHub(l.config.Run)
 	defer network.Close()
 	hosts, err := l.plug(prepared, network)

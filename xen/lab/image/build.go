@@ -104,14 +104,22 @@ func Build(ctx context.Context, o Options) (*Image, error) {
 	image, err := open(dir)
 	switch {
 	case err == nil:
+		Touch(dir)
 		return image, nil
 	case errors.Is(err, ErrDamaged):
 		o.Say("%v; making it again", err)
 	case !errors.Is(err, os.ErrNotExist):
 		return nil, err
 	}
-	return b.build(ctx, key, dir, packages)
+	image, err = b.build(ctx, key, dir, packages)
+	if err != nil {
+		return nil, err
+	}
+	return image, Prune(filepath.Dir(dir), keepImages)
 }
+
+// keepImages is the number of images that are kept, unless more were used lately.
+const keepImages = 2
 
 // removeHalfBuilt removes what builds that were interrupted left behind. Its caller holds the lock.
 func removeHalfBuilt(cache string) error {
