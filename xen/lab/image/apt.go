@@ -17,7 +17,7 @@ import (
 )
 
 // ErrPackage is returned when a package cannot be resolved or fetched.
-var ErrPackage = errors.New("Debian package not to be had")
+var ErrPackage = errors.New("a package of Debian is not to be had")
 
 // ErrTool is returned when a program that the builder runs is missing.
 var ErrTool = errors.New("program missing")

@@ -129,21 +129,7 @@ func (f files) match(pattern string) ([]string, error) {
 	return out, nil
 }
 
-// follow returns the place that the link at place leads to; of a file, the place itself.
-func (f files) follow(place string) (string, error) {
-	for range 16 {
-		it, ok := f[place]
-		if !ok {
-			return "", fmt.Errorf("%s: %w", place, errNoFile)
-		}
-		if it.target == "" {
-			return place, nil
-		}
-		place = f.next(place, it.target)
-	}
-	return "", fmt.Errorf("%s: too many symbolic links", place)
-}
-
+// next returns the place that a link at place with that target leads to.
 func (f files) next(place, target string) string {
 	if path.IsAbs(target) {
 		return merged(strings.TrimPrefix(path.Clean(target), "/"))

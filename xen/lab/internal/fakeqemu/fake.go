@@ -58,7 +58,6 @@ func Install(dir string) (path string, environment [2]string, err error) {
 
 type fake struct {
 	mu     sync.Mutex
-	qmp    net.Conn
 	name   string // that the host was given
 	given  *os.File
 	booted bool
