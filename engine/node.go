@@ -142,7 +142,7 @@ func (n *Node) Leader() model.NodeID { return n.log.Leader() }
 func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 	n.out.Reset()
 	if n.outgrown != nil {
-		n.retired(ev)
+		n.silent(ev)
 		return n.out.List
 	}
 	n.clock(now, ev)
@@ -151,7 +151,7 @@ func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 	n.timers()
 	n.drain()
 	if n.outgrown != nil {
-		n.retire()
+		n.fallSilent()
 		return n.out.List
 	}
 	if ev.Kind != model.EventStart && ev.Kind != model.EventInstance {
