@@ -43,14 +43,23 @@ func (n *Node) addVM(id model.VMID) *vm {
 	}
 	at, _ := n.find(id)
 	n.vms, n.due = slices.Insert(n.vms, at, v), slices.Insert(n.due, at, model.Never)
+	n.place()
 	v.touch()
 	return v
+}
+
+// place notes where each VM is in the list.
+func (r *roster) place() {
+	for i, v := range r.vms {
+		v.place = i
+	}
 }
 
 // keep forgets the VMs for which it is false.
 func (r *roster) keep(of func(*vm) bool) {
 	r.vms = slices.DeleteFunc(r.vms, func(v *vm) bool { return !of(v) })
 	r.due = r.due[:len(r.vms)]
+	r.place()
 	r.needs, r.touched = leaseCount{}, r.touched[:0]
 	for _, v := range r.vms {
 		v.counted = leaseCount{}
@@ -98,8 +107,7 @@ func (r *roster) settle() {
 	r.recount()
 	rest := r.touched[:0]
 	for _, v := range r.touched {
-		at, _ := r.find(v.id)
-		r.due[at] = v.nextWake()
+		r.due[v.place] = v.nextWake()
 		if v.listed = v.stale; v.stale {
 			rest = append(rest, v)
 		}

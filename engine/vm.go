@@ -89,6 +89,7 @@ type vm struct {
 	partner partner
 	shared  sharedState
 
+	place   int        // in the list of VMs
 	listed  bool       // among those that the step touched
 	counted leaseCount // in the needs of all
 }
