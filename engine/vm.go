@@ -51,7 +51,7 @@ type vm struct {
 	moving      bool       // an operator wants it on the other home
 	lost        model.Gen  // generation in which this home had no instance left
 	absentSince model.Time // since when
-	stateLostIn model.Gen  // generation in which the loss of memory was said
+	losesIn     model.Gen  // generation out of which this home asks to boot without the memory that was promised
 	hungIn      model.Gen  // generation in which it was said that the guest hangs
 	silentSince model.Time // since when the guest has not responded; Never: it does
 
