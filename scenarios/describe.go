@@ -52,7 +52,9 @@ func (r *run) measures(m *reports.Measures, vm model.VMID, h *history.History) {
 		}
 	}
 	m.Resets += int64(r.world.ClientStats(vm).Resets)
-	m.LongestPauseNS = max(m.LongestPauseNS, int64(longestPause(h, r.script.Run)))
+	if r.books[vm-1].clients {
+		m.LongestPauseNS = max(m.LongestPauseNS, int64(longestPause(h, r.script.Run)))
+	}
 	m.Promotions += int64(r.count0(model.NoticePromoted, vm))
 	m.Restarts += int64(r.restarts(vm))
 	m.Resyncs += int64(r.count0(model.NoticeResync, vm))

@@ -14,6 +14,7 @@ type Primary struct {
 
 	localState, remoteState   CopyState
 	localFailed, remoteFailed bool
+	unfit                     bool // it was said that the last copy fails
 
 	session   uint64
 	connected bool // the replica has answered in this session

@@ -44,7 +44,7 @@ const (
 	NoticeResync
 	NoticeCopied
 	NoticeAttached
-	// NoticeDiskFault: Node's copy of VM failed an operation.
+	// NoticeDiskFault: Node's copy of VM (NoNode: the one of the notifying host) failed an operation.
 	NoticeDiskFault
 	// NoticeDiskLost: Node's copy of VM lacks what it had called durable: its disk is not fit for the purpose, or
 	// an old one was put back. Detail says what happens to it.
