@@ -65,7 +65,7 @@ const (
 	// and open it → EventOpened.
 	EffectOpen
 	// EffectIntent: record the extents in Data (bitmap) as about to be written,
-	// durably → EventIntent with ID. EffectForget clears extents, in its own time.
+	// durably → EventIntent with ID. EffectForget clears extents, in its own time; they go to the change record first.
 	EffectIntent
 	EffectForget
 	// EffectDisk: perform IO of the guest of VM on the local copy → EventDisk with ID.
@@ -82,6 +82,32 @@ const (
 	EffectExtentWrite
 	// EffectComplete: tell the guest of VM that its request IO is done (FlagError: failed).
 	EffectComplete
+
+	// EffectShipKeep: keep the data of the guest's write IO as ID, for a copy at another place. EffectShipDrop:
+	// the data kept as ID is not needed any more. EffectShipRead: read extent Count, keep it as ID → EventDisk with ID.
+	EffectShipKeep
+	EffectShipDrop
+	EffectShipRead
+	// EffectChanged: take the extents in Data out of the copy's change record. Extents get into it by
+	// EffectForget, which moves them there from the write intent, and by EffectExtentWrite; both durably.
+	EffectChanged
+	// EffectRecoveryOpen: end the operations under way on this host's recovery copy of VM, drop the part of its
+	// journal that is not sealed, apply the part that is → EventRecoveryOpened.
+	EffectRecoveryOpen
+	// EffectRecoveryStore: append what arrived as (VM, Session, Seq) to the recovery journal.
+	EffectRecoveryStore
+	// EffectRecoverySeal: make the journal up to Seq durable as the point Epoch of the history Gen, as one unit
+	// → EventRecoverySealed.
+	EffectRecoverySeal
+	// EffectRecoveryApply: write the sealed part of the journal, up to Seq, to the copy in its order, make the copy
+	// durable, then drop that part → EventRecoveryApplied. It can be begun again at any moment.
+	EffectRecoveryApply
+	// EffectRecoveryDrop: drop the part of the journal that is not sealed.
+	EffectRecoveryDrop
+	// EffectTestStart: run VM from a snapshot of its recovery copy, without any network → EventTested.
+	// EffectTestStop: end that and drop the snapshot.
+	EffectTestStart
+	EffectTestStop
 )
 
 var effectNames = [...]string{
@@ -93,6 +119,10 @@ var effectNames = [...]string{
 	EffectIntent: "intent", EffectForget: "forget", EffectDisk: "disk", EffectDiskCopy: "disk-copy",
 	EffectDiskHold: "disk-hold", EffectDiskRead: "disk-read", EffectExtentRead: "extent-read",
 	EffectExtentWrite: "extent-write", EffectComplete: "complete",
+	EffectShipKeep: "ship-keep", EffectShipDrop: "ship-drop", EffectShipRead: "ship-read", EffectChanged: "changed",
+	EffectRecoveryOpen: "recovery-open", EffectRecoveryStore: "recovery-store", EffectRecoverySeal: "recovery-seal",
+	EffectRecoveryApply: "recovery-apply", EffectRecoveryDrop: "recovery-drop",
+	EffectTestStart: "test-start", EffectTestStop: "test-stop",
 }
 
 func (k EffectKind) String() string { return name(effectNames[:], int(k)) }

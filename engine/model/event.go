@@ -1,5 +1,7 @@
 package model
 
+import "time"
+
 // EventKind says what happened.
 type EventKind uint8
 
@@ -31,7 +33,8 @@ const (
 	EventOutput
 
 	// EventOpened: this host's copy of VM's disk is ready; Data is the extent bitmap
-	// of writes whose state on the other copy is not known, Count the number of extents.
+	// of writes whose state on the other copy is not known, Count the number of extents, Changed
+	// the copy's change record (none: nil).
 	// FlagError: it cannot be used.
 	EventOpened
 	// EventRequest: the guest of VM asks IO of its disk. Not before the instance was started, or
@@ -41,6 +44,16 @@ const (
 	EventDisk
 	// EventIntent: the intent record ID of VM is durable.
 	EventIntent
+
+	// EventRecoveryOpened: this host's recovery copy of VM is the point Epoch of the history Gen (0: none).
+	// FlagError: it cannot be used.
+	EventRecoveryOpened
+	// EventRecoverySealed: the point Epoch of the session ID is durable in the journal. EventRecoveryApplied: it is on
+	// the copy. FlagError: the operation failed.
+	EventRecoverySealed
+	EventRecoveryApplied
+	// EventTested: the instance asked for by EffectTestStart serves, or FlagError: it does not, or has found damage.
+	EventTested
 
 	// EventNIC: the guest network of this host works (FlagOn) or not.
 	EventNIC
@@ -52,7 +65,8 @@ var eventNames = [...]string{
 	EventStart: "start", EventWake: "wake", EventMessage: "message", EventInstance: "instance",
 	EventStarted: "started", EventDied: "died", EventCaptured: "captured", EventSealed: "sealed",
 	EventOutput: "output", EventOpened: "opened", EventRequest: "request", EventDisk: "disk",
-	EventIntent: "intent", EventNIC: "nic", EventOperator: "operator",
+	EventIntent: "intent", EventRecoveryOpened: "recovery-opened", EventRecoverySealed: "recovery-sealed",
+	EventRecoveryApplied: "recovery-applied", EventTested: "tested", EventNIC: "nic", EventOperator: "operator",
 }
 
 func (k EventKind) String() string { return name(eventNames[:], int(k)) }
@@ -69,6 +83,18 @@ const (
 	OrderDeclareDead
 	// OrderForceStart starts VM on Node from its copy, whether it is in sync or not.
 	OrderForceStart
+	// OrderAddRecovery gives VM a recovery copy on Node, with the recovery point target Target.
+	// OrderRemoveRecovery ends it.
+	OrderAddRecovery
+	OrderRemoveRecovery
+	// OrderFailOver starts VM from its recovery copy. It is given to the host that has the copy.
+	OrderFailOver
+	// OrderFailBack returns VM, which runs on its recovery copy, to its homes, without loss. It is given to
+	// the host that runs VM.
+	OrderFailBack
+	// OrderTestFailOver runs VM from a snapshot of its recovery copy; nothing else notices. It is given to the
+	// host that has the copy.
+	OrderTestFailOver
 )
 
 // Order is an operator's request to the pool, given to any member.
@@ -78,6 +104,8 @@ type Order struct {
 	Level Level
 	Node  NodeID
 	Homes NodeSet
+	// Target is the recovery point target: 1 ms to 24 h, in whole milliseconds.
+	Target time.Duration
 }
 
 // Event is one thing that happened. The engine keeps no reference to it.
@@ -94,4 +122,5 @@ type Event struct {
 	Order   Order
 	Message Message
 	Data    []byte
+	Changed []byte
 }

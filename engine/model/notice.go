@@ -44,6 +44,19 @@ const (
 	NoticeRefused
 	// NoticeNoQuorum: the pool cannot decide; Detail says what an operator can do.
 	NoticeNoQuorum
+	// NoticeRecoveryPoint: the recovery copy of VM on Node is within its recovery point target (again).
+	// NoticeRecoveryLate: it is not; Detail says by how much.
+	NoticeRecoveryPoint
+	NoticeRecoveryLate
+	// NoticeOverflow: more writes wait for the recovery copy on Node than are kept; changed extents are copied instead.
+	NoticeOverflow
+	// NoticeFailedOver: an operator started VM on Node from the recovery point Epoch. NoticeFailedBack: VM returned
+	// to its homes, to Node.
+	NoticeFailedOver
+	NoticeFailedBack
+	// NoticeTested: a test fail-over of VM on Node from the point Epoch served. NoticeTestFailed: it did not.
+	NoticeTested
+	NoticeTestFailed
 )
 
 var noticeNames = [...]string{
@@ -53,6 +66,8 @@ var noticeNames = [...]string{
 	NoticeStateLost: "state-lost", NoticeFenced: "fenced", NoticeResync: "resync", NoticeCopied: "copied", NoticeAttached: "attached",
 	NoticeDiskFault: "disk-fault", NoticeRedirected: "redirected", NoticeDirect: "direct",
 	NoticeAmnesia: "amnesia", NoticeOverride: "override", NoticeRefused: "refused", NoticeNoQuorum: "no-quorum",
+	NoticeRecoveryPoint: "recovery-point", NoticeRecoveryLate: "recovery-late", NoticeOverflow: "overflow",
+	NoticeFailedOver: "failed-over", NoticeFailedBack: "failed-back", NoticeTested: "tested", NoticeTestFailed: "test-failed",
 }
 
 func (k NoticeKind) String() string { return name(noticeNames[:], int(k)) }

@@ -53,6 +53,16 @@ const (
 	NeverReprotect
 	// SilentExposure does not tell anybody that redundancy is gone (R10).
 	SilentExposure
+	// PointUnsealed tells of a recovery point before it is durable as a whole (R6).
+	PointUnsealed
+	// PointTorn seals a recovery point of which entries are still missing (R6).
+	PointTorn
+	// PointUncommitted makes recovery points of writes that the secondary does not have yet (R6).
+	PointUncommitted
+	// JournalReversed applies the entries of a recovery point in the wrong order (R6).
+	JournalReversed
+	// ChangesForgotten begins a new stream to a recovery copy without what an earlier one did not deliver (R7).
+	ChangesForgotten
 	numBugs
 )
 
@@ -64,6 +74,8 @@ var names = [numBugs]string{
 	StartStale: "start-stale", ApplyOpenEpoch: "apply-open-epoch", IntentNotUnited: "intent-not-united",
 	AttachEarly: "attach-early", SendBeforePersist: "send-before-persist", AmnesiaIgnored: "amnesia-ignored",
 	NeverReprotect: "never-reprotect", SilentExposure: "silent-exposure",
+	PointUnsealed: "point-unsealed", PointTorn: "point-torn", PointUncommitted: "point-uncommitted",
+	JournalReversed: "journal-reversed", ChangesForgotten: "changes-forgotten",
 }
 
 func (b Bug) String() string { return names[b] }
