@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"holdfast/engine/dr"
 	"holdfast/engine/mirror"
 	"holdfast/engine/model"
 	"holdfast/engine/pair"
@@ -26,6 +27,9 @@ type Config struct {
 	Timing Timing
 	Pair   pair.Timing
 	Mirror mirror.Config
+	// Recovery is how copies at another place are kept. Its Extents and ExtentSectors are those of Mirror; the zero
+	// value of any other field means its default.
+	Recovery dr.Config
 }
 
 // Timing holds the node's intervals and time-outs. They decide when somebody
@@ -86,6 +90,10 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: pair timing %+v: all must be positive and AckTimeout at least Resend", ErrConfig, c.Pair)
 	}
 	if err := c.Mirror.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	recovery := c.recovery()
+	if err := recovery.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	return nil

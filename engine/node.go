@@ -110,6 +110,7 @@ func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 	if ev.Kind != model.EventStart && ev.Kind != model.EventInstance {
 		n.reconcile() // not before it is known which instances an earlier life left behind
 	}
+	n.ship()
 	n.route()
 	n.wake()
 	return n.out.List

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"holdfast/engine/model"
 	"holdfast/engine/pool"
 )
@@ -58,6 +60,14 @@ func (n *Node) order(o *model.Order) {
 		cmd.Kind, cmd.Override = pool.KindStart, true
 		cmd.Expect = n.pool.VM(o.VM).Gen
 		n.out.Notify(model.NoticeOverride, o.VM, o.Node)
+	case model.OrderAddRecovery, model.OrderRemoveRecovery:
+		cmd.Kind, cmd.TargetMS = pool.KindAddRecovery, uint32(o.Target/time.Millisecond)
+		if o.Kind == model.OrderRemoveRecovery {
+			cmd.Kind, cmd.TargetMS = pool.KindRemoveRecovery, 0
+		}
+	case model.OrderFailOver, model.OrderFailBack, model.OrderTestFailOver:
+		n.recoveryOrder(o)
+		return
 	}
 	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
 	n.pushOrders()
@@ -92,7 +102,11 @@ func (n *Node) pushOrders() {
 			continue
 		}
 		if n.now >= o.at {
-			if n.log.Propose(o.cmd.Encode()) == nil {
+			if o.cmd.Kind.Operator() {
+				o.cmd.Expect = n.pool.VM(o.cmd.VM).Gen // it waits until the VM is protected
+			}
+			_, err := n.pool.Check(o.cmd)
+			if waits := err != nil && o.cmd.Kind.Operator(); !waits && n.log.Propose(o.cmd.Encode()) == nil {
 				n.logBusy = true
 			}
 			o.at = n.now.Add(n.cfg.Timing.ProposeEvery)
@@ -118,6 +132,10 @@ func (n *Node) decided(cmd *pool.Command) bool {
 		return n.pool.VM(cmd.VM).Gen != 0
 	case pool.KindStart:
 		return n.pool.VM(cmd.VM).Gen != cmd.Expect
+	case pool.KindAddRecovery:
+		return n.pool.VM(cmd.VM).Recovery != model.NoNode
+	case pool.KindRemoveRecovery:
+		return n.pool.VM(cmd.VM).Recovery == model.NoNode
 	default:
 		for _, o := range n.pool.Overrides() {
 			if o.By == cmd.By && o.Kind == cmd.Kind && o.Node == cmd.Node && o.Incarnation == cmd.Incarnation {

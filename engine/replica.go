@@ -111,6 +111,12 @@ const vouchedPatience = 8
 // receive takes a message about the VM.
 func (v *vm) receive(m *model.Message) {
 	switch m.Kind {
+	case model.MsgShipOpen, model.MsgShipWrite, model.MsgShipExtent, model.MsgShipPoint:
+		v.fromSource(m)
+	case model.MsgShipState, model.MsgShipAck:
+		v.fromTarget(m)
+	case model.MsgChanged:
+		v.changedElsewhere(m)
 	case model.MsgReport:
 		before := v.report
 		v.report = report{incarnation: m.Incarnation, gen: m.Gen, flags: m.Flags}

@@ -79,6 +79,8 @@ type vm struct {
 	timerAt  model.Time // any other instant at which reconcile must look again
 
 	route route
+
+	recovery recovery
 }
 
 // report is what the other home said it has.
@@ -120,7 +122,7 @@ func (n *Node) syncVMs() {
 	}
 	for _, cfg := range n.pool.VMs() {
 		v := n.vm(cfg.VM)
-		if !cfg.Homes.Has(n.cfg.ID) && v == nil {
+		if !cfg.Homes.Has(n.cfg.ID) && cfg.Recovery != n.cfg.ID && v == nil {
 			continue
 		}
 		if v == nil {
@@ -146,6 +148,7 @@ func (n *Node) syncVMs() {
 // made another history of the pool the valid one. An instance of the old history counts as foreign.
 func (v *vm) overruled() {
 	v.cfg, v.launched, v.won = pool.Config{}, 0, 0
+	v.recovery = recovery{changed: v.recovery.changed}
 	v.withdraw()
 	if v.instance != absent {
 		v.instance, v.gen = foreign, 0
@@ -193,6 +196,7 @@ func (v *vm) event(ev *model.Event) {
 			v.out.Output(now, v.gen, out)
 		}
 	case model.EventRequest:
+		v.shipRequest(&ev.IO)
 		if v.main != nil {
 			v.main.Request(now, &ev.IO, out)
 		}
@@ -206,12 +210,15 @@ func (v *vm) event(ev *model.Event) {
 			v.copy.IntentDone(ev.ID, out)
 			v.in.Poll(v.copy.Held(), out)
 		}
+	default:
+		v.recoveryEvent(ev)
 	}
 }
 
 func (v *vm) diskDone(ev *model.Event) {
 	failed := ev.Flags.Has(model.FlagError)
 	switch {
+	case v.recovery.src != nil && v.recovery.src.DiskDone(v.n.now, ev.ID, failed, &v.n.out):
 	case v.main != nil:
 		v.main.DiskDone(v.n.now, ev.ID, failed, &v.n.out)
 	case v.copy != nil:
@@ -240,6 +247,7 @@ func (v *vm) opened(ev *model.Event) {
 		return
 	}
 	v.disk, v.marks, v.cannot, v.broken = diskOpen, marks, false, false
+	v.changesRead(ev.Changed)
 	if v.main != nil {
 		v.main.LocalOpened(v.n.now, marks, &v.n.out)
 	}
@@ -271,6 +279,7 @@ func (v *vm) ensureDisk() bool {
 func (v *vm) lose() {
 	v.instance, v.lost, v.absentSince = absent, v.cfg.Gen, v.n.now
 	v.out, v.main = nil, nil
+	v.stopShipping()
 	v.session = 0
 	v.disk = diskClosed // reopening ends the operations that are under way
 	v.marks = nil
@@ -280,7 +289,7 @@ func (v *vm) lose() {
 
 // nextWake returns the next instant at which wake has something to do.
 func (v *vm) nextWake() model.Time {
-	at := min(v.timerAt, v.proposeAt, v.reportAt)
+	at := min(v.timerAt, v.proposeAt, v.reportAt, v.recoveryWake())
 	if v.main != nil {
 		at = min(at, v.main.NextWake())
 	}
@@ -296,6 +305,7 @@ func (v *vm) wake() {
 	if now >= v.timerAt {
 		v.timerAt = model.Never
 	}
+	v.wakeRecovery()
 	if v.main != nil {
 		v.main.Wake(now, out)
 	}
@@ -319,10 +329,15 @@ func (v *vm) reconcile() {
 	if v.cfg.Gen == 0 || v.cfg.Gen < v.gen && v.instance != absent {
 		return // the log has not caught up with what this host already has
 	}
-	if v.isPrimary() {
+	switch {
+	case v.isPrimary():
+		v.leaveRecovery()
 		v.reconcilePrimary()
-	} else {
+	case v.cfg.Homes.Has(v.self()):
+		v.leaveRecovery()
 		v.reconcileReplica()
+	default:
+		v.reconcileElsewhere()
 	}
 	if v.disk == diskFailed {
 		v.lookAgain(v.diskAt)

@@ -52,6 +52,9 @@ const (
 
 	Override
 	ForceStart
+	FailOver
+	FailBack
+	TestFailOver
 
 	numKinds
 )

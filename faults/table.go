@@ -101,5 +101,11 @@ func init() {
 			"The operator tells the first host that the second is dead and will not act. For a two-host pool without a witness; it is recorded."},
 		ForceStart: {"force-start", ClassOperator, true, list(paramVM, paramOn), nil,
 			"The operator has the VM started from that host's copy although it may be stale; it is recorded."},
+		FailOver: {"fail-over", ClassOperator, true, list(paramVM, paramOn), nil,
+			"The operator starts the VM from its recovery copy, which that host has; what the copy lacks is lost, and it is recorded."},
+		FailBack: {"fail-back", ClassOperator, true, list(paramVM, paramOn), nil,
+			"The operator returns the VM, which runs on its recovery copy on that host, to its former homes. Nothing is lost."},
+		TestFailOver: {"test-fail-over", ClassOperator, true, list(paramVM, paramOn), nil,
+			"The operator has the VM booted from a snapshot of its recovery copy, which that host has, without any network; the snapshot is discarded."},
 	}
 }

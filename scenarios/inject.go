@@ -33,7 +33,9 @@ var stages = map[script.Stage]sim.Stage{
 	script.StageAttachProposed: sim.StageAttachProposed, script.StageAttached: sim.StageAttached,
 	script.StageProtected: sim.StageProtected, script.StageIntentMarked: sim.StageIntent,
 	script.StageWriteIssued: sim.StageWriteIssued, script.StageWriteLocalDone: sim.StageWriteLocal,
-	script.StageWriteRemoteDone: sim.StageWriteRemote,
+	script.StageWriteRemoteDone: sim.StageWriteRemote, script.StagePointSent: sim.StagePointSent,
+	script.StagePointSealed: sim.StagePointSealed, script.StagePointApplied: sim.StagePointApplied,
+	script.StageFailOverProposed: sim.StageFailOverProposed,
 }
 
 // schedule arranges for the script's actions.
@@ -243,6 +245,12 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 		}
 	case faults.ForceStart:
 		w.ForceStart(m, w.VM(f.VM))
+	case faults.FailOver:
+		w.FailOver(m, w.VM(f.VM))
+	case faults.FailBack:
+		w.FailBack(m, w.VM(f.VM))
+	case faults.TestFailOver:
+		w.TestFailOver(m, w.VM(f.VM))
 	}
 }
 

@@ -50,12 +50,19 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 	}
 	r.zero = r.world.Now()
 	r.whole = 0
+	for i := range s.VMs {
+		r.world.ResetRecoveryAge(model.VMID(i + 1))
+	}
 	r.schedule()
 	if opt.Prepare != nil {
 		opt.Prepare(r.world)
 	}
 	if err := r.until(ctx, s.Run, nil); err != nil {
 		return nil, err
+	}
+	for i := range s.VMs {
+		_, longest := r.world.RecoveryAge(model.VMID(i + 1))
+		r.recoveryAge = append(r.recoveryAge, longest)
 	}
 	r.healAll()
 	healed := r.now()
@@ -92,6 +99,8 @@ type run struct {
 	zero      model.Time    // when the script's clock began
 	whole     time.Duration // since when the redundancy has been complete; -1: it is not
 	converged time.Duration // after healing; -1: never
+	// recoveryAge is for each VM the highest age of its recovery point in the run.
+	recoveryAge []time.Duration
 }
 
 // now returns the time of the script's clock.
@@ -194,7 +203,7 @@ func (r *run) build() error {
 		opt.Hosts = append(opt.Hosts, h.Name)
 	}
 	for _, v := range s.VMs {
-		spec := sim.VM{Name: v.Name, Level: level(v.Level), Service: service(v.Service), Home: v.Home, Second: v.Second, Keys: script.DefaultKeys}
+		spec := sim.VM{Name: v.Name, Level: level(v.Level), Service: service(v.Service), Home: v.Home, Second: v.Second, Recovery: v.Recovery, Target: v.Target, Keys: script.DefaultKeys}
 		for _, c := range s.Clients {
 			if c.VM == v.Name {
 				spec.Clients, spec.Rate, spec.Keys = c.Count, c.Rate, c.Keys

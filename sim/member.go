@@ -173,6 +173,11 @@ func (w *World) orderVMs(m *member) {
 				Kind: model.OrderCreate, VM: v.id, Level: v.spec.Level, Node: v.homes[0], Homes: model.Nodes(v.homes[:]...),
 			}})
 		}
+		if v.homes[0] == m.id && m.node != nil && v.recovery != model.NoNode && !w.monitor.points[v.id].begun {
+			m.tell(&model.Event{Kind: model.EventOperator, Order: model.Order{
+				Kind: model.OrderAddRecovery, VM: v.id, Node: v.recovery, Target: v.spec.Target,
+			}})
+		}
 	}
 }
 

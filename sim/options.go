@@ -38,9 +38,11 @@ type VM struct {
 	Name         string
 	Level        model.Level
 	Service      guest.Service
-	Home, Second string // hosts
-	Clients      int    // 0 to guest.MaxClients
-	Rate         int    // operations per second of all clients together
+	Home, Second string        // hosts
+	Recovery     string        // host with a copy at another place; empty: none
+	Target       time.Duration // recovery point target; needed with Recovery
+	Clients      int           // 0 to guest.MaxClients
+	Rate         int           // operations per second of all clients together
 	Keys         int
 	Recorder     client.Recorder // takes down what the clients saw; required if Clients > 0
 }
@@ -80,6 +82,9 @@ func (o *Options) validate() error {
 	for _, v := range o.VMs {
 		if o.member(v.Home) == model.NoNode || o.member(v.Second) == model.NoNode || v.Home == v.Second {
 			return fmt.Errorf("%w: VM %q needs two different hosts, has %q and %q", ErrOptions, v.Name, v.Home, v.Second)
+		}
+		if v.Recovery != "" && (o.member(v.Recovery) == model.NoNode || v.Recovery == v.Home || v.Recovery == v.Second || v.Target < time.Millisecond) {
+			return fmt.Errorf("%w: VM %q needs a third host for its recovery copy, with a target; it has %q and %v", ErrOptions, v.Name, v.Recovery, v.Target)
 		}
 		if v.Clients > 0 && (v.Recorder == nil || v.Rate < 1) {
 			return fmt.Errorf("%w: VM %q has clients but no recorder or rate", ErrOptions, v.Name)

@@ -44,6 +44,8 @@ type place struct {
 	acked   model.Epoch // the newest checkpoint that this secondary acknowledged (for checks)
 	session uint64      // the session in which this primary asked for acknowledgement last (for checks)
 
+	recovery recovery // what there is of a copy at another place
+
 	forwardTo model.NodeID // carries the VM's traffic for this host; NoNode: no
 	via       model.NodeID // the instance's traffic goes by way of this host
 }
@@ -138,6 +140,7 @@ func newPlace(w *World, m *member, v *load) (*place, error) {
 	for x := range uint32(diskSectors / extentSectors) {
 		p.marked.Set(x)
 	}
+	p.recovery.changed = model.NewBitmap(diskSectors / extentSectors)
 	p.opsLife = w.nextLife()
 	return p, nil
 }
@@ -149,6 +152,7 @@ func (p *place) forget() {
 	p.staged, p.stagedAs = nil, 0
 	p.requests.clear(w)
 	p.dropReplica()
+	p.recovery.forget(w)
 	for i := range p.answers {
 		w.drop(p.answers[i].att)
 		w.drop(p.copies[i].att)
@@ -195,6 +199,7 @@ func (p *place) destroy() {
 func (p *place) powerLoss(loss disk.Loss) {
 	p.forget()
 	p.destroy()
+	p.applyPart()
 	p.endOperations()
 	p.disk.PowerLoss(p.w.rDisk, loss)
 }

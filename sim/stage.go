@@ -32,6 +32,10 @@ const (
 	StageWriteLocal
 	StageWriteRemote
 	StageIntent
+	StagePointSent    // a recovery point was announced
+	StagePointSealed  // the recovery copy has it durably
+	StagePointApplied // it is on the recovery copy
+	StageFailOverProposed
 	StageExtent // one extent was copied; StageResyncHalf follows from it
 )
 
@@ -99,6 +103,8 @@ func proposed(what string) Stage {
 		return StageStartProposed
 	case "attach":
 		return StageAttachProposed
+	case "fail-over":
+		return StageFailOverProposed
 	}
 	return 0
 }

@@ -21,7 +21,7 @@ func (s *Source) read(now model.Time, out *model.Effects) {
 		s.wakeBy(s.retryAt)
 		return
 	}
-	for s.lacks > 0 && s.reading < s.cfg.CopyDepth && s.queue.n < s.cfg.Window && !s.queue.full() {
+	for !s.blind && s.lacks > 0 && s.reading < s.cfg.CopyDepth && s.queue.n < s.cfg.Window && !s.queue.full() {
 		x, _ := s.lacking.Next(0)
 		s.lacking.Clear(x)
 		s.lacks--

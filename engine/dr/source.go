@@ -30,6 +30,7 @@ type Source struct {
 	lacks    int
 	reading  int
 	retryAt  model.Time   // no reading before it
+	blind    bool         // the local copy cannot be read
 	unsealed model.Bitmap // extents in which the copy may differ from the newest durable point (D3)
 	stamps   []model.Seq  // per extent: its last entry
 	linger   model.Bitmap // extents that the mirror has put into the change record
@@ -108,6 +109,17 @@ func (s *Source) Age(now model.Time) time.Duration {
 func (s *Source) Current() bool {
 	return s.state == Shipping && s.lacks == 0 && s.reading == 0 && !s.floorOpen && !s.pointOut && s.sealedSeq == s.last
 }
+
+// Blind tells that the local copy cannot be read, or can again. Completed writes go on being shipped.
+func (s *Source) Blind(now model.Time, blind bool, out *model.Effects) {
+	if s.blind != blind {
+		s.blind = blind
+		s.pump(now, out)
+	}
+}
+
+// LackSince returns since when the newest durable point lacks a completed write, or Never.
+func (s *Source) LackSince() model.Time { return s.lackSince }
 
 // Open begins a stream. Its number must be higher than that of any stream of this or earlier lives of the node.
 func (s *Source) Open(now model.Time, stream uint64, out *model.Effects) {

@@ -62,7 +62,7 @@ const (
 	EffectDiscard
 
 	// EffectOpen: end the operations under way on this host's copy of VM's disk, recover
-	// and open it → EventOpened.
+	// and open it → EventOpened. What a recovery journal has sealed is applied first.
 	EffectOpen
 	// EffectIntent: record the extents in Data (bitmap) as about to be written,
 	// durably → EventIntent with ID. EffectForget clears extents, in its own time; they go to the change record first.
@@ -92,7 +92,8 @@ const (
 	// EffectForget, which moves them there from the write intent, and by EffectExtentWrite; both durably.
 	EffectChanged
 	// EffectRecoveryOpen: end the operations under way on this host's recovery copy of VM, drop the part of its
-	// journal that is not sealed, apply the part that is → EventRecoveryOpened.
+	// journal that is not sealed, apply the part that is → EventRecoveryOpened. From then on the copy
+	// belongs to another history than the VM's own copies: every extent gets into its write intent, durably.
 	EffectRecoveryOpen
 	// EffectRecoveryStore: append what arrived as (VM, Session, Seq) to the recovery journal.
 	EffectRecoveryStore

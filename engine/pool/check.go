@@ -46,7 +46,12 @@ func Check(cur Config, cmd Command) (Config, error) {
 		return Config{}, fmt.Errorf("%v of VM %d, generation %d, by member %d: %w", cmd.Kind, cmd.VM, cur.Gen, cmd.By, err)
 	}
 	next.Gen, next.Cause = cur.Gen+1, cmd.Kind
-	next.By, next.Incarnation = cmd.By, cmd.Incarnation
+	if cmd.Kind == KindFailOver {
+		next.Cause = KindStart // it is launched as any other start
+	}
+	if !cmd.Kind.keeps() {
+		next.By, next.Incarnation = cmd.By, cmd.Incarnation
+	}
 	return next, nil
 }
 
@@ -72,6 +77,8 @@ func transition(cur Config, cmd Command) (Config, error) {
 		return attach(cur, cmd)
 	case KindBump:
 		return cur, fromPrimary(cur, cmd)
+	case KindAddRecovery, KindRemoveRecovery, KindFailOver, KindFailBack:
+		return recovery(cur, cmd)
 	default:
 		return cur, fmt.Errorf("%w: %v does not change a VM", ErrLevel, cmd.Kind)
 	}
@@ -106,6 +113,9 @@ func start(cur Config, cmd Command) (Config, error) {
 		return cur, fmt.Errorf("%w: node %d, homes %v", ErrNotHome, cmd.Node, cur.Homes)
 	case !cur.InSync.Has(cmd.Node) && !cmd.Override && !planted.On(planted.StartStale):
 		return cur, fmt.Errorf("%w: node %d, in sync %v", ErrNotInSync, cmd.Node, cur.InSync)
+	}
+	if !cur.InSync.Has(cmd.Node) && cur.Recovery != model.NoNode {
+		cur.History = cur.Gen + 1 // the recovery copy may have what this copy lacks
 	}
 	return alone(cur, cmd.Node), nil
 }

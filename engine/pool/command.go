@@ -39,12 +39,22 @@ const (
 	// KindFault: one more fault of Component on Node.
 	KindFault
 
+	// KindAddRecovery: Node keeps a recovery copy, with the target TargetMS. KindRemoveRecovery ends it. Both change a
+	// VM and use VM and Expect, as the following do.
+	KindAddRecovery
+	KindRemoveRecovery
+	// KindFailOver: an operator starts the VM from the recovery copy on Node.
+	KindFailOver
+	// KindFailBack: the VM returns to its former homes, to the one with the recovery copy, Node.
+	KindFailBack
+
 	numKinds
 )
 
 var kindNames = [...]string{
 	KindCreate: "create", KindStart: "start", KindPromote: "promote", KindDetach: "detach",
 	KindAttach: "attach", KindBump: "bump", KindOverride: "override", KindFault: "fault",
+	KindAddRecovery: "add-recovery", KindRemoveRecovery: "remove-recovery", KindFailOver: "fail-over", KindFailBack: "fail-back",
 }
 
 func (k Kind) String() string {
@@ -91,6 +101,7 @@ type Command struct {
 	BaseEpoch   model.Epoch
 	Component   Component
 	Override    bool
+	TargetMS    uint32 // recovery point target in milliseconds
 }
 
 // Encode returns the command's only encoding: the format's version, then every
@@ -99,7 +110,7 @@ func (c Command) Encode() []byte {
 	b := []byte{model.FormatVersion}
 	for _, v := range [...]uint64{
 		uint64(c.Kind), uint64(c.VM), uint64(c.Expect), uint64(c.By), c.Incarnation, uint64(c.Node),
-		uint64(c.Level), uint64(c.Homes), uint64(c.BaseEpoch), uint64(c.Component), flag(c.Override),
+		uint64(c.Level), uint64(c.Homes), uint64(c.BaseEpoch), uint64(c.Component), flag(c.Override), uint64(c.TargetMS),
 	} {
 		b = protowire.AppendVarint(b, v)
 	}
@@ -123,7 +134,7 @@ func Decode(data []byte) (Command, error) {
 		Incarnation: d.number("incarnation"), Node: d.node("node"),
 		Level: model.Level(d.below("level", uint64(model.LevelFT)+1)), Homes: d.nodes("homes"),
 		BaseEpoch: model.Epoch(d.number("base epoch")), Component: Component(d.below("component", uint64(numComponents))),
-		Override: d.below("override", 2) == 1,
+		Override: d.below("override", 2) == 1, TargetMS: uint32(d.below("recovery point target", 1<<32)),
 	}
 	if c.Kind == 0 {
 		d.fail("kind is 0")

@@ -25,7 +25,8 @@ func (s *State) Snapshot() []byte {
 	put(uint64(s.members.Hosts), uint64(s.members.Witness), s.applied, uint64(len(s.vms)))
 	for _, c := range s.vms {
 		put(uint64(c.VM), uint64(c.Gen), uint64(c.Level), uint64(c.Homes), uint64(c.Primary), uint64(c.Secondary),
-			uint64(c.InSync), uint64(c.BaseEpoch), uint64(c.Cause), uint64(c.By), c.Incarnation)
+			uint64(c.InSync), uint64(c.BaseEpoch), uint64(c.Cause), uint64(c.By), c.Incarnation,
+			uint64(c.Recovery), uint64(c.History), uint64(c.TargetMS), uint64(c.Former))
 	}
 	put(uint64(len(s.overrides)))
 	for _, o := range s.overrides {
@@ -68,6 +69,8 @@ func (d *decoder) vms(s *State) {
 			Primary: d.node("primary"), Secondary: d.node("secondary"), InSync: d.nodes("in-sync set"),
 			BaseEpoch: model.Epoch(d.number("base epoch")), Cause: Kind(d.below("cause", uint64(numKinds))),
 			By: d.node("proposer"), Incarnation: d.number("incarnation"),
+			Recovery: d.node("recovery copy"), History: model.Gen(d.number("history")),
+			TargetMS: uint32(d.below("recovery point target", 1<<32)), Former: d.nodes("former homes"),
 		}
 		if d.err != nil {
 			return
@@ -75,7 +78,7 @@ func (d *decoder) vms(s *State) {
 		if err := c.Validate(); err != nil {
 			d.fail("%v", err)
 		}
-		if c.VM <= last || c.Homes&^s.members.Hosts != 0 {
+		if c.VM <= last || (c.Homes|c.Former).With(c.Recovery)&^s.members.Hosts != 0 {
 			d.fail("VM %d with homes %v follows VM %d, in a pool of hosts %v", c.VM, c.Homes, last, s.members.Hosts)
 		}
 		last = c.VM
@@ -90,7 +93,7 @@ func (d *decoder) overrides(s *State) {
 			Index: d.number("index"), Kind: Kind(d.below("kind", uint64(numKinds))), VM: model.VMID(d.below("VM", 1<<16)),
 			By: d.node("proposer"), Node: d.node("node"), Incarnation: d.number("incarnation"),
 		}
-		if d.err == nil && (o.Index <= last || o.Index > s.applied || o.Kind != KindOverride && o.Kind != KindStart) {
+		if d.err == nil && (o.Index <= last || o.Index > s.applied || o.Kind != KindOverride && o.Kind != KindStart && o.Kind != KindFailOver) {
 			d.fail("override %v at %d, after %d of %d", o.Kind, o.Index, last, s.applied)
 		}
 		last = o.Index

@@ -11,7 +11,7 @@ import (
 // Override is an operator's decision against the rules, kept for ever.
 type Override struct {
 	Index       uint64 // place in the control log
-	Kind        Kind   // KindOverride, or KindStart of a copy that was not in sync
+	Kind        Kind   // KindOverride, KindFailOver, or KindStart of a copy that was not in sync
 	VM          model.VMID
 	By          model.NodeID
 	Node        model.NodeID // declared dead, or started from
@@ -105,6 +105,9 @@ func (s *State) Check(cmd Command) (Config, error) {
 	if cmd.Kind == KindCreate && cmd.Homes&^s.members.Hosts != 0 {
 		return Config{}, fmt.Errorf("%v of VM %d by member %d: %w: %v of %v", cmd.Kind, cmd.VM, cmd.By, ErrHomes, cmd.Homes, s.members.Hosts)
 	}
+	if cmd.Kind == KindAddRecovery && !s.members.Hosts.Has(cmd.Node) {
+		return Config{}, fmt.Errorf("%v of VM %d by member %d: %w: node %d of %v", cmd.Kind, cmd.VM, cmd.By, ErrMember, cmd.Node, s.members.Hosts)
+	}
 	return Check(s.VM(cmd.VM), cmd)
 }
 
@@ -133,7 +136,7 @@ func (s *State) perform(cmd Command) error {
 	} else {
 		s.vms = slices.Insert(s.vms, i, next)
 	}
-	if cmd.Kind == KindStart && !before.InSync.Has(cmd.Node) {
+	if cmd.Kind == KindStart && !before.InSync.Has(cmd.Node) || cmd.Kind == KindFailOver {
 		s.override(cmd)
 	}
 	return nil

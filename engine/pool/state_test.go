@@ -21,6 +21,7 @@ func drawCommand(t *rapid.T, s *State) Command {
 		Component:   Component(rapid.IntRange(0, int(numComponents)).Draw(t, "component")),
 		Override:    rapid.Bool().Draw(t, "override"),
 		Incarnation: rapid.Uint64Range(0, 3).Draw(t, "incarnation"),
+		TargetMS:    rapid.Uint32Range(0, 2).Draw(t, "target"),
 	}
 	c.Expect = s.VM(c.VM).Gen
 	if rapid.IntRange(0, 4).Draw(t, "stale") == 0 {
@@ -148,11 +149,11 @@ func TestDecodeErrors(t *testing.T) {
 	for want, data := range map[string][]byte{
 		"byte 0: it is empty":                   nil,
 		"format version is 9, want 1":           append([]byte{9}, good[1:]...),
-		"byte 12: 1 bytes follow the end":       append(append([]byte{}, good...), 0),
+		"byte 13: 1 bytes follow the end":       append(append([]byte{}, good...), 0),
 		"byte 11: override: unexpected EOF":     good[:11],
 		"byte 1: kind: 0 takes 2 bytes, want 1": {1, 0x80, 0},
-		"kind is 9, want less than 9":           {1, 9},
-		"byte 12: kind is 0":                    append([]byte{1, 0}, good[2:]...),
+		"kind is 13, want less than 13":         {1, 13},
+		"byte 13: kind is 0":                    append([]byte{1, 0}, good[2:]...),
 	} {
 		_, err := Decode(data)
 		require.ErrorIs(t, err, ErrCommand)

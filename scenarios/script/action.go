@@ -102,11 +102,22 @@ func (p *parser) sensible(t lex.Token, a Action, mentions []faults.Mention) erro
 	case f.OldDisk && !p.saved:
 		return p.c.Problem(t, "found with-old-disk, but no disk was saved", "a save-disk in an action above", "")
 	case f.Kind == faults.Override:
-		p.later(t, func() bool { return len(p.s.Hosts) == 2 && p.s.Witness.Name == "" }, func() (string, string) {
-			return "found override in a pool that can decide by itself", "a pool of two hosts without a witness"
+		p.later(t, func() bool { return p.overridable() }, func() (string, string) {
+			return "found override in a pool that can decide by itself", "a pool of two hosts without a witness, or one with a recovery copy"
 		})
 	}
 	return nil
+}
+
+// overridable reports whether an operator can have to decide in place of the pool: two hosts without a witness
+// have no majority without both, and the place of a recovery copy has none without the others.
+func (p *parser) overridable() bool {
+	for _, vm := range p.s.VMs {
+		if vm.Recovery != "" {
+			return true
+		}
+	}
+	return len(p.s.Hosts) == 2 && p.s.Witness.Name == ""
 }
 
 // mention checks one name that a fault uses.

@@ -60,7 +60,11 @@ type VM struct {
 	Service Service
 	// Home is the host it starts on, Second the host with the second copy.
 	Home, Second string
-	Note         Note
+	// Recovery is the host at another place with a recovery copy, Target its recovery point target, from 1ms to
+	// MaxRun. Without one they are empty and 0.
+	Recovery string
+	Target   time.Duration
+	Note     Note
 }
 
 // Default and extreme values of a clients statement.
@@ -158,6 +162,8 @@ const (
 	// ExpectStateLost: VM, of level ft, may lose its memory, because both its hosts are lost or the
 	// guest itself crashes. Without it a lost memory fails the run; no expectation excuses a lost disk.
 	ExpectStateLost
+	// ExpectRPO: the highest age of the recovery point of VM in the run, until it is started from there, compares to Duration.
+	ExpectRPO
 )
 
 // Comparator compares a measure (left) with the script's bound (right).

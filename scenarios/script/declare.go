@@ -92,7 +92,29 @@ func (p *parser) vm(n Note) error {
 	if err := p.second(len(p.s.VMs) - 1); err != nil {
 		return err
 	}
-	return p.c.End("second")
+	if err := p.recovery(&p.s.VMs[len(p.s.VMs)-1]); err != nil {
+		return err
+	}
+	return p.c.End("second", "dr")
+}
+
+// recovery reads the host with the recovery copy, if the VM is to have one.
+func (p *parser) recovery(vm *VM) (err error) {
+	if !p.c.Accept("dr") {
+		return nil
+	}
+	t := p.c.Peek()
+	if vm.Recovery, _, err = p.lookup("a host declared above", symbolHost); err != nil {
+		return err
+	}
+	if vm.Recovery == vm.Home || vm.Recovery == vm.Second {
+		return p.c.Problem(t, fmt.Sprintf("found home %q for the recovery copy", vm.Recovery), "a third host, at another place", "")
+	}
+	if err = p.c.Expect("rpo"); err != nil {
+		return err
+	}
+	vm.Target, err = p.c.Duration("a recovery point target", MinTune, MaxRun)
+	return err
 }
 
 // second reads or infers the host with the second copy. Two hosts leave no choice; more need one.

@@ -71,6 +71,10 @@ const (
 	StageWriteIssued
 	StageWriteLocalDone
 	StageWriteRemoteDone
+	StagePointSent
+	StagePointSealed
+	StagePointApplied
+	StageFailOverProposed
 )
 
 // Event is a kind of notice that people and metrics see (R10).
@@ -100,6 +104,13 @@ const (
 	EventOverride
 	EventRefused
 	EventNoQuorum
+	EventRecoveryPoint
+	EventRecoveryLate
+	EventOverflow
+	EventFailedOver
+	EventFailedBack
+	EventTested
+	EventTestFailed
 )
 
 // word is an enum's word in scripts and its sentence in the reference.
@@ -151,6 +162,10 @@ var (
 		{"write-issued", "a disk write of the guest was issued to the copies"},
 		{"write-local-done", "the copy on the primary has it"},
 		{"write-remote-done", "the copy on the secondary has it"},
+		{"point-sent", "the primary has announced a recovery point"},
+		{"point-sealed", "the recovery copy has the point durably"},
+		{"point-applied", "the point is on the recovery copy, out of the journal"},
+		{"fail-over-proposed", "the host of the recovery copy asked the pool to start the VM from it"},
 	}
 	eventWords = []word{
 		{"suspected", "a member is no longer heard"},
@@ -175,10 +190,17 @@ var (
 		{"override", "an operator overrode the rules"},
 		{"refused", "an order or a proposal was refused"},
 		{"no-quorum", "the pool cannot decide"},
+		{"recovery-point", "a VM's recovery copy is within its recovery point target"},
+		{"recovery-late", "it is not"},
+		{"overflow", "more writes wait for a recovery copy than are kept; changed extents are copied instead"},
+		{"failed-over", "a VM is started from its recovery copy"},
+		{"failed-back", "a VM returned from there to its homes"},
+		{"tested", "a test fail-over of a VM served"},
+		{"test-failed", "it did not"},
 	}
 	comparatorWords = []word{{"<", "less than"}, {"<=", "at most"}, {"=", "exactly"}, {">=", "at least"}, {">", "more than"}}
 	expectWords     = []word{{"pause", ""}, {"promotions", ""}, {"restarts", ""}, {"resets", ""}, {"primary", ""}, {"converged", ""},
-		{"event", ""}, {"no", ""}, {"stalled", ""}, {"served", ""}, {"state-lost", ""}}
+		{"event", ""}, {"no", ""}, {"stalled", ""}, {"served", ""}, {"state-lost", ""}, {"rpo", ""}}
 )
 
 // String returns the level's word.
