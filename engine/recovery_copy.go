@@ -20,6 +20,9 @@ func (v *vm) reconcileElsewhere() {
 		v.in.Reset(0, &v.n.out)
 		v.copy, v.marks, v.disk = nil, nil, diskClosed
 	}
+	if v.recovery.left != nil && v.cfg.Cause == pool.KindFailBack {
+		v.n.out.Notify(model.NoticeFailedBack, v.id, v.cfg.Primary).Gen = v.cfg.Gen
+	}
 	v.recovery.returning, v.recovery.left = false, nil
 	if v.cfg.Recovery != v.self() {
 		v.leaveRecovery()

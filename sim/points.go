@@ -136,7 +136,7 @@ func (t *points) moved(w *World, p *place) {
 		}
 	}
 	if len(t.cuts) == 0 {
-		t.longest = max(t.longest, t.Age(w.now))
+		t.longest = max(t.longest, t.Age(w))
 	}
 	for i := 0; differ > 0; i++ {
 		if i == len(t.log) {
@@ -165,12 +165,17 @@ func (t *points) moved(w *World, p *place) {
 	}
 }
 
-// Age returns how long ago the oldest completed change was completed that the recovery copy lacks.
-func (t *points) Age(now model.Time) time.Duration {
+// Age returns how long ago the oldest completed change was completed that the recovery copy lacks; of a VM that
+// does not run, how long before the newest one.
+func (t *points) Age(w *World) time.Duration {
 	if len(t.log) == 0 {
 		return 0
 	}
-	return now.Sub(t.log[0].at)
+	until := w.now
+	if cfg := w.Config(t.vm); cfg.Gen == 0 || !w.nodes[cfg.Primary].vms[t.vm].runs() {
+		until = t.log[len(t.log)-1].at
+	}
+	return until.Sub(t.log[0].at)
 }
 
 // captured notes where in the log an epoch of the guest ends.
@@ -199,7 +204,7 @@ func (t *points) failedOver(w *World) {
 	if len(t.log) > 0 {
 		hi = t.log[0].at
 	}
-	t.longest = max(t.longest, t.Age(w.now))
+	t.longest = max(t.longest, t.Age(w))
 	t.over = true
 	t.cuts = append(t.cuts, Cut{Lo: t.lo, Hi: hi, At: w.now})
 }
@@ -211,7 +216,7 @@ func (w *World) Cuts(vm model.VMID) []Cut { return w.monitor.points[vm].cuts }
 // the world knows it; longest is the highest value since ResetRecoveryAge.
 func (w *World) RecoveryAge(vm model.VMID) (now, longest time.Duration) {
 	t := &w.monitor.points[vm]
-	now = t.Age(w.now)
+	now = t.Age(w)
 	if len(t.cuts) > 0 {
 		return now, t.longest
 	}

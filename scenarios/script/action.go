@@ -148,7 +148,7 @@ func (p *parser) copyHolder(m faults.Mention, f faults.Fault) error {
 	}
 	p.later(m.Token, func() bool {
 		v := p.s.VMs[vm.vm]
-		return len(p.s.Hosts) == 2 || v.Home == m.Role.Name || v.Second == m.Role.Name
+		return len(p.s.Hosts) == 2 || v.Home == m.Role.Name || v.Second == m.Role.Name || v.Recovery == m.Role.Name
 	}, func() (string, string) {
 		v := p.s.VMs[vm.vm]
 		return fmt.Sprintf("found host %q, which holds no copy of %q", m.Role.Name, v.Name), lex.Choice([]string{v.Home, v.Second})
