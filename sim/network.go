@@ -72,11 +72,12 @@ func (w *World) transmit(wi *wire, link model.Link, msg *model.Message, att *att
 		rate = wi.Bandwidth
 	}
 	start := w.now
-	if size > bulkBytes {
+	bulk := size > bulkBytes || msg.Kind == model.MsgShipWrite || msg.Kind == model.MsgShipExtent
+	if bulk {
 		start = max(start, wi.busyUntil)
 	}
 	done := start.Add(time.Duration(size) * time.Second / time.Duration(rate*1024))
-	if size > bulkBytes {
+	if bulk {
 		wi.busyUntil = done
 	}
 	at := done.Add(base + wi.Delay + w.rNet.Duration(0, base/8))

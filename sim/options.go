@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"holdfast/engine"
+	"holdfast/engine/dr"
 	"holdfast/engine/mirror"
 	"holdfast/engine/model"
 	"holdfast/sim/client"
@@ -111,6 +112,7 @@ func (o *Options) engineConfig(id model.NodeID) engine.Config {
 			Extents: diskSectors / extentSectors, ExtentSectors: extentSectors,
 			ActiveExtents: 24, CopyDepth: 4, IOTimeout: o.Timing.IOTimeout, Resend: min(50*time.Millisecond, o.Timing.IOTimeout/4),
 		},
+		Recovery: dr.Config{Journal: 384, Window: 64, CopyDepth: 4},
 	}
 }
 

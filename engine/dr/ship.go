@@ -97,9 +97,11 @@ func (s *Source) Ack(now model.Time, m *model.Message, out *model.Effects) {
 		s.Close(out) // what was not durable is gone
 		return
 	}
+	progress, once := s.received < m.Seq, true
 	for s.received < m.Seq {
 		e := s.queue.at(0)
-		if m.Seq == e.seq && e.sends == 1 {
+		once = once && e.sends == 1
+		if m.Seq == e.seq && once { // it did not wait for one that was lost
 			s.rtt = now.Sub(e.sentAt)
 		}
 		out.Add(model.EffectShipDrop, s.vm).ID = e.id
@@ -110,12 +112,29 @@ func (s *Source) Ack(now model.Time, m *model.Message, out *model.Effects) {
 	if s.pointOut && m.Epoch >= s.point {
 		s.durable(out)
 	}
+	if progress {
+		s.resend(now, resendBurst, out)
+	}
 	s.pump(now, out)
 }
 
-// resendBurst is the number of unanswered entries that are sent again at once: when the link was cut, all
-// of a window are late, and the first acknowledgement tells which of them have come.
-const resendBurst = 4
+// resendBurst is the number of late entries that are sent again at once when the target has taken one: the link
+// works again. Before that only the oldest is repeated, so that a link that is merely slow does not fill with copies.
+const resendBurst = 32
+
+// resend sends those of the oldest n entries again that are late, and reports whether there was one.
+func (s *Source) resend(now model.Time, n int, out *model.Effects) (late bool) {
+	for i := 0; i < int(s.sent-s.received) && i < n; i++ {
+		e := s.queue.at(i)
+		if due := e.sentAt.Add(s.rto); now < due {
+			s.wakeBy(due)
+			continue
+		}
+		late = true
+		s.sendEntry(now, e, out)
+	}
+	return late
+}
 
 // Wake sends again what was not answered and does what is due.
 func (s *Source) Wake(now model.Time, out *model.Effects) {
@@ -133,16 +152,7 @@ func (s *Source) Wake(now model.Time, out *model.Effects) {
 	if !s.running() {
 		return
 	}
-	late := false
-	for i := 0; i < int(s.sent-s.received) && i < resendBurst; i++ {
-		e := s.queue.at(i)
-		if due := e.sentAt.Add(s.rto); now < due {
-			s.wakeBy(due)
-			continue
-		}
-		late = true
-		s.sendEntry(now, e, out)
-	}
+	late := s.resend(now, 1, out)
 	if s.pointOut && s.pointTold {
 		if due := s.pointSent.Add(s.rto); now < due {
 			s.wakeBy(due)
@@ -152,7 +162,7 @@ func (s *Source) Wake(now model.Time, out *model.Effects) {
 		}
 	}
 	if late {
-		s.rto = min(2*s.rto, 64*s.cfg.Resend)
+		s.backOff()
 	}
 	s.pump(now, out)
 }

@@ -134,9 +134,15 @@ func (s *Source) sendOpen(now model.Time, out *model.Effects) {
 	m.Gen, m.Session, m.Epoch = s.gen, s.stream, model.Epoch(s.history)
 	s.openAt, s.openSent = now.Add(s.rto), now
 	s.opens++
-	s.rto = min(2*s.rto, 64*s.cfg.Resend)
+	s.backOff()
 	s.wakeBy(s.openAt)
 }
+
+// backOff waits longer before the next repetition, but not so long that a link which works again goes unnoticed.
+func (s *Source) backOff() { s.rto = min(2*s.rto, max(maxResends*s.cfg.Resend, 2*s.rtt)) }
+
+// maxResends bounds the time between repetitions, in multiples of Resend, unless the round trip is longer.
+const maxResends = 8
 
 // Close ends the stream: everything after the newest durable point counts as lacking.
 func (s *Source) Close(out *model.Effects) {
