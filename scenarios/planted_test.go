@@ -33,6 +33,11 @@ var catch = map[planted.Bug]struct {
 	planted.AttachEarly:        {"ha/power-loss", []string{"R7"}},
 	planted.NeverReprotect:     {"ft/second-host-after-reprotection", []string{"R9"}},
 	planted.SilentExposure:     {"ft/power-loss-captured", []string{"R10"}},
+	planted.PointUnsealed:      {"dr/target-lost-unsealed", []string{"R6"}},
+	planted.PointTorn:          {"dr/overflow-lossy-link", []string{"R6"}},
+	planted.PointUncommitted:   {"dr/promoted-while-shipping", []string{"R6"}},
+	planted.JournalReversed:    {"dr/lossy-link", []string{"R6"}},
+	planted.ChangesForgotten:   {"dr/target-lost-receiving", []string{"R6"}},
 }
 
 // elsewhere are the bugs whose window no scenario of the library hits; the test named finds them.

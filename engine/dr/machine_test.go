@@ -6,8 +6,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
-
-	"holdfast/engine/model"
 )
 
 // capture ends an epoch of the guest; acknowledge is the secondary's word on the oldest one.
@@ -237,5 +235,4 @@ func TestConfig(t *testing.T) {
 		require.Error(t, c.Validate(), name)
 	}
 	require.Equal(t, "shipping", Shipping.String())
-	_ = model.Never
 }

@@ -53,7 +53,7 @@ func TestInvariants(t *testing.T) {
 				require.NoError(t, err)
 				again.applied = index
 				require.Equal(t, again.Snapshot(), s.Snapshot(), "a refusal changes nothing")
-			case cmd.Kind <= KindBump:
+			case cmd.Kind.changes():
 				require.NoError(t, refusal)
 				require.Equal(t, predicted, after)
 				changed(t, before, after, cmd, len(s.Overrides())-overrides)
@@ -69,6 +69,10 @@ func TestInvariants(t *testing.T) {
 func changed(t *rapid.T, before, after Config, cmd Command, overrides int) {
 	require.NoError(t, after.Validate())
 	require.Equal(t, before.Gen+1, after.Gen, "generations rise by one")
+	if cmd.Kind == KindFailOver || cmd.Kind == KindFailBack {
+		moved(t, before, after, cmd, overrides)
+		return
+	}
 	require.Equal(t, cmd.Kind, after.Cause)
 	if before.Gen == 0 {
 		return
@@ -86,6 +90,15 @@ func changed(t *rapid.T, before, after Config, cmd Command, overrides int) {
 	}
 }
 
+// moved checks a step between the VM's homes and the place of its recovery copy.
+func moved(t *rapid.T, before, after Config, cmd Command, overrides int) {
+	require.Equal(t, before.Recovery, after.Primary, "only the recovery copy takes over")
+	require.Equal(t, before.Primary, after.Recovery, "who was primary has the recovery copy")
+	require.Equal(t, model.Nodes(after.Primary), after.InSync)
+	require.Equal(t, after.Gen, after.History, "every copy belongs to a new history")
+	require.Equal(t, cmd.Kind == KindFailOver, overrides == 1, "a start from the recovery copy is recorded")
+}
+
 // Of any number of proposals for one generation at most one wins.
 func TestOneWinsPerGeneration(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -97,7 +110,7 @@ func TestOneWinsPerGeneration(t *testing.T) {
 		for i := range rapid.IntRange(1, 20).Draw(t, "proposals") {
 			cmd := drawCommand(t, s)
 			cmd.VM, cmd.Expect = 1, gen
-			if s.Apply(uint64(3+i), cmd).OK && cmd.Kind > KindCreate && cmd.Kind <= KindBump {
+			if s.Apply(uint64(3+i), cmd).OK && cmd.Kind > KindCreate && cmd.Kind.changes() {
 				won++
 			}
 		}
