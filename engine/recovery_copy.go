@@ -151,10 +151,23 @@ func (n *Node) refuseRecovery(v *vm, o *model.Order) string {
 	if history, point := v.recovery.tgt.Point(); history != v.cfg.History || point == 0 {
 		return "the recovery copy has no consistent point yet; wait until the first one is complete"
 	}
+	if o.Kind == model.OrderFailOver && v.primaryAnswers() {
+		return primaryAlive
+	}
 	if o.Kind == model.OrderTestFailOver && v.recovery.testing {
 		return "a test fail-over is under way"
 	}
 	return ""
+}
+
+// primaryAlive is why a fail-over is refused. A primary that is alone needs nobody's leave to go on, so two would
+// serve; only the operator can know that one which does not answer is dead.
+const primaryAlive = "the host that runs the VM answers; make sure that it is off, or isolate it, before the VM is started elsewhere"
+
+// primaryAnswers reports whether the VM's primary is heard.
+func (v *vm) primaryAnswers() bool {
+	p := &v.n.peers[v.cfg.Primary]
+	return p.incarnation != 0 && !p.suspected
 }
 
 // takeOverRecovery asks the log to start the VM from the recovery copy. The copy stands still from then on, so
@@ -163,6 +176,12 @@ func (v *vm) takeOverRecovery() {
 	t := v.recovery.tgt
 	if t == nil {
 		return // the copy is being opened
+	}
+	if v.primaryAnswers() {
+		v.recovery.takeover = false
+		t.Freeze(false)
+		v.n.out.Notify(model.NoticeRefused, v.id, v.self()).Detail = primaryAlive
+		return
 	}
 	t.Freeze(true)
 	if t.Settled() {

@@ -54,12 +54,44 @@ vm db level restart service bank on a
 clients db count 3 rate 40/s keys 6
 at 300ms crash-vm db
 run 3s`,
+	"dr-link-cut": `
+vm db level ha service log on a second b dr c rpo 1s
+clients db count 3 rate 40/s keys 6
+at 300ms cut all a <-> c for 600ms
+run 2s`,
+	"dr-primary-lost": `
+vm db level ft service log on a second b dr c rpo 1s
+clients db count 3 rate 40/s keys 6
+at 300ms power-off a
+at 1500ms power-on a
+run 3s
+expect state-lost(db)`,
+	"dr-fail-over-and-back": `
+vm db level ha service log on a second b dr c rpo 1s
+clients db count 3 rate 40/s keys 6
+at 300ms power-off a
+at 300ms power-off b
+at 1s override c declare-dead a
+at 1100ms fail-over db on c
+at 1500ms power-on a
+at 1500ms power-on b
+at 4s fail-back db on c
+run 6s`,
+}
+
+// third returns the third member of a main path's pool: the place of the recovery copy, or a witness.
+func third(path string) (statement, name string) {
+	if strings.HasPrefix(path, "dr-") {
+		return "host c", "c"
+	}
+	return "witness w", "w"
 }
 
 // crashScript is a main path with a crash of a member's daemon before its n-th effect; n 0: none.
 func crashScript(t *testing.T, path, member string, n uint64) *script.Script {
 	t.Helper()
-	text := "scenario crash-" + path + "\npurpose \"A daemon crash at one effect boundary.\"\nhost a\nhost b\nwitness w\n" + strings.TrimSpace(mainPaths[path]) + "\n"
+	statement, _ := third(path)
+	text := "scenario crash-" + path + "\npurpose \"A daemon crash at one effect boundary.\"\nhost a\nhost b\n" + statement + "\n" + strings.TrimSpace(mainPaths[path]) + "\n"
 	if n > 0 {
 		text = strings.Replace(text, "\nat ", fmt.Sprintf("\nat 1ms crash-daemon %s at-effect %d\nat ", member, n), 1)
 	}
@@ -75,7 +107,8 @@ func TestCrashAtEveryEffect(t *testing.T) {
 		stride = 29
 	}
 	for path := range mainPaths {
-		for i, member := range []string{"a", "b", "w"} {
+		_, last := third(path)
+		for i, member := range []string{"a", "b", last} {
 			t.Run(path+"/"+member, func(t *testing.T) {
 				t.Parallel()
 				crashEverywhere(t, path, member, model.NodeID(i+1), stride)

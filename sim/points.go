@@ -12,7 +12,7 @@ import (
 // completed from Hi on is not; nothing happened in between.
 type Cut struct {
 	Lo, Hi model.Time
-	At     model.Time // when the pool decided on the start
+	At     model.Time // when the VM was started
 }
 
 // points is the world's own knowledge of a VM's disk over time: a log of everything that was completed for its guest. The
@@ -100,6 +100,7 @@ func (t *points) launched(w *World, p *place) {
 // goOn lets the VM's disk go on from its recovery copy, which must be the point that it was.
 func (t *points) goOn(w *World, p *place) {
 	t.over = false
+	t.cuts[len(t.cuts)-1].At = w.now
 	if !slices.Equal(t.got, t.at) {
 		w.monitor.breaks("R6", p, "the VM starts from its recovery copy, which is not the newest point")
 	}
