@@ -126,6 +126,9 @@ func (m *member) device(e *event) {
 		if e.life == m.life && m.node != nil {
 			m.store.Sync()
 			m.blocked = false
+			if !m.decidesAlone(m.todo) {
+				m.w.monitor.observe(m)
+			}
 			m.perform()
 		}
 	case evGuest:
@@ -233,7 +236,9 @@ func (m *member) give(ev *model.Event, att *attachment) {
 		return
 	}
 	m.w.monitor.proposals(m, list)
-	m.w.monitor.observe(m)
+	if !m.decidesAlone(list) {
+		m.w.monitor.observe(m)
+	}
 	if len(m.todo) == 0 && !m.blocked {
 		for i := range list {
 			if m.blocked {
@@ -247,6 +252,20 @@ func (m *member) give(ev *model.Event, att *attachment) {
 		return
 	}
 	m.todo = append(m.todo, list...)
+}
+
+// decidesAlone reports whether the member is the control log's only voter and effects make a record durable:
+// what it has decided is decided when that is done. A crash before it undoes the decision.
+func (m *member) decidesAlone(effects []model.Effect) bool {
+	if m.node.Voters() != model.Nodes(m.id) {
+		return false
+	}
+	for i := range effects {
+		if effects[i].Kind == model.EffectPersist {
+			return true
+		}
+	}
+	return false
 }
 
 // perform performs the effects that waited.
