@@ -112,8 +112,12 @@ func (s *Source) Ack(now model.Time, m *model.Message, out *model.Effects) {
 	if s.pointOut && m.Epoch >= s.point {
 		s.durable(out)
 	}
-	if progress {
+	switch {
+	case progress:
+		s.idle = 0
 		s.resend(now, resendBurst, out)
+	case s.sent > s.received:
+		s.missing(now, out)
 	}
 	s.pump(now, out)
 }
@@ -121,6 +125,21 @@ func (s *Source) Ack(now model.Time, m *model.Message, out *model.Effects) {
 // resendBurst is the number of late entries that are sent again at once when the target has taken one: the link
 // works again. Before that only the oldest is repeated, so that a link that is merely slow does not fill with copies.
 const resendBurst = 32
+
+// missing counts acknowledgements without progress: later entries arrive, and the oldest one does not. It is
+// repeated before its time, as TCP does (RFC 5681, fast retransmit).
+func (s *Source) missing(now model.Time, out *model.Effects) {
+	if s.idle++; s.idle < idleAcks {
+		return
+	}
+	s.idle = 0
+	if e := s.queue.at(0); now >= e.sentAt.Add(s.rtt) {
+		s.sendEntry(now, e, out)
+	}
+}
+
+// idleAcks is the number of acknowledgements without progress that mean a loss rather than a different order.
+const idleAcks = 3
 
 // resend sends those of the oldest n entries again that are late, and reports whether there was one.
 func (s *Source) resend(now model.Time, n int, out *model.Effects) (late bool) {

@@ -57,6 +57,7 @@ type Source struct {
 	lackSince model.Time // first completed write that the durable point lacks; Never: none
 
 	rtt, rto time.Duration
+	idle     int // acknowledgements without progress
 	openAt   model.Time
 	opens    int
 	openSent model.Time
