@@ -98,7 +98,7 @@ func init() {
 			"The member's clocks run too fast (positive) or too slow (negative) by that many parts per million."},
 
 		Override: {"override", ClassOperator, true, list(paramMember, paramDead), nil,
-			"The operator tells the first host that the second is dead and will not act. For a two-host pool without a witness; it is recorded."},
+			"The operator tells the first host that the second is dead and will not act. For a pool that has no majority without the dead; it is recorded."},
 		ForceStart: {"force-start", ClassOperator, true, list(paramVM, paramOn), nil,
 			"The operator has the VM started from that host's copy although it may be stale; it is recorded."},
 		FailOver: {"fail-over", ClassOperator, true, list(paramVM, paramOn), nil,
