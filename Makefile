@@ -2,6 +2,7 @@
 
 GO         ?= go
 OUT        ?= out/certify
+SEEDS      ?= 1000
 FUZZTIME   ?= 10s
 # Packages that start goroutines; make test runs them under the race detector as well.
 RACE       ?= ./cmd/... ./reports/... ./scenarios/...
@@ -11,7 +12,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 HAVE_CC := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := build
-.PHONY: help build certify test race bench lint fmt fuzz planted clean
+.PHONY: help build certify campaign test race bench lint fmt fuzz planted clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
@@ -21,6 +22,9 @@ build: ## build bin/holdfast, static and without cgo
 
 certify: build ## run all fault scenarios; writes out/certify/index.html, junit.xml, certificate.json
 	bin/holdfast certify --out $(OUT)
+
+campaign: build ## run SEEDS random plans of faults (default 1000); writes out/campaign/index.html and campaign.json
+	bin/holdfast campaign --seeds $(SEEDS)
 
 test: ## run all tests, the planted bugs, and the packages with goroutines under the race detector
 	$(GO) test ./...

@@ -48,7 +48,7 @@ var paths = []path{
 
 // newBench returns the member of a pool that protects one VM.
 func newBench(t require.TestingT, p *path) *bench {
-	r := newRunner(t, 3, func(c *engine.Config) { c.Pair.Epoch = shortEpoch })
+	r := newRunner(t, 3, func(c *engine.Config) { c.Pair.Epoch, c.Pair.EpochMax = shortEpoch, shortEpoch })
 	r.run(time.Second)
 	r.create(p.level, 1)
 	r.run(30 * time.Millisecond)

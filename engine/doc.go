@@ -16,8 +16,10 @@
 //     next. Nothing that follows an EffectPersist may be performed before its record
 //     is durable. Between any two effects the runner may crash: a new Node
 //     made from the persisted records, and the events of the new life, recover everything.
+//   - Count what each disk copy calls durable, on the copy and elsewhere, and say with
+//     FlagLost when a copy turns out to have lost some of it.
 //   - Deliver EventWake at the instant of the last EffectWake. A late one costs time,
-//     never safety.
+//     never safety; an early one is asked for again.
 //   - Messages may be lost, repeated, delayed and overtake each other; a message
 //     that was changed on the way must not be delivered.
 //

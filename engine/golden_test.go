@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"holdfast/engine"
 	"holdfast/engine/internal/golden"
 	"holdfast/engine/model"
 )
@@ -29,12 +30,25 @@ type scene struct {
 func (s *scene) do(command []string) []string {
 	args := golden.Args(command[1:])
 	if command[0] == "pool" {
-		s.r = newRunner(s.t, int(s.number(args.Value("members"))), nil)
+		s.pool(args)
 		return nil
 	}
 	s.r.trace = nil
 	s.perform(command[0], args)
 	return s.r.trace
+}
+
+// pool starts a pool: two hosts and perhaps a witness, or as many hosts as is said and as many that may join.
+func (s *scene) pool(args golden.Args) {
+	if args.Value("hosts") == "" {
+		s.r = newRunner(s.t, int(s.number(args.Value("members"))), nil)
+		return
+	}
+	hosts := s.number(args.Value("hosts"))
+	s.r = newPool(s.t, int(hosts+s.number(args.Value("spare"))), 1<<(hosts+1)-2, 0, func(c *engine.Config) {
+		c.Voters = 3
+		c.Timing.RehomeAfter, c.Timing.VoterLostAfter = 2*time.Second, 3*time.Second
+	})
 }
 
 func (s *scene) number(text string) uint64 {
@@ -70,6 +84,12 @@ func (s *scene) perform(command string, args golden.Args) {
 		}
 	case "break-disk", "mend-disk":
 		r.members[s.node(args[0])].broken[1] = command == "break-disk"
+	case "hang":
+		r.step(s.node(args[0]), &model.Event{Kind: model.EventResponding, VM: 1})
+	case "fail-start":
+		r.members[s.node(args[0])].failStarts++
+	case "lose-disk":
+		r.members[s.node(args[0])].lost[1] = true
 	case "write":
 		s.n++
 		r.all = true
@@ -77,6 +97,17 @@ func (s *scene) perform(command string, args golden.Args) {
 			ID: s.n, Op: model.OpWrite, Sector: s.number(args.Value("sector")), Count: 1,
 		}})
 		r.all = false
+	case "join", "leave", "replace-home":
+		o := model.Order{Kind: model.OrderJoin, Node: s.node(args[0])}
+		switch command {
+		case "leave":
+			o.Kind = model.OrderLeave
+		case "replace-home":
+			o.Kind, o.VM, o.Homes = model.OrderReplaceHome, 1, model.Nodes(s.node(args.Value("to")))
+		}
+		r.step(s.node(args.Value("at")), &model.Event{Kind: model.EventOperator, Order: o})
+	case "members":
+		s.r.trace = append(s.r.trace, "hosts="+r.members[s.node(args[0])].node.Pool().Members().Hosts.String())
 	case "state":
 		s.state()
 	default:
@@ -91,6 +122,9 @@ func (s *scene) state() {
 			continue
 		}
 		c := m.node.Pool().VM(1)
+		if len(s.r.members) > 4 && c.Gen != 0 && !c.Homes.Has(model.NodeID(id+1)) {
+			continue
+		}
 		line := []string{
 			strconv.Itoa(id+1) + ":", "gen=" + strconv.FormatUint(uint64(c.Gen), 10),
 			"primary=" + strconv.Itoa(int(c.Primary)), "secondary=" + strconv.Itoa(int(c.Secondary)), "in-sync=" + c.InSync.String(),

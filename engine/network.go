@@ -20,10 +20,10 @@ func (v *vm) updateRoute() {
 		return
 	}
 	via := model.NoNode
-	if !n.nic && v.cfg.Level >= model.LevelHA && p.nic && !p.suspected {
+	if !n.nicUsable() && v.cfg.Level >= model.LevelHA && p.nic && !p.suspected {
 		via = v.other
 	}
-	if v.route.set && v.route.via == via && v.route.nic == n.nic {
+	if v.route.set && v.route.via == via && v.route.nic == n.nicUsable() {
 		return
 	}
 	if v.route.set && v.route.via != via || !v.route.set && via != model.NoNode {
@@ -33,7 +33,7 @@ func (v *vm) updateRoute() {
 		}
 		n.out.Notify(kind, v.id, via).Gen = v.gen
 	}
-	v.route = route{set: true, via: via, used: v.route.used || via != model.NoNode, nic: n.nic}
+	v.route = route{set: true, via: via, used: v.route.used || via != model.NoNode, nic: n.nicUsable()}
 	if via == model.NoNode {
 		n.out.Add(model.EffectAnnounce, v.id)
 	} else {
@@ -43,9 +43,13 @@ func (v *vm) updateRoute() {
 }
 
 // announceAgain repeats where the VM is. Until the other host has destroyed an instance that the pool
-// went on without, the last that it was allowed to say can still teach the switches its own port.
+// went on without, the last that it was allowed to say can still teach the switches its own port. A host that
+// may itself be the one that the pool goes on without keeps still: it would draw clients to where nobody answers.
 func (v *vm) announceAgain() {
-	if v.route.set && v.route.via == model.NoNode && v.instance == running {
+	if !v.route.set || v.route.via != model.NoNode || v.instance != running || v.cfg.Gen != v.gen {
+		return
+	}
+	if v.cfg.Exposed() || !v.peerTrouble() {
 		v.n.out.Add(model.EffectAnnounce, v.id)
 	}
 }

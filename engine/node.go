@@ -18,7 +18,12 @@ type Node struct {
 
 	peers  []peer // by NodeID
 	others []model.NodeID
-	vms    []*vm // ascending VMID
+	near   model.NodeSet // of the others: those that vote with this one or share a VM
+	metAt  uint64        // place in the log up to which the peers are in line with it
+
+	voters, learners model.NodeSet // as of then
+	erased           map[model.VMID]bool
+	vms              []*vm // ascending VMID
 
 	now     model.Time // the clock less the time for which this node did not run
 	stalled model.Time // how long that was in all
@@ -30,10 +35,16 @@ type Node struct {
 	gossip      int
 	nic         bool
 	inventoried bool // what an earlier life left behind is known
-	logBusy     bool // the control log may have something to say
-	tokens      uint64
-	sessions    uint64
-	orders      []pendingOrder
+	// inMaintenance and evacuated are what was said about this host's maintenance.
+	inMaintenance, evacuated bool
+	outgrown                 error // the log holds something that this version cannot read
+	leads                    bool  // it led the log when it was last drained
+	dropped                  bool  // a VM is not at home here any more
+	logBusy                  bool  // the control log may have something to say
+	tokens                   uint64
+	sessions                 uint64
+	orders                   []pendingOrder
+	troubles                 []troubled
 
 	out model.Effects
 }
@@ -48,16 +59,30 @@ func New(cfg Config, records []model.Record) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: the records of node %d cannot be read; restore them or let the node join anew: %w", cfg.ID, err)
 	}
+	if cfg.Protocol == 0 {
+		cfg.Protocol = model.ProtocolNewest
+	}
 	n := &Node{cfg: cfg, pool: newPool(&cfg), nic: true, wakeAt: model.Never}
-	n.addPeers()
+	n.peers, n.erased = make([]peer, model.MaxNode+1), make(map[model.VMID]bool)
+	voters := pool.FirstVoters(n.pool.Members(), cfg.Voters)
 	n.log, err = control.New(control.Config{
-		ID: cfg.ID, Voters: cfg.Hosts | cfg.Witnesses, Witness: cfg.Witnesses.Has(cfg.ID), Seed: cfg.Seed,
+		ID: cfg.ID, Voters: voters, Learners: (cfg.Hosts | cfg.Witnesses) &^ voters,
+		Witness: cfg.Witnesses.Has(cfg.ID), Seed: cfg.Seed,
 	}, store)
 	if err != nil {
 		return nil, fmt.Errorf("engine: node %d: %w", cfg.ID, err)
 	}
-	n.log.SetSnapshot(func() []byte { return n.pool.Snapshot() }, n.restore)
+	n.log.SetSnapshot(n.snapshot, n.restore)
+	n.meet()
 	return n, nil
+}
+
+// snapshot encodes the pool's state, unless it lacks something that could not be read.
+func (n *Node) snapshot() []byte {
+	if n.outgrown != nil {
+		return nil
+	}
+	return n.pool.Snapshot()
 }
 
 // restore replaces the pool's state by a snapshot that came from the leader or the disk.
@@ -65,9 +90,12 @@ func (n *Node) restore(snapshot []byte) {
 	state := newPool(&n.cfg)
 	if snapshot != nil {
 		var err error
-		if state, err = pool.Restore(snapshot); err != nil {
-			// Only a damaged disk or a peer of another make gets here: going on would mean guessing.
-			panic(fmt.Sprintf("engine: node %d: pool snapshot: %v", n.cfg.ID, err))
+		if state, err = pool.Restore(snapshot); err == nil && snapshot[0] > n.cfg.Protocol {
+			err = fmt.Errorf("%w: it is of protocol %d", pool.ErrSnapshot, snapshot[0])
+		}
+		if err != nil {
+			n.outgrow(err)
+			return
 		}
 	}
 	n.pool = state
@@ -105,12 +133,21 @@ func (n *Node) Voters() model.NodeSet { return n.log.Voters() }
 // slice is valid until the next call.
 func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 	n.out.Reset()
+	if n.outgrown != nil {
+		n.retired(ev)
+		return n.out.List
+	}
 	n.clock(now, ev)
 	n.handle(ev)
 	n.inventoried = ev.Kind != model.EventStart && ev.Kind != model.EventInstance
 	n.timers()
 	n.drain()
+	if n.outgrown != nil {
+		n.retire()
+		return n.out.List
+	}
 	if ev.Kind != model.EventStart && ev.Kind != model.EventInstance {
+		n.maintained()
 		n.reconcile() // not before it is known which instances an earlier life left behind
 	}
 	n.ship()
@@ -133,6 +170,9 @@ func (n *Node) clock(now model.Time, ev *model.Event) {
 		n.stalled += late
 		n.wakeAt = now // counted
 	}
+	if ev.Kind == model.EventWake && now < n.wakeAt {
+		n.wakeAt = model.Never // the timer fired too early, and is gone: ask for another one
+	}
 	n.now = max(n.now, now-n.stalled)
 }
 
@@ -141,11 +181,15 @@ func (n *Node) handle(ev *model.Event) {
 	case model.EventMessage:
 		n.receive(ev)
 	case model.EventNIC:
-		n.nic = ev.Flags.Has(model.FlagOn)
+		if n.nic = ev.Flags.Has(model.FlagOn); !n.nic {
+			n.fault(pool.Part{Component: pool.ComponentNIC, Node: n.cfg.ID})
+		}
 		n.touchAll()
 	case model.EventOperator:
 		n.order(&ev.Order)
-	case model.EventStart, model.EventWake:
+	case model.EventStart:
+		n.syncVMs() // what a snapshot says could have no effects before
+	case model.EventWake:
 	default:
 		n.vmEvent(ev)
 	}
@@ -154,32 +198,49 @@ func (n *Node) handle(ev *model.Event) {
 func (n *Node) receive(ev *model.Event) {
 	m := &ev.Message
 	p := &n.peers[m.From&model.MaxNode]
-	if p.id == model.NoNode || m.Incarnation < p.incarnation {
-		return // nobody we know, or from an earlier life
-	}
-	if m.Incarnation > p.incarnation {
-		if p.incarnation != 0 {
-			n.log.Suspect(n.now, p.id) // what it led or promised in its earlier life is over
-			n.logBusy = true
-		}
-		p.incarnation = m.Incarnation
-		n.touchAll()
+	if !n.inLife(p, m.Incarnation) {
+		return
 	}
 	switch m.Kind {
 	case model.MsgHeartbeat:
 		n.heard(p, ev.Link, m)
 	case model.MsgControl:
-		n.drain() // one message between two drains, so that what it answers to is settled
-		if err := n.log.Receive(n.now, m.From, m.Data); err != nil {
-			n.out.Notify(model.NoticeRefused, 0, m.From).Detail = err.Error()
-		}
-		n.logBusy = true
+		n.receiveControl(m)
 	default:
 		if v := n.vm(m.VM); v != nil {
 			v.receive(m)
 			v.dirty = true
 		}
 	}
+}
+
+// inLife notes in which life a member is; false: it is nobody we know, or the life is over.
+func (n *Node) inLife(p *peer, life uint64) bool {
+	if p.id == model.NoNode || life < p.incarnation && !planted.On(planted.OldLives) {
+		return false
+	}
+	if life > p.incarnation {
+		if p.incarnation != 0 {
+			n.log.Suspect(n.now, p.id) // what it led or promised in its earlier life is over
+			n.logBusy = true
+		}
+		p.incarnation, p.eager = life, eagerBeats
+		n.touchAll()
+	}
+	return true
+}
+
+// receiveControl takes a message of the control log, perhaps one that the sender passes on.
+func (n *Node) receiveControl(m *model.Message) {
+	if author := m.Subject; author != model.NoNode && n.cfg.Protocol >= model.Protocol2 && author != n.cfg.ID &&
+		!n.inLife(&n.peers[author&model.MaxNode], m.ID) {
+		return
+	}
+	n.drain() // one message between two drains, so that what it answers to is settled
+	if err := n.log.Receive(n.now, m.From, m.Incarnation, m.Data); err != nil {
+		n.out.Notify(model.NoticeRefused, 0, m.From).Detail = err.Error()
+	}
+	n.logBusy = true
 }
 
 func (n *Node) vmEvent(ev *model.Event) {
@@ -222,28 +283,49 @@ func (n *Node) drain() {
 		return
 	}
 	n.logBusy = false
+	n.leads = n.log.Leading()
 	n.log.Drain(&n.out, n.apply)
+	n.meet()
 }
 
 func (n *Node) apply(index uint64, data []byte) {
 	cmd, err := pool.Decode(data)
+	if err == nil && cmd.Kind.Format() > n.cfg.Protocol {
+		err = fmt.Errorf("%w: %v is of protocol %d", pool.ErrCommand, cmd.Kind, cmd.Kind.Format())
+	}
 	if err != nil {
-		n.out.Notify(model.NoticeRefused, 0, n.cfg.ID).Detail = err.Error()
-		return
+		n.outgrow(err)
+	}
+	if n.outgrown != nil {
+		return // the state is that before what cannot be read
 	}
 	if planted.On(planted.NoCompareAndSwap) {
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
 	}
+	before := n.pool.Members()
 	result := n.pool.Apply(index, cmd)
-	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) {
+	n.membersChanged(before, &cmd)
+	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) && !waits(&cmd, result.Refused) {
+		n.refuseOrder(&cmd)
 		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
 		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()
+	}
+	if result.OK {
+		switch cmd.Kind {
+		case pool.KindFault:
+			n.faulted(&cmd)
+		case pool.KindRetire, pool.KindClear:
+			n.serviced(&cmd)
+		}
 	}
 	n.syncVMs()
 }
 
 // won reports whether cmd is a repetition of something that this node has already got.
 func (n *Node) won(cmd *pool.Command) bool {
+	if !cmd.Kind.ForVM() {
+		return n.decided(cmd)
+	}
 	v := n.vm(cmd.VM)
 	return v != nil && cmd.Expect <= v.won
 }
@@ -258,9 +340,13 @@ func (n *Node) reconcile() {
 			}
 		}
 		if !n.logBusy {
-			return
+			break
 		}
 		n.drain()
+	}
+	if n.dropped {
+		n.dropped = false
+		n.sweep()
 	}
 }
 
@@ -283,6 +369,9 @@ func (n *Node) route() {
 		}
 		m := &e.Message
 		m.From, m.Incarnation = n.cfg.ID, n.incarnation
+		if m.Kind == model.MsgControl && n.peers[m.To].protocol < model.Protocol2 {
+			m.Subject, m.ID = model.NoNode, 0
+		}
 		if m.Kind != model.MsgHeartbeat {
 			e.Link = n.peers[m.To].best()
 		}

@@ -1,6 +1,11 @@
 package engine
 
-import "holdfast/engine/model"
+import (
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/engine/pool"
+)
 
 // peer is what a node knows about another member.
 type peer struct {
@@ -13,44 +18,61 @@ type peer struct {
 	nic         bool          // its guest network works
 	hears       model.NodeSet // members that it does not suspect
 	probation   bool          // it asked what is remembered of its control log
+	protocol    uint8         // newest protocol that both speak
+	gone        bool          // it knows that it left the pool
+	eager       int           // heartbeats to send to it at full rate although it is far
+	paced       int           // the pace at which this node spoke to it last
 }
 
 // link is one way to a peer.
 type link struct {
 	heardAt model.Time // last heartbeat
+	pace    int        // heartbeat intervals until the next one, as the last one said; 0: none came yet
 	echoed  bool       // the peer hears this node on it
 	up      bool       // heard and echoed
 }
 
-func (n *Node) addPeers() {
-	members := n.cfg.Hosts | n.cfg.Witnesses
-	n.peers = make([]peer, model.MaxNode+1)
-	for rest := members.Without(n.cfg.ID); !rest.Empty(); rest = rest.Without(rest.First()) {
-		id := rest.First()
-		p := &n.peers[id]
-		p.id = id
-		p.present = 1 << model.LinkManagement
-		if n.cfg.Hosts.Has(id) && n.cfg.Hosts.Has(n.cfg.ID) {
-			p.present |= 1<<model.LinkA1 | 1<<model.LinkA2
-		}
-		n.others = append(n.others, id)
-	}
-}
+// eagerBeats is the number of full-rate heartbeats that a member gets although it is far: when it has
+// begun a new life, or was near until now, so that a lost one does not make it a suspect.
+const eagerBeats = 3
 
 // greet gives every link the benefit of the doubt at the beginning of a life.
 func (n *Node) greet() {
 	for _, id := range n.others {
-		p := &n.peers[id]
-		p.since = n.now
-		for l := range p.links {
-			if p.present&(1<<l) != 0 {
-				p.links[l] = link{heardAt: n.now, echoed: true, up: true}
-			}
-		}
+		n.trust(&n.peers[id])
 	}
 	n.detectAt = n.now.Add(n.cfg.Timing.SuspectAfter)
 	n.graceUntil = n.detectAt
 	n.heartbeatAt = n.now
+}
+
+// trust gives the links to a peer of which nothing is known yet the benefit of the doubt.
+func (n *Node) trust(p *peer) {
+	p.since = n.now
+	for l := range p.links {
+		if p.present&(1<<l) != 0 {
+			p.links[l] = link{heardAt: n.now, echoed: true, up: true}
+		}
+	}
+}
+
+// pace returns how many heartbeat intervals pass between two heartbeats to p: one to those that
+// matter to this node's decisions, and while one of both has to learn what its log forgot.
+func (n *Node) pace(p *peer) int {
+	if n.near.Has(p.id) || p.probation || n.log.Probation() {
+		return 1
+	}
+	return n.cfg.Timing.Far
+}
+
+// patience returns the silence after which link l to p counts as down. The peer itself says at which
+// pace it speaks; before it has, both sides can only go by what the log says.
+func (n *Node) patience(p *peer, l int) time.Duration {
+	pace := p.links[l].pace
+	if pace == 0 {
+		pace = n.pace(p)
+	}
+	return time.Duration(pace) * n.cfg.Timing.SuspectAfter
 }
 
 // heartbeat tells every peer on every link that this node lives and whom it hears.
@@ -60,9 +82,18 @@ func (n *Node) heartbeat() {
 	position, hears := n.log.Position(), n.hears()
 	for i, id := range n.others {
 		p := &n.peers[id]
+		pace := n.pace(p)
+		if pace > p.paced && p.paced != 0 {
+			p.eager = eagerBeats
+		}
+		p.paced = pace
+		if p.eager == 0 && (n.gossip+int(id))%pace != 0 {
+			continue
+		}
+		p.eager = max(p.eager-1, 0)
 		var heard uint8
 		for l := range p.links {
-			if p.present&(1<<l) != 0 && n.now < p.links[l].heardAt.Add(n.cfg.Timing.SuspectAfter) {
+			if p.present&(1<<l) != 0 && n.now < p.links[l].heardAt.Add(n.patience(p, l)) {
 				heard |= 1 << l
 			}
 		}
@@ -77,7 +108,8 @@ func (n *Node) heartbeat() {
 			m := n.out.Send(model.MsgHeartbeat, id, 0)
 			n.out.List[len(n.out.List)-1].Link = l
 			m.Links, m.Hears, m.Flags, m.Position, m.ID = heard, hears, n.flags(), position, about
-			m.Subject, m.SubjectPosition = subject, n.log.Known(subject)
+			m.Version = n.cfg.Protocol
+			m.Subject, m.SubjectPosition, m.Count = subject, n.log.Known(subject), uint32(pace)
 		}
 	}
 }
@@ -93,10 +125,15 @@ func (n *Node) hears() model.NodeSet {
 	return s
 }
 
-// vouched reports whether somebody who is heard still hears a member that is suspected here.
+// alone reports whether this node suspects everybody.
+func (n *Node) alone() bool { return n.hears() == model.Nodes(n.cfg.ID) }
+
+// vouched reports whether somebody who is heard still hears a member that is suspected here. Only those
+// count that are near to both: others notice a silence too late to vouch for anybody.
 func (n *Node) vouched(id model.NodeID) bool {
+	witnesses := n.near & n.nearOf(id)
 	for _, other := range n.others {
-		if p := &n.peers[other]; other != id && !p.suspected && p.hears.Has(id) {
+		if p := &n.peers[other]; witnesses.Has(other) && !p.suspected && p.hears.Has(id) {
 			return true
 		}
 	}
@@ -104,11 +141,14 @@ func (n *Node) vouched(id model.NodeID) bool {
 }
 
 func (n *Node) flags() (f model.Flags) {
-	if n.nic {
+	if n.nicUsable() {
 		f |= model.FlagNIC
 	}
 	if n.log.Probation() {
 		f |= model.FlagProbation
+	}
+	if !n.member() {
+		f |= model.FlagGone
 	}
 	return f
 }
@@ -117,6 +157,8 @@ func (n *Node) flags() (f model.Flags) {
 func (n *Node) heard(p *peer, l model.Link, m *model.Message) {
 	w := &p.links[l]
 	w.heardAt = n.now
+	p.protocol = min(max(m.Version, model.Protocol1), n.cfg.Protocol)
+	w.pace, p.gone = min(max(int(m.Count), 1), maxFar), m.Flags.Has(model.FlagGone)
 	for i := range p.links {
 		// At the beginning of a life nobody can have heard this node on every link yet.
 		p.links[i].echoed = m.Links&(1<<i) != 0 || n.now < n.graceUntil
@@ -124,6 +166,9 @@ func (n *Node) heard(p *peer, l model.Link, m *model.Message) {
 	if m.Hears != p.hears {
 		p.hears = m.Hears
 		n.touchAll() // secondaries wait for what it says
+	}
+	if p.suspected {
+		p.eager = max(p.eager, 1) // it waits to hear that it is heard
 	}
 	n.updateLinks(p)
 	n.remember(p, m)
@@ -134,9 +179,8 @@ func (n *Node) heard(p *peer, l model.Link, m *model.Message) {
 	if !p.suspected {
 		n.log.Heard(n.now, p.id)
 	}
-	if n.log.Leading() && !n.log.Voters().Has(p.id) && !p.suspected {
-		n.log.Readmit(n.now, p.id)
-		n.logBusy = true
+	if n.log.Leading() && !p.suspected {
+		n.steer()
 	}
 }
 
@@ -171,7 +215,7 @@ func (n *Node) updateLinks(p *peer) {
 			continue
 		}
 		w := &p.links[l]
-		up := w.echoed && n.now < w.heardAt.Add(n.cfg.Timing.SuspectAfter)
+		up := w.echoed && n.now < w.heardAt.Add(n.patience(p, l))
 		alive = alive || up
 		if up == w.up {
 			continue
@@ -192,6 +236,9 @@ func (n *Node) updateLinks(p *peer) {
 		n.log.Heard(n.now, p.id)
 	} else {
 		n.out.Notify(model.NoticeSuspected, 0, p.id)
+		if n.log.Leading() && n.pool.Members().Hosts.Has(p.id) {
+			n.fault(pool.Part{Component: pool.ComponentHost, Node: p.id})
+		}
 		n.log.Suspect(n.now, p.id)
 		n.logBusy = true
 	}
@@ -205,7 +252,7 @@ func (n *Node) detect() {
 		p := &n.peers[id]
 		n.updateLinks(p)
 		for l := range p.links {
-			if at := p.links[l].heardAt.Add(n.cfg.Timing.SuspectAfter); p.present&(1<<l) != 0 && at > n.now {
+			if at := p.links[l].heardAt.Add(n.patience(p, l)); p.present&(1<<l) != 0 && at > n.now {
 				next = min(next, at)
 			}
 		}

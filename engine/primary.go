@@ -45,6 +45,7 @@ func (v *vm) launch() {
 		marks = v.copy.Marked()
 	}
 	v.copy, v.marks = nil, nil
+	v.trust() // only an operator's order gets here with a copy that is not the truth
 	v.launched, v.gen, v.instance = v.cfg.Gen, v.cfg.Gen, starting
 	v.session, v.sessionOf, v.attachGen = 0, 0, 0
 	var last model.Epoch
@@ -78,6 +79,9 @@ func (v *vm) started(ev *model.Event) {
 		if v.cfg.Cause == pool.KindPromote && v.in.Holds() != 0 && v.instance == starting {
 			v.launched = 0 // what it held is still there
 		}
+		if !planted.On(planted.RemnantKept) {
+			v.n.out.Add(model.EffectDestroy, v.id).Gen = v.gen // what is left behind would be in the way
+		}
 		v.lose()
 		v.retryAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
 		notice := out.Notify(model.NoticeRefused, v.id, v.self())
@@ -100,7 +104,7 @@ func (v *vm) started(ev *model.Event) {
 
 // exposed says that the VM has no second host to go on with.
 func (v *vm) exposed() {
-	if planted.On(planted.SilentExposure) {
+	if planted.On(planted.SilentExposure) || v.cfg.Level == model.LevelNone {
 		return
 	}
 	v.n.out.Notify(model.NoticeExposed, v.id, v.self()).Gen = v.cfg.Gen
@@ -109,16 +113,23 @@ func (v *vm) exposed() {
 // seekStart asks the log to boot the VM here, once nobody can have newer state.
 func (v *vm) seekStart() {
 	n := v.n
+	if v.stopped() {
+		return
+	}
 	if v.lost != v.cfg.Gen {
 		v.lost, v.absentSince = v.cfg.Gen, n.now
 		v.tell()
 	}
-	if !v.cfg.InSync.Has(v.self()) || !v.ensureDisk() {
-		v.cannotRun(!v.cfg.InSync.Has(v.self()) || v.disk == diskFailed)
+	if !v.cfg.InSync.Has(v.self()) || !v.ensureDisk() || v.gone {
+		v.cannotRun(!v.truth() || v.disk == diskFailed)
 		return
 	}
 	if n.now < v.retryAt {
 		v.lookAgain(v.retryAt)
+		return
+	}
+	if v.yields() {
+		v.cannotRun(true) // the other home starts it
 		return
 	}
 	if v.cfg.Level == model.LevelFT && v.cfg.Secondary != model.NoNode {
@@ -181,6 +192,7 @@ func (v *vm) confirm() {
 // takeOver makes a confirmed foreign instance this life's own.
 func (v *vm) takeOver() {
 	v.instance, v.gen = running, v.cfg.Gen
+	v.trust() // a loss of its content would have been a loss of the instance
 	marks := v.marks
 	v.marks = nil
 	v.session, v.attachGen = 0, 0
@@ -196,18 +208,35 @@ func (v *vm) takeOver() {
 
 // run keeps a running VM in line with the configuration and its redundancy complete.
 func (v *vm) run() {
+	if v.cfg.Gen != v.gen && v.cfg.Cause == pool.KindStart {
+		v.destroy() // it hung
+		v.bringUp()
+		return
+	}
 	if v.cfg.Gen != v.gen {
 		v.adopt()
 	}
 	v.updateRoute()
+	if v.hangs() {
+		v.bootAnew()
+		return
+	}
 	if v.shipping(); v.instance != running || !v.checkLocal() {
+		return
+	}
+	if v.rehome() {
 		return
 	}
 	if v.peerTrouble() {
 		v.losePeer()
 		return
 	}
-	v.replicate()
+	if v.yields() {
+		v.giveAway()
+	}
+	if v.instance == running {
+		v.replicate()
+	}
 }
 
 // adopt takes over a newer configuration under which the VM goes on running here.
@@ -216,6 +245,9 @@ func (v *vm) adopt() {
 	v.gen = v.cfg.Gen
 	out.Add(model.EffectAdopt, v.id).Gen = v.gen
 	wasLocal := v.main.Local()
+	if v.main.Peer() != v.other {
+		v.rehomed()
+	}
 	v.main.Reconfigure(now, v.self(), v.gen, v.cfg.InSync, out)
 	switch v.cfg.Cause {
 	case pool.KindDetach:
@@ -230,11 +262,15 @@ func (v *vm) adopt() {
 		v.notifyAttached(wasLocal)
 	case pool.KindBump:
 		v.disconnect()
+	case pool.KindLevel:
+		out.Notify(model.NoticeLevel, v.id, v.self()).Detail = v.cfg.Level.String()
+		v.disconnect()
 	}
 	if v.cfg.Exposed() {
 		v.forgetSession()
 		v.exposed()
 		v.out.Pass(out)
+		v.out.Prove(v.cfg.Level == model.LevelFT)
 	} else {
 		v.out.Continue(v.gen)
 	}
@@ -245,6 +281,7 @@ func (v *vm) notifyAttached(wasLocal mirror.CopyState) {
 	node := v.other
 	if wasLocal != mirror.InSync && v.main.Local() == mirror.InSync {
 		node = v.self()
+		v.trust()
 		out.Notify(model.NoticeDirect, v.id, node).Gen = v.gen
 	}
 	out.Notify(model.NoticeAttached, v.id, node).Gen = v.gen
@@ -288,9 +325,13 @@ func (v *vm) checkLocal() bool {
 
 // giveUp ends the instance because this host cannot go on with it; the other one starts the VM.
 func (v *vm) giveUp() {
+	v.destroy()
+	v.cannotRun(true)
+}
+
+func (v *vm) destroy() {
 	v.n.out.Add(model.EffectDestroy, v.id).Gen = v.gen
 	v.lose()
-	v.cannotRun(true)
 }
 
 // peerTrouble reports that the partner of the present session can no longer be relied on.
@@ -299,7 +340,7 @@ func (v *vm) peerTrouble() bool {
 	if v.session == 0 {
 		return v.cfg.InSync.Has(v.other) && v.cfg.InSync.Has(v.self())
 	}
-	return p.suspected || p.incarnation != v.sessionOf || v.main.RemoteFailed() && !v.reopening() || v.out.Failed()
+	return p.suspected || p.incarnation != v.sessionOf && !planted.On(planted.LoseSession) || v.main.RemoteFailed() && !v.reopening() || v.out.Failed()
 }
 
 // reopening reports that a session with the only in-sync copy is being opened.
@@ -311,6 +352,9 @@ func (v *vm) reopening() bool {
 // losePeer goes on without the partner: by the log's word, where it may have become a part of the VM.
 func (v *vm) losePeer() {
 	if planted.On(planted.ReleaseOnSuspicion) && v.out.State() == pair.Holding {
+		v.out.Pass(&v.n.out)
+	}
+	if planted.On(planted.PassAlone) && v.out.State() == pair.Holding && v.n.alone() {
 		v.out.Pass(&v.n.out)
 	}
 	switch {
@@ -351,6 +395,9 @@ func (v *vm) forgetSession() {
 
 // replicate does the next step towards full redundancy, and keeps it going.
 func (v *vm) replicate() {
+	if v.cfg.Level == model.LevelNone {
+		return
+	}
 	if planted.On(planted.NeverReprotect) && v.cfg.Gen > 4 && v.session == 0 {
 		return
 	}
@@ -374,7 +421,7 @@ func (v *vm) replicate() {
 func (v *vm) openSession() {
 	n := v.n
 	p := v.peer()
-	if p.suspected || p.incarnation == 0 {
+	if p.suspected || p.incarnation == 0 || v.avoided() && !v.cfg.InSync.Has(v.other) {
 		return // reconcile runs again when it is heard
 	}
 	if n.now < v.sessionAt {
@@ -419,7 +466,10 @@ func (v *vm) capture() {
 		return
 	}
 	last, durable := v.main.Boundary(v.out.Epoch() + 1)
-	final := v.main.LocalFailed() && v.out.State() == pair.Holding && !v.cfg.Exposed()
+	if planted.On(planted.BoundaryShort) && last > 0 {
+		last--
+	}
+	final := (v.main.LocalFailed() || v.yields()) && v.out.State() == pair.Holding && !v.cfg.Exposed()
 	v.out.Capture(v.gen, last, durable, final, &v.n.out)
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 	"holdfast/engine/pool"
 )
 
@@ -18,7 +19,7 @@ func (v *vm) propose(cmd pool.Command) {
 		v.want, v.wantSince = cmd, n.now
 		notice := n.out.Notify(model.NoticeProposed, v.id, cmd.Node)
 		notice.Gen, notice.Detail = v.cfg.Gen, cmd.Kind.String()
-	} else if n.now < v.proposeAt {
+	} else if n.now < v.proposeAt || planted.On(planted.ProposeOnce) {
 		return
 	}
 	// Without a majority nothing can be decided now, and what is left in a leader's log would be
@@ -60,11 +61,38 @@ func (n *Node) order(o *model.Order) {
 		cmd.Kind, cmd.Override = pool.KindStart, true
 		cmd.Expect = n.pool.VM(o.VM).Gen
 		n.out.Notify(model.NoticeOverride, o.VM, o.Node)
+	case model.OrderJoin, model.OrderLeave:
+		cmd.Kind = pool.KindJoin
+		if o.Kind == model.OrderLeave {
+			cmd.Kind = pool.KindLeave
+		}
+		n.orderMembers(cmd)
+		return
+	case model.OrderReplaceHome:
+		n.orderHome(o)
+		return
+	case model.OrderMigrate:
+		n.orderMigration(o)
+		return
+	case model.OrderLevel:
+		cmd.Kind, cmd.Level, cmd.Expect = pool.KindLevel, o.Level, n.pool.VM(o.VM).Gen
+		n.orderChecked(cmd)
+		return
+	case model.OrderClear:
+		cmd = pool.Command{Kind: pool.KindClear, By: n.cfg.ID, Incarnation: n.incarnation}
+		n.orderChecked(cmd)
+		return
+	case model.OrderMaintain, model.OrderResume:
+		cmd.Kind, cmd.Override = pool.KindMaintain, o.Kind == model.OrderResume
+		n.orderChecked(cmd)
+		return
 	case model.OrderAddRecovery, model.OrderRemoveRecovery:
 		cmd.Kind, cmd.TargetMS = pool.KindAddRecovery, uint32(o.Target/time.Millisecond)
 		if o.Kind == model.OrderRemoveRecovery {
 			cmd.Kind, cmd.TargetMS = pool.KindRemoveRecovery, 0
 		}
+		n.orderChecked(cmd)
+		return
 	case model.OrderFailOver, model.OrderFailBack, model.OrderTestFailOver:
 		n.recoveryOrder(o)
 		return
@@ -102,13 +130,7 @@ func (n *Node) pushOrders() {
 			continue
 		}
 		if n.now >= o.at {
-			if o.cmd.Kind.Operator() {
-				o.cmd.Expect = n.pool.VM(o.cmd.VM).Gen // it waits until the VM is protected
-			}
-			_, err := n.pool.Check(o.cmd)
-			if waits := err != nil && o.cmd.Kind.Operator(); !waits && n.log.Propose(o.cmd.Encode()) == nil {
-				n.logBusy = true
-			}
+			n.proposeOrder(&o.cmd)
 			o.at = n.now.Add(n.cfg.Timing.ProposeEvery)
 		}
 		kept = append(kept, o)
@@ -132,6 +154,16 @@ func (n *Node) decided(cmd *pool.Command) bool {
 		return n.pool.VM(cmd.VM).Gen != 0
 	case pool.KindStart:
 		return n.pool.VM(cmd.VM).Gen != cmd.Expect
+	case pool.KindClear:
+		return len(n.pool.Parts()) == 0
+	case pool.KindLevel:
+		return n.pool.VM(cmd.VM).Level == cmd.Level
+	case pool.KindMaintain:
+		return n.pool.Members().Maintenance.Has(cmd.Node) != cmd.Override
+	case pool.KindJoin:
+		return n.pool.Members().Staying().Has(cmd.Node)
+	case pool.KindLeave:
+		return !n.pool.Members().Staying().Has(cmd.Node)
 	case pool.KindAddRecovery:
 		return n.pool.VM(cmd.VM).Recovery != model.NoNode
 	case pool.KindRemoveRecovery:

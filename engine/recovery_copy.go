@@ -51,7 +51,7 @@ func (v *vm) keepRecovery() {
 		return
 	}
 	r.opening = true
-	n.out.Add(model.EffectRecoveryOpen, v.id)
+	n.out.Add(model.EffectRecoveryOpen, v.id).Gen = v.cfg.History
 }
 
 // leaveRecovery ends the part of a host that kept the recovery copy.
@@ -138,6 +138,9 @@ func (n *Node) recoveryOrder(o *model.Order) {
 func (n *Node) refuseRecovery(v *vm, o *model.Order) string {
 	if v == nil || v.cfg.Gen == 0 {
 		return "this member does not know the VM; give the order to the host with its recovery copy"
+	}
+	if reason := n.tooOld(pool.KindFailOver); reason != "" {
+		return reason
 	}
 	if o.Kind == model.OrderFailBack {
 		if !v.isPrimary() || v.instance != running || v.cfg.Former.Empty() {

@@ -22,11 +22,8 @@ func (v *vm) reconcileReplica() {
 
 // fence destroys an instance that the pool went on without, and what it still wanted to say (R2).
 func (v *vm) fence() {
-	out := &v.n.out
-	out.Add(model.EffectDestroy, v.id).Gen = v.gen
-	notice := out.Notify(model.NoticeFenced, v.id, v.self())
-	notice.Gen = v.gen
-	v.lose()
+	v.destroy()
+	v.n.out.Notify(model.NoticeFenced, v.id, v.self()).Gen = v.gen
 }
 
 // keepCopy keeps the local copy open and served by a replica.
@@ -47,6 +44,7 @@ func (v *vm) keepCopy() {
 	if v.cfg.InSync == v.cfg.Homes && v.attached != v.copy.Session() && v.copy.Session() != 0 {
 		v.attached = v.copy.Session()
 		v.copy.Attached(out)
+		v.trust()
 	}
 }
 
@@ -58,9 +56,9 @@ func (v *vm) holdsVM() bool {
 
 // seekPromotion proposes to take over when the primary is gone.
 func (v *vm) seekPromotion() {
-	inSync := v.cfg.InSync.Has(v.self()) || planted.On(planted.StartStale)
-	if !inSync || v.copy == nil {
-		return // not the truth (R5)
+	inSync := v.truth() || planted.On(planted.StartStale) || planted.On(planted.StartDropped)
+	if !inSync || v.copy == nil || v.stopped() {
+		return // not the truth (R5), or not to be started
 	}
 	t, p := &v.n.cfg.Timing, v.peer()
 	r, known := v.reported()
@@ -118,6 +116,9 @@ func (v *vm) receive(m *model.Message) {
 	case model.MsgChanged:
 		v.changedElsewhere(m)
 	case model.MsgReport:
+		if m.From != v.other {
+			return // of a home that was replaced
+		}
 		before := v.report
 		v.report = report{incarnation: m.Incarnation, gen: m.Gen, flags: m.Flags}
 		if v.report != before {

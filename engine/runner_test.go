@@ -46,9 +46,13 @@ type runner struct {
 	count   uint64
 	life    uint64
 
+	onSend func(*model.Message) // sees every message; nil: nothing
+
 	configure func(*engine.Config) // changes the configuration of every member; nil: nothing
 
-	announced [4]model.NodeID // by VMID: who said last that it is there
+	hosts, witnesses model.NodeSet // of the pool's beginning
+
+	announced [20]model.NodeID // by VMID: who said last that it is there
 
 	trace []string
 	all   bool // trace everything, not only decisions
@@ -71,31 +75,49 @@ type testMember struct {
 	records   []model.Record
 	instances map[model.VMID]model.Gen
 	marks     map[model.VMID]model.Bitmap
-	broken    map[model.VMID]bool // its disk fails
-	cut       [4]bool             // by receiver
+	made      map[model.VMID]model.Gen // the generation for which its copy was made
+	broken    map[model.VMID]bool      // its disk fails
+	lost      map[model.VMID]bool      // its disk lost what it had called durable
+
+	failStarts int      // so many instances cannot be created
+	cut        [20]bool // by receiver
 }
 
-func newRunner(t require.TestingT, members int, configure func(*engine.Config)) *runner {
-	r := &runner{t: t, members: make([]*testMember, members+1), configure: configure}
-	for id := 1; id <= members; id++ {
-		r.members[id] = &testMember{
-			wakeAt: model.Never, instances: map[model.VMID]model.Gen{}, marks: map[model.VMID]model.Bitmap{}, broken: map[model.VMID]bool{},
-		}
+func newTestMember() *testMember {
+	return &testMember{
+		wakeAt: model.Never, instances: map[model.VMID]model.Gen{}, marks: map[model.VMID]model.Bitmap{}, broken: map[model.VMID]bool{},
+		made: map[model.VMID]model.Gen{}, lost: map[model.VMID]bool{},
 	}
+}
+
+// newRunner starts a pool of two hosts, and a witness if there are three members.
+func newRunner(t require.TestingT, members int, configure func(*engine.Config)) *runner {
+	var witnesses model.NodeSet
+	if members == 3 {
+		witnesses = model.Nodes(3)
+	}
+	return newPool(t, members, model.Nodes(1, 2), witnesses, configure)
+}
+
+// newPool prepares so many members and starts those that belong to the pool.
+func newPool(t require.TestingT, members int, hosts, witnesses model.NodeSet, configure func(*engine.Config)) *runner {
+	r := &runner{t: t, members: make([]*testMember, members+1), hosts: hosts, witnesses: witnesses, configure: configure}
 	for id := 1; id <= members; id++ {
-		r.start(model.NodeID(id))
+		r.members[id] = newTestMember()
+	}
+	for rest := hosts | witnesses; !rest.Empty(); rest = rest.Without(rest.First()) {
+		r.start(rest.First())
 	}
 	return r
 }
 
-// start begins a life of the daemon of a member; the third is the witness.
+// start begins a life of the daemon of a member.
 func (r *runner) start(id model.NodeID) {
 	m := r.members[id]
-	var witnesses model.NodeSet
-	if len(r.members) > 3 {
-		witnesses = model.Nodes(3)
+	config := testConfig(id, r.hosts, r.witnesses)
+	if !(r.hosts | r.witnesses).Has(id) {
+		config.Contacts = r.hosts
 	}
-	config := testConfig(id, model.Nodes(1, 2), witnesses)
 	if r.configure != nil {
 		r.configure(&config)
 	}
@@ -104,7 +126,7 @@ func (r *runner) start(id model.NodeID) {
 	r.life++
 	m.node, m.life, m.wakeAt = node, r.life, model.Never
 	r.step(id, &model.Event{Kind: model.EventStart, ID: m.life})
-	for vm := model.VMID(1); vm < 4; vm++ {
+	for vm := model.VMID(1); vm < 20; vm++ {
 		if gen, runs := m.instances[vm]; runs {
 			r.step(id, &model.Event{Kind: model.EventInstance, VM: vm, Gen: gen})
 		}
@@ -217,12 +239,20 @@ func (r *runner) perform(id model.NodeID, m *testMember, e *model.Effect) {
 	case model.EffectPersist:
 		m.records = append(m.records, e.Record)
 	case model.EffectSend:
+		if r.onSend != nil {
+			r.onSend(&e.Message)
+		}
 		if msg := e.Message; !m.cut[msg.To] {
 			r.later(msg.To, linkDelay, model.Event{Kind: model.EventMessage, Link: e.Link, Message: msg})
 		}
 	case model.EffectStart, model.EffectActivate:
-		m.instances[e.VM] = e.Gen
 		answer.Flags = 0
+		if m.failStarts > 0 {
+			m.failStarts--
+			answer.Flags = model.FlagError
+		} else {
+			m.instances[e.VM] = e.Gen
+		}
 		after(startDelay, model.EventStarted)
 	case model.EffectDestroy:
 		delete(m.instances, e.VM)
@@ -244,13 +274,31 @@ func (r *runner) disk(id model.NodeID, m *testMember, e *model.Effect, answer mo
 	change, _ := model.ParseBitmap(e.Data, testExtents)
 	switch e.Kind {
 	case model.EffectOpen:
+		if m.made[e.VM] < e.Gen {
+			m.made[e.VM], m.marks[e.VM] = e.Gen, nil
+			marks = r.marks(id, e.VM)
+		}
+		if m.lost[e.VM] {
+			for x := range uint32(testExtents) {
+				marks.Set(x)
+			}
+			answer.Flags |= model.FlagLost
+		}
 		answer.Kind, answer.Data, answer.Count = model.EventOpened, marks.Bytes(), testExtents
+	case model.EffectTrust:
+		m.lost[e.VM] = false
+		return
 	case model.EffectIntent:
 		if m.broken[e.VM] {
 			return // the record never becomes durable
 		}
 		marks.Union(change)
 		answer.Kind = model.EventIntent
+	case model.EffectErase:
+		if m.made[e.VM] < e.Gen {
+			m.made[e.VM], m.marks[e.VM] = e.Gen, nil
+		}
+		return
 	case model.EffectForget:
 		for i := range change {
 			marks[i] &^= change[i]

@@ -4,6 +4,7 @@ import (
 	"holdfast/engine/mirror"
 	"holdfast/engine/model"
 	"holdfast/engine/pair"
+	"holdfast/engine/planted"
 	"holdfast/engine/pool"
 )
 
@@ -47,14 +48,20 @@ type vm struct {
 	gen         model.Gen  // configuration that the instance runs under
 	launched    model.Gen  // configuration for which a launch was ordered
 	cannot      bool       // this home cannot run the VM for now
+	moving      bool       // an operator wants it on the other home
 	lost        model.Gen  // generation in which this home had no instance left
 	absentSince model.Time // since when
 	stateLostIn model.Gen  // generation in which the loss of memory was said
+	hungIn      model.Gen  // generation in which it was said that the guest hangs
+	silentSince model.Time // since when the guest has not responded; Never: it does
 
-	disk   diskState
-	broken bool         // its failure was said
-	marks  model.Bitmap // recorded intent, while the disk is open and no machine owns it
-	diskAt model.Time   // when to try to open it again
+	disk      diskState
+	broken    bool         // its failure was said
+	gone      bool         // it lacks what it had called durable, so it is not the truth whatever the log says
+	told      bool         // that was said
+	openedFor model.Gen    // the generation for which it was opened last
+	marks     model.Bitmap // recorded intent, while the disk is open and no machine owns it
+	diskAt    model.Time   // when to try to open it again
 
 	out  *pair.Primary // as primary
 	main *mirror.Primary
@@ -78,8 +85,8 @@ type vm struct {
 	retryAt  model.Time // when to try to launch again
 	timerAt  model.Time // any other instant at which reconcile must look again
 
-	route route
-
+	route    route
+	partner  partner
 	recovery recovery
 }
 
@@ -103,7 +110,7 @@ func (n *Node) vm(id model.VMID) *vm {
 func (n *Node) addVM(id model.VMID) *vm {
 	v := &vm{
 		n: n, id: id, in: pair.NewSecondary(id), dirty: true,
-		timerAt: model.Never, proposeAt: model.Never, reportAt: n.now,
+		timerAt: model.Never, proposeAt: model.Never, silentSince: model.Never, reportAt: n.now,
 	}
 	i := 0
 	for i < len(n.vms) && n.vms[i].id < id {
@@ -122,8 +129,13 @@ func (n *Node) syncVMs() {
 	}
 	for _, cfg := range n.pool.VMs() {
 		v := n.vm(cfg.VM)
-		if !cfg.Homes.Has(n.cfg.ID) && cfg.Recovery != n.cfg.ID && v == nil {
+		holds := cfg.Holders().Has(n.cfg.ID)
+		if !holds && v == nil {
+			n.erase(&cfg)
 			continue
+		}
+		if n.erased[cfg.VM] && holds {
+			delete(n.erased, cfg.VM)
 		}
 		if v == nil {
 			v = n.addVM(cfg.VM)
@@ -132,8 +144,9 @@ func (n *Node) syncVMs() {
 			v.overruled()
 		}
 		if cfg != v.cfg {
-			v.cfg, v.other = cfg, cfg.Peer(n.cfg.ID)
-			v.dirty = true
+			v.changeHomes(&cfg)
+			v.cfg, v.dirty = cfg, true
+			v.meetPartner(cfg.Peer(n.cfg.ID))
 			if v.mine() {
 				v.won = cfg.Gen - 1
 			}
@@ -176,13 +189,20 @@ func (v *vm) event(ev *model.Event) {
 	now, out := v.n.now, &v.n.out
 	switch ev.Kind {
 	case model.EventInstance:
+		if ev.Flags.Has(model.FlagError) {
+			out.Add(model.EffectDestroy, v.id)
+			return
+		}
 		v.instance, v.gen = foreign, ev.Gen
 	case model.EventStarted:
 		v.started(ev)
 	case model.EventDied:
 		if v.instance != absent {
 			v.lose()
+			v.guestFailed()
 		}
+	case model.EventResponding:
+		v.responding(ev)
 	case model.EventOpened:
 		v.opened(ev)
 	case model.EventCaptured:
@@ -241,6 +261,8 @@ func (v *vm) opened(ev *model.Event) {
 	if v.disk != diskOpening {
 		return
 	}
+	v.gone = ev.Flags.Has(model.FlagLost) && !planted.On(planted.StartLost)
+	v.tellLost(ev.Flags.Has(model.FlagError))
 	marks, ok := model.ParseBitmap(ev.Data, v.n.cfg.Mirror.Extents)
 	if ev.Flags.Has(model.FlagError) || !ok {
 		v.failDisk()
@@ -253,11 +275,41 @@ func (v *vm) opened(ev *model.Event) {
 	}
 }
 
+// tellLost says, once, that the local copy lost what it had called durable.
+func (v *vm) tellLost(unfit bool) {
+	if !v.gone || v.told {
+		v.told = v.gone
+		return
+	}
+	v.told = true
+	notice := v.n.out.Notify(model.NoticeDiskLost, v.id, v.self())
+	switch {
+	case unfit:
+		notice.Detail = "it called writes durable and lost them; replace the disk or turn its write cache off, then it is copied anew"
+	case v.cfg.InSync == model.Nodes(v.self()):
+		notice.Detail = "it is the only copy in sync, and lacks writes that it had called durable; an operator has to choose the copy to start from"
+	default:
+		notice.Detail = "it lacks writes that it had called durable, and is copied anew"
+	}
+}
+
+// truth reports whether this host's copy has every acknowledged write (R5).
+func (v *vm) truth() bool { return v.cfg.InSync.Has(v.self()) && !v.gone }
+
+// trust tells the runner that the local copy is what the pool counts on now.
+func (v *vm) trust() {
+	if v.gone {
+		v.gone = false
+		v.n.out.Add(model.EffectTrust, v.id)
+	}
+}
+
 // failDisk takes the local copy out of service; it is opened again a little later.
 func (v *vm) failDisk() {
 	if !v.broken {
 		v.broken = true
 		v.n.out.Notify(model.NoticeDiskFault, v.id, v.self())
+		v.n.fault(pool.Part{Component: pool.ComponentDisk, Node: v.self(), VM: v.id})
 	}
 	v.disk, v.marks, v.copy = diskFailed, nil, nil
 	v.diskAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
@@ -268,16 +320,19 @@ func (v *vm) ensureDisk() bool {
 	switch {
 	case v.disk == diskOpen:
 		return true
+	case v.disk == diskFailed && v.retired(pool.ComponentDisk):
 	case v.disk == diskClosed, v.disk == diskFailed && v.n.now >= v.diskAt:
 		v.disk = diskOpening
-		v.n.out.Add(model.EffectOpen, v.id)
+		v.openedFor = v.copyGen()
+		v.n.out.Add(model.EffectOpen, v.id).Gen = v.openedFor
 	}
 	return false
 }
 
 // lose notes that the instance on this host is gone.
 func (v *vm) lose() {
-	v.instance, v.lost, v.absentSince = absent, v.cfg.Gen, v.n.now
+	v.moving = false
+	v.instance, v.lost, v.absentSince, v.silentSince = absent, v.cfg.Gen, v.n.now, model.Never
 	v.out, v.main = nil, nil
 	v.stopShipping()
 	v.session = 0
@@ -329,11 +384,17 @@ func (v *vm) reconcile() {
 	if v.cfg.Gen == 0 || v.cfg.Gen < v.gen && v.instance != absent {
 		return // the log has not caught up with what this host already has
 	}
+	holds := v.cfg.Holders().Has(v.self())
+	if !holds && !planted.On(planted.StartDropped) {
+		v.n.dropped = true
+		v.drop()
+		return
+	}
 	switch {
 	case v.isPrimary():
 		v.leaveRecovery()
 		v.reconcilePrimary()
-	case v.cfg.Homes.Has(v.self()):
+	case v.cfg.Homes.Has(v.self()) || !holds:
 		v.leaveRecovery()
 		v.reconcileReplica()
 	default:

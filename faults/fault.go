@@ -83,6 +83,24 @@ var unsyncedNames = [numUnsynced]string{"", "torn", "keep-unsynced", "lose-unsyn
 // String returns the option's word in scripts; the seeded choice is the empty default.
 func (u Unsynced) String() string { return enumName(unsyncedNames[:], int(u)) }
 
+// Level is a protection of a VM that SetLevel gives it.
+type Level uint8
+
+// The levels; LevelAbsent is the absent one.
+const (
+	LevelAbsent Level = iota
+	LevelNone
+	LevelRestart
+	LevelHA
+	LevelFT
+	numLevels
+)
+
+var levelNames = [numLevels]string{"", "none", "restart", "ha", "ft"}
+
+// String returns the level's word in scripts.
+func (l Level) String() string { return enumName(levelNames[:], int(l)) }
+
 // DefaultDaemonRestart is how long kill-daemon keeps the daemon down when it carries no "for".
 const DefaultDaemonRestart = 300 * time.Millisecond
 
@@ -92,7 +110,8 @@ type Fault struct {
 	Kind Kind
 	// Member is the member that is hit; for faults on links one end of the link.
 	Member Role
-	// Peer is the other end of the link, or the member that Override declares dead.
+	// Peer is the other end of the link, the member that Override declares dead, or the host to which
+	// ReplaceHome moves a copy from Member.
 	Peer Role
 	// VM names the virtual machine, or the one whose disk copy on Member is hit.
 	VM string
@@ -123,6 +142,8 @@ type Fault struct {
 	Amount time.Duration
 	// Unsynced is what power-off does to writes not yet flushed.
 	Unsynced Unsynced
+	// Level is what SetLevel gives the VM.
+	Level Level
 	// KeepLAN leaves an isolated host its guest network.
 	KeepLAN bool
 	// OldDisk restores the member's system disk as remembered by the last save-disk.

@@ -21,7 +21,12 @@ func TestParse(t *testing.T) {
 		"slow-cpu a factor 10":                    {Kind: SlowCPU, Member: a, Factor: 10},
 		"crash-daemon other(a) at-effect 7":       {Kind: CrashDaemon, Member: OtherThan(a), Effect: 7},
 		"toolstack-error a count 2":               {Kind: ToolstackError, Member: a, Count: 2},
+		"old-daemon b for 5s":                     {Kind: OldDaemon, Member: b, For: 5 * time.Second},
+		"half-create a count 2":                   {Kind: HalfCreate, Member: a, Count: 2},
 		"crash-vm db":                             {Kind: CrashVM, VM: "db"},
+		"hang-vm db for 2s":                       {Kind: HangVM, VM: "db", For: 2 * time.Second},
+		"disk-lying-flush a db":                   {Kind: DiskLyingFlush, Member: a, VM: "db"},
+		"clock-freeze witness":                    {Kind: ClockFreeze, Member: Witness()},
 		"cut a1 a -> b":                           {Kind: Cut, Link: LinkA1, Member: a, Peer: b, OneWay: true},
 		"loss links a <-> b 0.5% for 1s":          {Kind: Loss, Link: LinkPair, Member: a, Peer: b, Chance: 5000, For: time.Second},
 		"slow all a <-> b 64KiB/s":                {Kind: Slow, Link: LinkAll, Member: a, Peer: b, Bandwidth: 64},
@@ -34,6 +39,10 @@ func TestParse(t *testing.T) {
 		"clock-jump a -5s":                        {Kind: ClockJump, Member: a, Amount: -5 * time.Second},
 		"clock-drift a ppm -200":                  {Kind: ClockDrift, Member: a, DriftPPM: -200},
 		"override a declare-dead b":               {Kind: Override, Member: a, Peer: b},
+		"set-level db none":                       {Kind: SetLevel, VM: "db", Level: LevelNone},
+		"clear-faults":                            {Kind: ClearFaults},
+		"migrate db":                              {Kind: Migrate, VM: "db"},
+		"maintain a for 5s":                       {Kind: Maintain, Member: a, For: 5 * time.Second},
 		"force-start db on b":                     {Kind: ForceStart, VM: "db", Member: b},
 	} {
 		f, err := Parse(text)
@@ -162,6 +171,8 @@ func drawParam(t *rapid.T, p *param, f *Fault) {
 		if f.Member = drawSingle.Draw(t, "member"); rapid.IntRange(0, 4).Draw(t, "all") == 0 {
 			f.Member = All()
 		}
+	case paramFrom:
+		f.Member = drawSingle.Draw(t, "from")
 	case paramVM:
 		f.VM = drawName.Draw(t, "vm")
 	case paramIO:
@@ -171,8 +182,10 @@ func drawParam(t *rapid.T, p *param, f *Fault) {
 		f.OneWay = rapid.Bool().Draw(t, "one way")
 		f.Member = drawSingle.Draw(t, "member")
 		f.Peer = drawSingle.Filter(func(r Role) bool { return r != f.Member }).Draw(t, "peer")
-	case paramDead:
+	case paramDead, paramTo:
 		f.Peer = drawSingle.Filter(func(r Role) bool { return r != f.Member }).Draw(t, "peer")
+	case paramLevel:
+		f.Level = Level(rapid.IntRange(1, int(numLevels)-1).Draw(t, "level"))
 	case paramGroups:
 		roles := rapid.SliceOfNDistinct(drawSingle, 2, 8, rapid.ID).Draw(t, "roles")
 		split := rapid.IntRange(1, len(roles)-1).Draw(t, "split")

@@ -19,10 +19,13 @@ const (
 	StopDaemon
 	ContinueDaemon
 	CrashDaemon
+	OldDaemon
 
 	ToolstackError
 	ToolstackHang
+	HalfCreate
 	CrashVM
+	HangVM
 
 	Cut
 	Heal
@@ -44,14 +47,24 @@ const (
 	DiskSlow
 	DiskFull
 	DiskCorrupt
+	DiskLyingFlush
 	DiskHeal
 	IODelay
 
 	ClockJump
 	ClockDrift
+	ClockFreeze
 
 	Override
 	ForceStart
+	JoinHost
+	LeaveHost
+	ReplaceHome
+	SetLevel
+	Migrate
+	Maintain
+	Resume
+	ClearFaults
 	FailOver
 	FailBack
 	TestFailOver

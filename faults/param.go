@@ -32,6 +32,13 @@ var (
 			return err
 		},
 		print: func(f *Fault) string { return f.IO.String() }}
+	paramLevel = &param{syntax: "none|restart|ha|ft",
+		parse: func(p *parser) error {
+			i, err := p.OneOf("a level: none, restart, ha or ft", levelNames[1:])
+			p.fault.Level = Level(i + 1)
+			return err
+		},
+		print: func(f *Fault) string { return f.Level.String() }}
 	paramLink = &param{syntax: "LINK ROLE <-> ROLE",
 		parse: func(p *parser) error { return p.link() },
 		print: func(f *Fault) string {
@@ -82,7 +89,13 @@ var (
 	paramDead = keyword("declare-dead", "ROLE", &param{
 		parse: func(p *parser) error { return p.peer() },
 		print: func(f *Fault) string { return f.Peer.String() }})
-	paramOn = keyword("on", "ROLE", paramMember)
+	paramOn   = keyword("on", "ROLE", paramMember)
+	paramFrom = keyword("from", "ROLE", &param{
+		parse: func(p *parser) error { return p.single(&p.fault.Member) },
+		print: func(f *Fault) string { return f.Member.String() }})
+	paramTo = keyword("to", "ROLE", &param{
+		parse: func(p *parser) error { return p.peer() },
+		print: func(f *Fault) string { return f.Peer.String() }})
 
 	optFor = &param{syntax: "for DURATION", keys: []string{"for"},
 		parse: func(p *parser) (err error) {

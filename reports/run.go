@@ -94,7 +94,12 @@ const (
 )
 
 // Replay returns the command line that runs s again exactly as it was.
-func (s Scenario) Replay() string {
+func (s Scenario) Replay() string { return s.command("replay") }
+
+// Reduce returns the command line that searches for the smallest script that fails like s.
+func (s Scenario) Reduce() string { return s.command("reduce") }
+
+func (s Scenario) command(word string) string {
 	what := s.Path
 	if what == "" {
 		what = s.Name
@@ -102,5 +107,5 @@ func (s Scenario) Replay() string {
 	if strings.ContainsAny(what, " \t'\"\\$&|;<>()*?[]`!#~") {
 		what = "'" + strings.ReplaceAll(what, "'", `'\''`) + "'"
 	}
-	return "holdfast replay " + what + " --seed " + strconv.FormatUint(s.Seed, 10)
+	return "holdfast " + word + " " + what + " --seed " + strconv.FormatUint(s.Seed, 10)
 }

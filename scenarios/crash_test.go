@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,35 @@ clients db count 3 rate 40/s keys 6
 at 300ms cut all a <-> b for 1s
 run 3s
 expect state-lost(db)`,
+	"ha-vm-hang": `
+vm db level ha service log on a
+clients db count 3 rate 40/s keys 6
+tune hang-after 500ms
+at 300ms hang-vm db
+run 4s`,
+	"restart-half-create": `
+vm db level restart service log on a
+clients db count 3 rate 40/s keys 6
+at 300ms half-create b count 1
+at 301ms power-off a
+at 2500ms power-on a
+run 4s`,
+	"ft-rehome": `
+host c
+vm db level ft service log on a second b
+clients db count 3 rate 40/s keys 6
+tune rehome-after 400ms
+tune voter-lost-after 400ms
+at 800ms power-off b
+at 2s power-on b
+run 3s
+expect state-lost(db)`,
+	"ha-leave": `
+host c
+vm db level ha service log on a second b
+clients db count 3 rate 40/s keys 6
+at 300ms leave-host a
+run 3s`,
 	"restart-vm-crash": `
 vm db level restart service bank on a
 clients db count 3 rate 40/s keys 6
@@ -79,18 +109,13 @@ at 4s fail-back db on c
 run 6s`,
 }
 
-// third returns the third member of a main path's pool: the place of the recovery copy, or a witness.
-func third(path string) (statement, name string) {
-	if strings.HasPrefix(path, "dr-") {
-		return "host c", "c"
-	}
-	return "witness w", "w"
-}
-
 // crashScript is a main path with a crash of a member's daemon before its n-th effect; n 0: none.
 func crashScript(t *testing.T, path, member string, n uint64) *script.Script {
 	t.Helper()
-	statement, _ := third(path)
+	statement := "witness w"
+	if strings.HasPrefix(path, "dr-") {
+		statement = "host c" // the place of the recovery copy votes
+	}
 	text := "scenario crash-" + path + "\npurpose \"A daemon crash at one effect boundary.\"\nhost a\nhost b\n" + statement + "\n" + strings.TrimSpace(mainPaths[path]) + "\n"
 	if n > 0 {
 		text = strings.Replace(text, "\nat ", fmt.Sprintf("\nat 1ms crash-daemon %s at-effect %d\nat ", member, n), 1)
@@ -107,11 +132,15 @@ func TestCrashAtEveryEffect(t *testing.T) {
 		stride = 29
 	}
 	for path := range mainPaths {
-		_, last := third(path)
-		for i, member := range []string{"a", "b", last} {
-			t.Run(path+"/"+member, func(t *testing.T) {
+		s := crashScript(t, path, "", 0)
+		members := slices.Clone(s.Hosts)
+		if s.Witness.Name != "" {
+			members = append(members, s.Witness)
+		}
+		for i, member := range members {
+			t.Run(path+"/"+member.Name, func(t *testing.T) {
 				t.Parallel()
-				crashEverywhere(t, path, member, model.NodeID(i+1), stride)
+				crashEverywhere(t, path, member.Name, model.NodeID(i+1), stride)
 			})
 		}
 	}

@@ -42,6 +42,10 @@ func (r *run) measure(e *script.Expect, histories []*history.History) (ok bool, 
 		at := r.world.Serving(vm)
 		want := r.members(e.Role)
 		return len(want) == 1 && at == want[0], "it runs on " + r.name(at)
+	case script.ExpectSecondary:
+		at := r.secondary(e.VM)
+		want := r.members(e.Role)
+		return len(want) == 1 && at == want[0], "its other home is " + r.name(at)
 	case script.ExpectConverged:
 		if r.converged < 0 {
 			return false, "it did not converge"

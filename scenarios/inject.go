@@ -14,6 +14,7 @@ import (
 // trigger is an action that waits for a stage.
 type trigger struct {
 	action *script.Action
+	index  int // in the script
 	stage  sim.Stage
 	vm     model.VMID
 	seen   int
@@ -43,18 +44,21 @@ func (r *run) schedule() {
 	for i := range r.script.Actions {
 		a := &r.script.Actions[i]
 		if a.Trigger.Kind == script.TriggerAt {
-			r.world.At(r.zero.Add(a.Trigger.At), func() { r.act(a) })
+			r.world.At(r.zero.Add(a.Trigger.At), func() { r.act(i) })
 			continue
 		}
-		r.pending = append(r.pending, &trigger{action: a, stage: stages[a.Trigger.Stage], vm: r.world.VM(a.Trigger.VM)})
+		r.pending = append(r.pending, &trigger{action: a, index: i, stage: stages[a.Trigger.Stage], vm: r.world.VM(a.Trigger.VM)})
 	}
-	if len(r.pending) > 0 {
+	if len(r.pending) > 0 || r.opt.Watch != nil {
 		r.world.OnStage = r.onStage
 	}
 }
 
 // onStage fires the triggers that wait for a stage.
-func (r *run) onStage(vm model.VMID, stage sim.Stage, _ model.NodeID) {
+func (r *run) onStage(vm model.VMID, stage sim.Stage, member model.NodeID) {
+	if r.opt.Watch != nil {
+		r.opt.Watch.Stage(r.now(), vm, stage, member)
+	}
 	for _, t := range r.pending {
 		now := r.now()
 		if t.fired || t.vm != vm || t.stage != stage || now < t.action.Trigger.At || now+t.action.Trigger.Delay >= r.script.Run {
@@ -65,20 +69,25 @@ func (r *run) onStage(vm model.VMID, stage sim.Stage, _ model.NodeID) {
 		}
 		t.fired = true
 		if d := t.action.Trigger.Delay; d > 0 {
-			r.world.At(r.world.Now().Add(d), func() { r.act(t.action) })
+			r.world.At(r.world.Now().Add(d), func() { r.act(t.index) })
 		} else {
-			r.act(t.action)
+			r.act(t.index)
 		}
 	}
 }
 
 // act performs an action of the script.
-func (r *run) act(a *script.Action) {
-	f := &a.Fault
+func (r *run) act(index int) {
+	a := &r.script.Actions[index]
+	members := r.members(a.Fault.Member)
+	fault, ok := r.admit(index, &a.Fault, members)
+	if !ok {
+		return
+	}
+	f := &fault
 	if r.began < 0 {
 		r.began = r.now()
 	}
-	members := r.members(f.Member)
 	if a.As != "" && len(members) == 1 {
 		r.names[a.As] = members[0]
 	}
@@ -112,8 +121,7 @@ func (r *run) members(role faults.Role) []model.NodeID {
 	case faults.RolePrimary:
 		id = r.primary(role.Name)
 	case faults.RoleSecondary:
-		vm := r.vm(role.Name)
-		id = r.secondHome(vm, r.primary(role.Name))
+		id = r.secondary(role.Name)
 	default:
 		bound, ok := r.names[role.Name]
 		if id = bound; !ok {
@@ -147,11 +155,12 @@ func (r *run) primary(vm string) model.NodeID {
 	return r.world.Member(r.vm(vm).Home)
 }
 
-func (r *run) secondHome(vm *script.VM, primary model.NodeID) model.NodeID {
-	if home := r.world.Member(vm.Home); home != primary {
-		return home
+// secondary returns the other home of the VM by the newest committed configuration.
+func (r *run) secondary(vm string) model.NodeID {
+	if cfg := r.world.Config(r.world.VM(vm)); cfg.Gen != 0 {
+		return cfg.Homes.Other(cfg.Primary)
 	}
-	return r.world.Member(vm.Second)
+	return r.world.Member(r.vm(vm).Second)
 }
 
 // ends arranges for the end of a fault that lasts.
@@ -207,6 +216,10 @@ func (r *run) hitHost(f *faults.Fault, m model.NodeID) {
 	}
 }
 
+var levels = map[faults.Level]model.Level{
+	faults.LevelNone: model.LevelNone, faults.LevelRestart: model.LevelRestart, faults.LevelHA: model.LevelHA, faults.LevelFT: model.LevelFT,
+}
+
 // hitSoftware handles daemons, toolstacks, guests, clocks and operators.
 func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 	w := r.world
@@ -217,6 +230,9 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 			down = faults.DefaultDaemonRestart
 		}
 		w.KillDaemon(m, down)
+	case faults.OldDaemon:
+		w.OldDaemon(m, true, faults.DefaultDaemonRestart)
+		r.ends(f, 0, func() { w.OldDaemon(m, false, faults.DefaultDaemonRestart) })
 	case faults.StopDaemon:
 		w.StopDaemon(m)
 		r.ends(f, 0, func() { w.ContinueDaemon(m) })
@@ -226,6 +242,8 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 		w.CrashDaemonAt(m, uint64(f.Effect))
 	case faults.ToolstackError:
 		w.ToolstackErrors(m, f.Count)
+	case faults.HalfCreate:
+		w.HalfCreates(m, f.Count)
 	case faults.ToolstackHang:
 		until := model.Never
 		if f.For > 0 {
@@ -234,17 +252,43 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 		w.ToolstackHang(m, until)
 	case faults.CrashVM:
 		w.CrashVM(w.VM(f.VM))
+	case faults.HangVM:
+		vm := w.VM(f.VM)
+		w.HangVM(vm)
+		r.ends(f, 0, func() { w.ResumeVM(vm) })
 	case faults.ClockJump:
 		w.ClockJump(m, f.Amount)
 	case faults.ClockDrift:
 		w.ClockDrift(m, f.DriftPPM)
 		r.ends(f, 0, func() { w.ClockDrift(m, 0) })
+	case faults.ClockFreeze:
+		w.ClockStop(m)
+		r.ends(f, 0, func() { w.ClockResume(m) })
 	case faults.Override:
 		if dead := r.members(f.Peer); len(dead) == 1 {
 			w.DeclareDead(m, dead[0])
 		}
 	case faults.ForceStart:
 		w.ForceStart(m, w.VM(f.VM))
+	case faults.SetLevel:
+		w.SetLevel(w.VM(f.VM), levels[f.Level])
+	case faults.Migrate:
+		w.Migrate(w.VM(f.VM))
+	case faults.Maintain:
+		w.Maintain(m, true)
+		r.ends(f, 0, func() { w.Maintain(m, false) })
+	case faults.ClearFaults:
+		w.ClearFaults()
+	case faults.Resume:
+		w.Maintain(m, false)
+	case faults.JoinHost:
+		w.JoinHost(m)
+	case faults.LeaveHost:
+		w.LeaveHost(m)
+	case faults.ReplaceHome:
+		if to := r.members(f.Peer); len(to) == 1 {
+			w.ReplaceHome(w.VM(f.VM), m, to[0])
+		}
 	case faults.FailOver:
 		w.FailOver(m, w.VM(f.VM))
 	case faults.FailBack:
@@ -286,9 +330,11 @@ func (r *run) hitDisk(f *faults.Fault, m model.NodeID) {
 		r.ends(f, 0, func() { h.Full = false })
 	case faults.DiskCorrupt:
 		w.CorruptDisk(m, vm)
+	case faults.DiskLyingFlush:
+		w.LieAboutFlushes(m, vm, true)
+		r.ends(f, 0, func() { w.LieAboutFlushes(m, vm, false) })
 	case faults.DiskHeal:
-		*h = disk.Health{}
-		w.ResumeDisk(m, vm)
+		w.HealDisk(m, vm)
 	case faults.IODelay:
 		d := time.Duration(f.Timeouts)*r.script.Value(script.SettingIOTimeout)/1000 + f.Amount
 		if f.IO == faults.IORead {

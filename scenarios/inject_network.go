@@ -4,7 +4,6 @@ import (
 	"holdfast/engine/model"
 	"holdfast/faults"
 	"holdfast/sim"
-	"holdfast/sim/disk"
 )
 
 var links = map[faults.Link]model.Link{
@@ -152,6 +151,10 @@ func (r *run) cutPairs(pairs [][2]model.NodeID, cut bool) {
 // healAll ends every fault that is in effect.
 func (r *run) healAll() {
 	w := r.world
+	for i := range r.script.VMs {
+		w.ResumeVM(model.VMID(i + 1))
+	}
+	w.ClearFaults()
 	for a := model.NodeID(1); a <= r.count(); a++ {
 		for b := model.NodeID(1); b <= r.count(); b++ {
 			for l := model.LinkA1; l < model.NumLinks; l++ {
@@ -160,21 +163,19 @@ func (r *run) healAll() {
 		}
 		w.CrashDaemonAt(a, 0)
 		w.ContinueDaemon(a)
+		w.OldDaemon(a, false, faults.DefaultDaemonRestart)
 		w.Thaw(a)
 		w.SlowCPU(a, 1)
+		w.ClockResume(a)
 		w.ClockDrift(a, 0)
 		w.CutLAN(a, false)
 		w.NIC(a, true)
 		w.ToolstackErrors(a, 0)
+		w.HalfCreates(a, 0)
 		w.ToolstackHang(a, w.Now())
 		for i := range r.script.VMs {
-			vm := model.VMID(i + 1)
-			if int(a) > len(r.script.Hosts) {
-				continue
-			}
-			if h := w.Disk(a, vm); h != nil {
-				*h = disk.Health{}
-				w.ResumeDisk(a, vm)
+			if int(a) <= len(r.script.Hosts) {
+				w.HealDisk(a, model.VMID(i+1))
 			}
 		}
 		w.PowerOn(a, false)

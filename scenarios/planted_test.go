@@ -28,10 +28,18 @@ var catch = map[planted.Bug]struct {
 	planted.DetachAfterAck:     {"disk/ha-write-error", []string{"R4"}},
 	planted.FlushLocalOnly:     {"ha/power-loss", []string{"R4"}},
 	planted.StartStale:         {"ha/stale-copy-alone", []string{"R5"}},
+	planted.StartLost:          {"disk/ha-lost-content", []string{"R5", "history"}},
+	planted.StrikesForgotten:   {"health/flapping-disk", []string{"expect"}},
+	planted.HangIgnored:        {"ha/vm-hang", []string{"R9", "expect"}},
+	planted.RemnantKept:        {"restart/half-create", []string{"R9", "expect"}},
 	planted.ApplyOpenEpoch:     {"ft/bank-power-loss", []string{"R6"}},
 	planted.IntentNotUnited:    {"ha/unmirrored-write", []string{"R7"}},
 	planted.AttachEarly:        {"ha/power-loss", []string{"R7"}},
 	planted.NeverReprotect:     {"ft/second-host-after-reprotection", []string{"R9"}},
+	planted.StartDropped:       {"pool/dropped-home-alone", []string{"R5"}},
+	planted.RehomeUnchecked:    {"pool/two-orders-at-once", []string{"R2"}},
+	planted.KeepDropped:        {"pool/home-twice", []string{"R7"}},
+	planted.LearnerVotes:       {"pool/learners-with-one-voter", []string{"R2"}},
 	planted.SilentExposure:     {"ft/power-loss-captured", []string{"R10"}},
 	planted.PointUnsealed:      {"dr/target-lost-unsealed", []string{"R6"}},
 	planted.PointTorn:          {"dr/overflow-lossy-link", []string{"R6"}},
@@ -43,6 +51,7 @@ var catch = map[planted.Bug]struct {
 // elsewhere are the bugs whose window no scenario of the library hits; the test named finds them.
 var elsewhere = map[planted.Bug]string{
 	planted.AmnesiaIgnored:    "engine/control, in the random test of the log: votes of a term that was forgotten",
+	planted.TwoChanges:        "engine/control, in the random test of the log: a second change of the voters is begun before the first is decided",
 	planted.SendBeforePersist: "engine/control, in the random test of the log: a crash between two effects",
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdfast/engine/model"
+	"holdfast/faults"
 	"holdfast/reports"
 	"holdfast/reports/check"
 	"holdfast/scenarios/script"
@@ -25,6 +26,14 @@ type Options struct {
 	Limits check.Limits
 	// Prepare, if set, may change the world at the instant zero of the script.
 	Prepare func(*sim.World)
+	// Guard, if set, is asked right before each action. It returns the fault that happens in its place,
+	// which hits the same members, or false to let nothing happen.
+	Guard func(*Moment) (faults.Fault, bool)
+	// Watch, if set, is told what happens.
+	Watch Watcher
+	// AllowUnfired lets a run pass in which a stage of a trigger was never reached. Drawn plans need it:
+	// nobody can tell which stages their faults lead to.
+	AllowUnfired bool
 }
 
 // Budgets of the phases after the faults.
@@ -54,11 +63,17 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 		r.world.ResetRecoveryAge(model.VMID(i + 1))
 	}
 	r.schedule()
+	if opt.Watch != nil {
+		opt.Watch.Begin(r.world)
+	}
 	if opt.Prepare != nil {
 		opt.Prepare(r.world)
 	}
 	if err := r.until(ctx, s.Run, nil); err != nil {
 		return nil, err
+	}
+	if opt.Watch != nil {
+		opt.Watch.Heal(r.now())
 	}
 	for i := range s.VMs {
 		_, longest := r.world.RecoveryAge(model.VMID(i + 1))
@@ -77,6 +92,9 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 		return nil, err
 	}
 	r.world.CheckEnd()
+	if opt.Watch != nil {
+		opt.Watch.End(r.now())
+	}
 	result := r.judge()
 	if opt.Trace != nil {
 		r.trace(opt.Trace, result)
@@ -198,9 +216,12 @@ func (r *run) build() error {
 	s := r.script
 	r.names = make(map[string]model.NodeID)
 	r.began = -1
-	opt := sim.Options{Seed: r.opt.Seed, Witness: s.Witness.Name, Timing: timing(s)}
+	opt := sim.Options{Seed: r.opt.Seed, Witness: s.Witness.Name, Voters: s.Voters, Timing: timing(s)}
 	for _, h := range s.Hosts {
 		opt.Hosts = append(opt.Hosts, h.Name)
+		if h.Spare {
+			opt.Spares = append(opt.Spares, h.Name)
+		}
 	}
 	for _, v := range s.VMs {
 		spec := sim.VM{Name: v.Name, Level: level(v.Level), Service: service(v.Service), Home: v.Home, Second: v.Second, Recovery: v.Recovery, Target: v.Target, Keys: script.DefaultKeys}
@@ -226,8 +247,13 @@ func timing(s *script.Script) sim.Timing {
 	t.Engine.SuspectAfter = s.Value(script.SettingSuspectAfter)
 	t.Engine.PromoteWait = s.Value(script.SettingPromoteWait)
 	t.Engine.ColdStartAfter = s.Value(script.SettingColdStartAfter)
+	t.Engine.MTBF = s.Value(script.SettingMTBF)
+	t.Engine.HangAfter = s.Value(script.SettingHangAfter)
+	t.Engine.RehomeAfter = s.Value(script.SettingRehomeAfter)
+	t.Engine.VoterLostAfter = s.Value(script.SettingVoterLostAfter)
 	t.IOTimeout = s.Value(script.SettingIOTimeout)
 	t.AckTimeout = s.Value(script.SettingAckTimeout)
+	t.EpochMax = s.Value(script.SettingEpochMax)
 	t.Epoch = s.Value(script.SettingEpoch)
 	return t
 }
@@ -238,6 +264,8 @@ func level(l script.Level) model.Level {
 		return model.LevelFT
 	case script.LevelHA:
 		return model.LevelHA
+	case script.LevelNone:
+		return model.LevelNone
 	default:
 		return model.LevelRestart
 	}

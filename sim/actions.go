@@ -29,7 +29,7 @@ func (w *World) PowerOff(id model.NodeID, loss disk.Loss) {
 // PowerOn gives it back; oldDisk restores the system disk that SaveDisk remembered.
 func (w *World) PowerOn(id model.NodeID, oldDisk bool) {
 	m := w.nodes[id]
-	if m.powered {
+	if m.powered || m.spare {
 		return
 	}
 	if oldDisk && m.saved != nil {
@@ -77,6 +77,15 @@ func (w *World) KillDaemon(id model.NodeID, restart time.Duration) {
 	w.startDaemon(m, restart)
 }
 
+// OldDaemon replaces the daemon of a member by the previous version, which speaks the previous protocol, or
+// that by the present one. It is down for so long.
+func (w *World) OldDaemon(id model.NodeID, old bool, down time.Duration) {
+	if m := w.nodes[id]; m.old != old {
+		m.old = old
+		w.KillDaemon(id, down)
+	}
+}
+
 // StopDaemon stops the daemon without ending it. ContinueDaemon lets it go on.
 func (w *World) StopDaemon(id model.NodeID) { w.nodes[id].stopped = w.nodes[id].node != nil }
 
@@ -103,6 +112,10 @@ func (w *World) Effects(id model.NodeID) uint64 { return w.nodes[id].effects }
 // ToolstackErrors lets the next n creations of an instance on the host fail.
 func (w *World) ToolstackErrors(id model.NodeID, n int) { w.nodes[id].toolErrors = n }
 
+// HalfCreates lets the next n creations of an instance on the host fail and leave a domain behind
+// that never runs: nothing can be created for its VM there until it is destroyed.
+func (w *World) HalfCreates(id model.NodeID, n int) { w.nodes[id].toolHalves = n }
+
 // ToolstackHang makes creations of instances on the host take until the given time.
 func (w *World) ToolstackHang(id model.NodeID, until model.Time) { w.nodes[id].toolHang = until }
 
@@ -113,6 +126,23 @@ func (w *World) CrashVM(vm model.VMID) {
 			w.At(w.now, p.crashGuest)
 		}
 	}
+}
+
+// HangVM makes the guest of the VM hang where it runs, ResumeVM lets it go on wherever it runs then.
+func (w *World) HangVM(vm model.VMID) { w.hang(vm, true) }
+
+// ResumeVM lets a guest that hangs go on.
+func (w *World) ResumeVM(vm model.VMID) { w.hang(vm, false) }
+
+func (w *World) hang(vm model.VMID, on bool) {
+	w.vms[vm].hangs = on
+	w.At(w.now, func() {
+		for _, m := range w.nodes[1:] {
+			if p := m.vms[vm]; p != nil && p.inst.present {
+				p.hang(on)
+			}
+		}
+	})
 }
 
 // Wire returns what is wrong with one direction of a link, to be changed.
@@ -148,6 +178,24 @@ func (w *World) Disk(id model.NodeID, vm model.VMID) *disk.Health {
 	return nil
 }
 
+// HealDisk ends every fault of the copy of a VM's disk on a host.
+func (w *World) HealDisk(id model.NodeID, vm model.VMID) {
+	if p := w.nodes[id].vms[vm]; p != nil {
+		p.healDisk()
+	}
+}
+
+// LieAboutFlushes lets a copy report flushes without performing them, or no longer.
+func (w *World) LieAboutFlushes(id model.NodeID, vm model.VMID, lie bool) {
+	switch p := w.nodes[id].vms[vm]; {
+	case p == nil:
+	case lie:
+		p.health.IgnoreFlush = true
+	default:
+		p.speakTruth()
+	}
+}
+
 // ResumeDisk lets the operations finish that a hanging disk kept.
 func (w *World) ResumeDisk(id model.NodeID, vm model.VMID) {
 	if p := w.nodes[id].vms[vm]; p != nil {
@@ -164,21 +212,6 @@ func (w *World) CorruptDisk(id model.NodeID, vm model.VMID) {
 	_ = p.disk.Corrupt(0)
 }
 
-// ClockJump lets a member's monotonic clock jump. As monotonic clocks do not, a jump
-// back only makes it stand still until the runner's correction, which is at once.
-func (w *World) ClockJump(id model.NodeID, d time.Duration) {
-	if d > 0 {
-		w.nodes[id].offset += d
-	}
-}
-
-// ClockDrift lets a member's clock run faster (or slower) by so many parts per million.
-func (w *World) ClockDrift(id model.NodeID, ppm int) {
-	m := w.nodes[id]
-	m.offset += m.clock().Sub(w.now.Add(m.offset))
-	m.drift, m.driftAt = int64(ppm), w.now
-}
-
 // DeclareDead is the operator's override at a member: it decides alone in place of dead.
 func (w *World) DeclareDead(id, dead model.NodeID) {
 	w.order(id, model.Order{Kind: model.OrderDeclareDead, Node: dead})
@@ -186,7 +219,7 @@ func (w *World) DeclareDead(id, dead model.NodeID) {
 
 // ForceStart is the operator's order to start a VM from the copy on a host.
 func (w *World) ForceStart(id model.NodeID, vm model.VMID) {
-	w.monitor.vms[vm].ordered = id
+	w.monitor.vms[vm].ordered, w.monitor.vms[vm].forced = id, id
 	w.order(id, model.Order{Kind: model.OrderForceStart, VM: vm, Node: id})
 }
 
@@ -218,7 +251,8 @@ func (w *World) Redundant(vm model.VMID) bool {
 	if !cfg.Former.Empty() { // it runs on its recovery copy, and its former primary has one in turn
 		return w.Serving(vm) != model.NoNode
 	}
-	return cfg.Gen != 0 && !cfg.Exposed() && cfg.InSync == cfg.Homes && w.Serving(vm) != model.NoNode
+	whole := !cfg.Exposed() && cfg.InSync == cfg.Homes || cfg.Level == model.LevelNone
+	return cfg.Gen != 0 && whole && w.Serving(vm) != model.NoNode
 }
 
 // GuestFault returns what the VM's own self-checks found wrong where it runs, or nil.

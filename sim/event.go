@@ -17,6 +17,7 @@ const (
 	evDaemon                         // start the daemon of node
 	evGuest                          // something for the engine about a VM: ev
 	evResume                         // the guest of vm on node has been captured
+	evProbe                          // the watchdog of the guest of vm on node
 	evBoot                           // the guest of vm on node begins to boot its system
 	evLaunched                       // the toolstack finished
 	evDisk                           // a disk operation finished

@@ -8,7 +8,7 @@ import (
 
 // deliver hands the guest a packet from outside.
 func (p *place) deliver(pkt *guest.Packet) {
-	if !p.inst.present || p.inst.booting || p.inst.machine == nil || !p.m.alive() {
+	if !p.inst.present || p.inst.booting || p.inst.machine == nil || p.inst.machine.CPU().Hung || !p.m.alive() {
 		return
 	}
 	if p.inst.suspended {
@@ -74,6 +74,10 @@ func (p *place) ask(c *call) {
 
 // complete answers a request of the guest.
 func (p *place) complete(e *model.Effect) {
+	if p.inst.machine != nil && p.inst.machine.CPU().Hung {
+		p.inst.unseen = append(p.inst.unseen, *e)
+		return
+	}
 	for i := range p.inst.asked {
 		if p.inst.asked[i] == e.IO.ID {
 			p.inst.asked = append(p.inst.asked[:i], p.inst.asked[i+1:]...)
@@ -95,6 +99,38 @@ func (p *place) complete(e *model.Effect) {
 		p.w.drop(data)
 		return
 	}
+}
+
+// hang makes the guest hang, or lets it go on with what its devices have for it.
+func (p *place) hang(on bool) {
+	if p.inst.machine == nil || p.inst.machine.CPU().Hung == on {
+		return
+	}
+	p.inst.machine.SetHung(on)
+	p.probeLater()
+	unseen := p.inst.unseen
+	p.inst.unseen = nil
+	for i := range unseen {
+		p.complete(&unseen[i])
+	}
+}
+
+// probeLater lets the hypervisor's watchdog find out, after its time, whether the guest responds.
+func (p *place) probeLater() {
+	ev := p.w.after(probeTime, classDevice, p.m.id, evProbe)
+	ev.vm, ev.life = p.vm.id, p.inst.life
+}
+
+// probe tells the engine whether the guest responds.
+func (p *place) probe() {
+	if !p.m.alive() || p.inst.machine == nil {
+		return
+	}
+	ev := model.Event{Kind: model.EventResponding, VM: p.vm.id, Gen: p.inst.gen}
+	if !p.inst.machine.CPU().Hung {
+		ev.Flags = model.FlagOn
+	}
+	p.m.tell(&ev)
 }
 
 func (p *place) answerGuest(id uint64, ok bool, data *attachment) {

@@ -14,6 +14,7 @@ const (
 	bootTime     = 600 * time.Millisecond
 	suspendTime  = 1200 * time.Microsecond
 	pageTime     = 5 * time.Microsecond
+	probeTime    = time.Second // of the guest's watchdog
 )
 
 // launch begins to create an instance.
@@ -55,10 +56,10 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		ev.vm, ev.life, ev.gen, ev.epoch, ev.flags = p.vm.id, p.inst.life, gen, epoch, flags
 		return
 	}
-	if p.m.toolErrors > 0 {
-		p.m.toolErrors--
+	if p.createFails() {
 		p.w.monitor.notStarted(p, gen)
 		p.destroy()
+		p.w.stage(StageLaunchFailed, p)
 		p.m.tell(&model.Event{Kind: model.EventStarted, VM: p.vm.id, Gen: gen, Flags: model.FlagError})
 		return
 	}
@@ -70,8 +71,12 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		p.w.violation("R3", p.vm.id, p.m.name+" activates what it does not hold: "+err.Error())
 		return
 	}
-	p.inst.machine, p.inst.since = machine, p.m.clock()
+	p.inst.machine, p.inst.since = machine, p.m.time()
+	life := p.inst.life
 	p.m.tell(&model.Event{Kind: model.EventStarted, VM: p.vm.id, Gen: gen})
+	if p.inst.life != life { // a fault struck at a stage that the engine reached just now
+		return
+	}
 	if flags.Has(model.FlagCheckpoint) {
 		p.inst.base = machine.CPU().Time
 		p.inst.booting = false
@@ -82,13 +87,35 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		p.w.guestOut.Reset()
 		machine.Pending(&p.w.guestOut)
 		p.takeOut()
+		switch {
+		case !machine.CPU().Hung:
+		case p.vm.hangs:
+			p.probeLater()
+		default:
+			p.hang(false) // it ended while nobody had the guest
+		}
 		p.w.stage(StagePromoted, p)
 	} else {
-		p.inst.base = uint64(p.m.clock())
+		p.inst.base = uint64(p.m.time())
 		p.bootLater()
 		p.w.stage(StageStarted, p)
 	}
 	p.w.tape.instance(p)
+}
+
+// createFails reports whether a creation that ends now fails, and what it leaves behind.
+func (p *place) createFails() bool {
+	switch m := p.m; {
+	case p.remnant: // the domain exists already
+	case m.toolErrors > 0:
+		m.toolErrors--
+	case m.toolHalves > 0:
+		m.toolHalves--
+		p.remnant = true
+	default:
+		return false
+	}
+	return true
 }
 
 // bootLater lets the guest's system start after the time that a boot takes.
@@ -133,6 +160,7 @@ func (p *place) adopt(gen model.Gen) {
 	p.inst.gen, p.inst.final = gen, false
 	if p.inst.voided != p.m.life {
 		p.inst.voided = p.m.life
+		p.w.stage(StageAdopted, p)
 		p.voidMarks()
 	}
 	if p.inst.suspended && !p.inst.capturing {

@@ -20,10 +20,11 @@ const (
 
 // member is one host or witness: the machine and the daemon on it.
 type member struct {
-	w    *World
-	id   model.NodeID
-	name string
-	host bool
+	w     *World
+	id    model.NodeID
+	name  string
+	host  bool
+	spare bool // not in the pool yet
 
 	powered   bool
 	frozen    bool
@@ -35,10 +36,7 @@ type member struct {
 	nic bool // guest network
 	cut bool // guest network, upstream
 
-	offset  time.Duration // of its monotonic clock
-	drift   int64         // parts per million
-	driftAt model.Time
-	local   model.Time // last reading: it never goes back
+	clock clock
 
 	store disk.Store
 	saved *disk.Store
@@ -46,7 +44,11 @@ type member struct {
 	node   *engine.Node // nil: the daemon is down
 	life   uint64       // of the daemon
 	wakeID uint64       // the newest EffectWake
+	old    bool         // the next daemon is of the previous version
+	wakeAt model.Time   // what it asked for, on the member's clock
 
+	asked   uint64         // records that the daemon's lives wanted persisted
+	durable uint64         // those that are
 	todo    []model.Effect // effects that wait for the system disk
 	blocked bool
 	inbox   []model.Event // what arrived while it could not run
@@ -56,10 +58,11 @@ type member struct {
 	crashAt uint64 // the daemon crashes instead of performing this one; 0: never
 	restart time.Duration
 
-	toolErrors int
+	toolErrors int // so many creations fail
+	toolHalves int // so many fail and leave a remnant
 	toolHang   model.Time
 
-	vms []*place // by VMID; nil where this is no home
+	vms []*place // by VMID; nil where this has never been a home
 }
 
 // alive reports whether software on the member executes.
@@ -71,25 +74,6 @@ func (m *member) running() bool { return m.node != nil && m.alive() && !m.stoppe
 func (w *World) nextLife() uint64 {
 	w.lives++
 	return w.lives
-}
-
-// clock returns the member's monotonic clock.
-func (m *member) clock() model.Time {
-	t := m.w.now.Add(m.offset)
-	if m.drift != 0 {
-		t += model.Time(int64(m.w.now-m.driftAt) / 1_000_000 * m.drift)
-	}
-	m.local = max(m.local, t)
-	return m.local
-}
-
-// when returns the true time at which the member's clock will show t.
-func (m *member) when(t model.Time) model.Time {
-	d := t.Sub(m.clock())
-	if m.drift != 0 {
-		d -= time.Duration(int64(d) / 1_000_000 * m.drift)
-	}
-	return m.w.now.Add(max(d, 0))
 }
 
 func (w *World) powerUp(m *member) {
@@ -125,10 +109,8 @@ func (m *member) device(e *event) {
 	case evPersisted:
 		if e.life == m.life && m.node != nil {
 			m.store.Sync()
+			m.durable++
 			m.blocked = false
-			if !m.decidesAlone(m.todo) {
-				m.w.monitor.observe(m)
-			}
 			m.perform()
 		}
 	case evGuest:
@@ -145,18 +127,28 @@ func (m *member) begin() {
 		w.startDaemon(m, 10*time.Millisecond)
 		return
 	}
-	node, err := engine.New(w.opt.engineConfig(m.id), m.store.Records(nil))
+	config := w.opt.engineConfig(m.id)
+	if m.old {
+		config.Protocol = model.ProtocolNewest - 1
+	}
+	node, err := engine.New(config, m.store.Records(nil))
 	if err != nil {
 		w.violation("crash", 0, fmt.Sprintf("the daemon of %s cannot start: %v", m.name, err))
 		return
 	}
-	m.node, m.life = node, w.nextLife()
+	m.node, m.life, m.wakeAt = node, w.nextLife(), model.Never
 	m.todo, m.blocked, m.inbox, m.boxes = m.todo[:0], false, m.inbox[:0], m.boxes[:0]
 	w.tape.host(w, m)
 	m.tell(&model.Event{Kind: model.EventStart, ID: m.life})
 	for _, p := range m.vms {
+		if p != nil && p.remnant && m.node != nil {
+			m.tell(&model.Event{Kind: model.EventInstance, VM: p.vm.id, Flags: model.FlagError})
+		}
 		if p != nil && p.inst.present && m.node != nil {
 			m.tell(&model.Event{Kind: model.EventInstance, VM: p.vm.id, Gen: p.inst.gen})
+			if p.inst.machine != nil && p.inst.machine.CPU().Hung {
+				p.probeLater()
+			}
 		}
 	}
 	if m.node == nil {
@@ -189,6 +181,8 @@ func (m *member) die() {
 	if m.node == nil {
 		return
 	}
+	m.w.monitor.undo(m)
+	m.asked = m.durable
 	m.node, m.life = nil, m.w.nextLife()
 	m.stopped = false
 	m.todo, m.blocked = m.todo[:0], false
@@ -231,14 +225,17 @@ func (m *member) give(ev *model.Event, att *attachment) {
 	}
 	m.w.drop(att)
 	life := m.life
-	list := m.node.Step(m.clock(), ev)
+	list := m.node.Step(m.time(), ev)
 	if m.life != life {
 		return
 	}
-	m.w.monitor.proposals(m, list)
-	if !m.decidesAlone(list) {
-		m.w.monitor.observe(m)
+	for i := range list {
+		if list[i].Kind == model.EffectPersist {
+			m.asked++
+		}
 	}
+	m.w.monitor.proposals(m, list)
+	m.w.monitor.observe(m)
 	if len(m.todo) == 0 && !m.blocked {
 		for i := range list {
 			if m.blocked {
@@ -252,20 +249,6 @@ func (m *member) give(ev *model.Event, att *attachment) {
 		return
 	}
 	m.todo = append(m.todo, list...)
-}
-
-// decidesAlone reports whether the member is the control log's only voter and effects make a record durable:
-// what it has decided is decided when that is done. A crash before it undoes the decision.
-func (m *member) decidesAlone(effects []model.Effect) bool {
-	if m.node.Voters() != model.Nodes(m.id) {
-		return false
-	}
-	for i := range effects {
-		if effects[i].Kind == model.EffectPersist {
-			return true
-		}
-	}
-	return false
 }
 
 // perform performs the effects that waited.
@@ -296,9 +279,8 @@ func (m *member) performOne(e *model.Effect) bool {
 	w.trace.effect(m.id, e)
 	switch e.Kind {
 	case model.EffectWake:
-		m.wakeID++
-		ev := w.add(m.when(e.At), classTimer, m.id, evWake)
-		ev.life, ev.id, ev.vm = m.life, m.wakeID, 0
+		m.wakeAt = e.At
+		m.arm()
 	case model.EffectPersist:
 		m.store.Append(e.Record)
 		m.blocked = true
@@ -308,8 +290,10 @@ func (m *member) performOne(e *model.Effect) bool {
 		m.send(e)
 	case model.EffectNotify:
 		w.notice(m, &e.Notice)
+	case model.EffectErase:
+		m.erase(e)
 	default:
-		m.vms[e.VM].perform(e)
+		m.place(e.VM).perform(e)
 	}
 	return m.life == life && m.powered
 }

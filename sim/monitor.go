@@ -36,13 +36,14 @@ type monitor struct {
 type watch struct {
 	truth    []pool.Config // committed configurations in order
 	since    []model.Time  // when each was first seen
-	starts   []model.Gen   // generations that were booted or activated
-	asked    []proposal    // what members proposed
-	failOver bool          // an operator ordered a start from the recovery copy
-	ordered  model.NodeID  // an operator ordered a start from there, whatever its copy
+	seenBy   []sighting
+	starts   []model.Gen  // generations that were booted or activated
+	asked    []proposal   // what members proposed
+	failOver bool         // an operator ordered a start from the recovery copy
+	ordered  model.NodeID // an operator ordered a start from there, whatever its copy
+	forced   model.NodeID // the newest such order, decided or not
 
-	ackSession uint64 // newest acknowledgement that a secondary gave
-	ackEpoch   model.Epoch
+	acks []acked // newest acknowledgement that a secondary gave in each session
 
 	writes []written // completed writes that no flush has covered
 	shadow shadow
@@ -53,6 +54,32 @@ type watch struct {
 	exposure model.Gen // exposed generation that people have to be told of; 0: none
 	exposeBy model.NodeID
 	exposeAt model.Time
+}
+
+// sighting is who knew of a committed configuration first, and the record of its own which has to be durable
+// before that can have any consequence. Once a second member knows it, none is needed.
+type sighting struct {
+	by     model.NodeID
+	record uint64
+}
+
+// acked is the newest epoch that was acknowledged in a session. Sessions with different partners may
+// overlap: the last word of the former one can still be on its way when the next begins.
+type acked struct {
+	session     uint64
+	epoch       model.Epoch
+	checkpoints bool // it proves by checkpoints
+}
+
+// ackedIn returns the newest acknowledgement of a session.
+func (v *watch) ackedIn(session uint64) *acked {
+	for i := len(v.acks) - 1; i >= 0; i-- {
+		if v.acks[i].session == session {
+			return &v.acks[i]
+		}
+	}
+	v.acks = append(v.acks, acked{session: session})
+	return &v.acks[len(v.acks)-1]
 }
 
 // proposal is what a member asked the log for.
@@ -133,6 +160,7 @@ func (o *monitor) observe(m *member) {
 		if before := v.newest(); cfg.Gen > before.Gen {
 			o.told(v, o.w.now)
 			v.truth, v.since = append(v.truth, cfg), append(v.since, o.w.now)
+			v.seenBy = append(v.seenBy, sighting{by: m.id, record: m.asked})
 			o.committed(v, &before, &cfg)
 			o.w.tape.committed(o.w, &cfg)
 		} else {
@@ -141,9 +169,27 @@ func (o *monitor) observe(m *member) {
 	}
 }
 
+// undo takes back what only a member knew that dies before it was durable there: nothing can have come of it,
+// and the log may go on otherwise.
+func (o *monitor) undo(m *member) {
+	o.seen[m.id] = 0
+	for i := range o.vms {
+		v := &o.vms[i]
+		for n := len(v.truth) - 1; n >= 0 && v.seenBy[n].by == m.id && v.seenBy[n].record > m.durable; n-- {
+			if o.points[v.truth[n].VM].undo(&v.truth[n]) {
+				v.failOver = true
+			}
+			v.truth, v.since, v.seenBy, v.exposure = v.truth[:n], v.since[:n], v.seenBy[:n], 0
+		}
+	}
+}
+
 // agrees checks that a member has the same configuration as everybody else who knows the generation.
 func (o *monitor) agrees(m *member, v *watch, cfg *pool.Config) {
 	for i := len(v.truth) - 1; i >= 0 && v.truth[i].Gen >= cfg.Gen; i-- {
+		if v.seenBy[i].by != m.id {
+			v.seenBy[i].by = model.NoNode
+		}
 		if v.truth[i].Gen == cfg.Gen && v.truth[i] != *cfg {
 			o.breaks("R2", o.w.nodes[cfg.Primary].vms[cfg.VM], "generation %d is %v by %d for %s and was %v by %d for others",
 				cfg.Gen, cfg.Cause, cfg.By, m.name, v.truth[i].Cause, v.truth[i].By)
@@ -159,7 +205,7 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 	case pool.KindStart, pool.KindPromote:
 		over := v.failOver && cfg.Primary == before.Recovery
 		if over {
-			o.points[cfg.VM].failedOver(o.w)
+			o.points[cfg.VM].failedOver(o.w, cfg.Gen)
 			v.failOver = false
 		}
 		if single && !before.InSync.Has(cfg.Primary) && v.ordered != cfg.Primary && !over {
@@ -168,15 +214,18 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 	case pool.KindAttach:
 		o.compareCopies(v, p, cfg)
 	}
+	if single {
+		o.changedHomes(before, cfg)
+	}
 	if single && cfg.Primary != before.Primary && cfg.Cause == pool.KindPromote && before.Secondary != cfg.Primary {
 		o.breaks("R2", p, "generation %d promotes a host that was not the secondary of generation %d", cfg.Gen, before.Gen)
 	}
-	if single && v.ordered == model.NoNode && !cfg.Cause.Operator() && !v.proposed(cfg) {
+	if single && v.ordered == model.NoNode && !cfg.Cause.Recovery() && !v.proposed(cfg) {
 		o.breaks("R2", p, "generation %d was made by a proposal of %v for another generation", cfg.Gen, cfg.Cause)
 	}
 	v.ordered = model.NoNode
 	v.exposure = 0
-	if cfg.Exposed() && cfg.Cause != pool.KindCreate && cfg.Cause != pool.KindBump {
+	if cfg.Exposed() && cfg.Level != model.LevelNone && cfg.Cause != pool.KindCreate && cfg.Cause != pool.KindBump && cfg.Cause != pool.KindRehome {
 		v.exposure, v.exposeBy, v.exposeAt = cfg.Gen, cfg.Primary, o.w.now
 	}
 }
@@ -224,6 +273,9 @@ func (o *monitor) sent(m *member, msg *model.Message, att *attachment) {
 	switch msg.Kind {
 	case model.MsgCheckpoint, model.MsgBarrier:
 		m.vms[msg.VM].session = msg.Session
+		if msg.Kind == model.MsgCheckpoint {
+			o.vms[msg.VM].ackedIn(msg.Session).checkpoints = true
+		}
 	case model.MsgAck:
 		o.acknowledged(m.vms[msg.VM], msg)
 	case model.MsgWrite:
@@ -236,13 +288,11 @@ func (o *monitor) sent(m *member, msg *model.Message, att *attachment) {
 // acknowledged checks that a secondary holds what it acknowledges.
 func (o *monitor) acknowledged(p *place, msg *model.Message) {
 	v := &o.vms[msg.VM]
-	if p.vm.spec.Level == model.LevelFT && p.sealed < msg.Epoch {
+	a := v.ackedIn(msg.Session)
+	if a.checkpoints && p.sealed < msg.Epoch {
 		o.breaks("R1", p, "acknowledges checkpoint %d; the newest that it holds as a whole is %d", msg.Epoch, p.sealed)
 	}
-	if msg.Session != v.ackSession {
-		v.ackSession, v.ackEpoch = msg.Session, 0
-	}
-	v.ackEpoch = max(v.ackEpoch, msg.Epoch)
+	a.epoch = max(a.epoch, msg.Epoch)
 	p.acked = max(p.acked, msg.Epoch)
 }
 
@@ -251,7 +301,7 @@ func (o *monitor) acknowledged(p *place, msg *model.Message) {
 func (o *monitor) released(p *place, epoch model.Epoch) {
 	v := &o.vms[p.vm.id]
 	cfg := v.newest()
-	if epoch != 0 && v.ackSession == p.session && epoch <= v.ackEpoch {
+	if epoch != 0 && epoch <= v.ackedIn(p.session).epoch {
 		return
 	}
 	if epoch == 0 && v.exposure != 0 && v.exposeBy == p.m.id && o.w.now.Sub(v.exposeAt) >= 2*time.Second {
@@ -262,7 +312,7 @@ func (o *monitor) released(p *place, epoch model.Epoch) {
 	case cfg.Primary != p.m.id:
 		o.breaks("R2", p, "output of generation %d leaves; the pool went on with generation %d on %s", p.inst.gen, cfg.Gen, o.w.nodes[cfg.Primary].name)
 	case epoch != 0:
-		o.breaks("R1", p, "output of epoch %d leaves; acknowledged is %d", epoch, v.ackEpoch)
+		o.breaks("R1", p, "output of epoch %d leaves; acknowledged is %d", epoch, v.ackedIn(p.session).epoch)
 	case !cfg.Exposed():
 		o.breaks("R1", p, "output leaves unacknowledged; in generation %d this host is not the only copy", cfg.Gen)
 	}
@@ -276,7 +326,11 @@ func (o *monitor) starting(p *place, gen model.Gen) {
 			o.breaks("R2", p, "generation %d is started a second time", gen)
 		}
 	}
+	if p.lost && o.vms[p.vm.id].forced != p.m.id {
+		o.breaks("R5", p, "generation %d starts from a copy that lost what it had promised", gen)
+	}
 	v.starts = append(v.starts, gen)
+	o.atHome(p, gen)
 	v.writes = v.writes[:0]
 }
 

@@ -14,10 +14,13 @@ import (
 // promise is made when output leaves (R1).
 func (o *monitor) completed(p *place, c *call, failed bool) {
 	v := &o.vms[p.vm.id]
-	if failed || p.vm.spec.Level == model.LevelFT || p.m.node == nil {
+	if failed || p.m.node == nil {
 		return
 	}
 	cfg := p.m.node.Pool().VM(p.vm.id)
+	if cfg.Level == model.LevelFT {
+		return
+	}
 	switch c.io.Op {
 	case model.OpWrite:
 		o.has(p, &cfg, c, &c.io, c.att.sectors, false)
@@ -72,7 +75,11 @@ func (o *monitor) has(p *place, cfg *pool.Config, c *call, io *model.IO, want []
 		if !durable && (!m.powered || m.lostPower >= c.at) {
 			continue // its cache is gone, and with it what nobody asked to be durable
 		}
-		d := m.vms[p.vm.id].disk
+		copy := m.vms[p.vm.id]
+		if durable && (copy.health.IgnoreFlush || copy.lost) {
+			continue // it promises what it does not keep: that has to be found out, and is not survived
+		}
+		d := copy.disk
 		got := o.scratch[:io.Count]
 		var err error
 		if durable {
@@ -140,7 +147,7 @@ func (v *watch) writtenLately(io *model.IO, now model.Time) bool {
 
 // asked remembers the newest writes that a guest of level ft asked for.
 func (o *monitor) asked(p *place, c *call) {
-	if c.io.Op != model.OpWrite || p.vm.spec.Level != model.LevelFT {
+	if c.io.Op != model.OpWrite || o.vms[p.vm.id].newest().Level != model.LevelFT {
 		return
 	}
 	v := &o.vms[p.vm.id]

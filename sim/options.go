@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast/engine"
@@ -20,7 +21,9 @@ var ErrOptions = errors.New("sim: invalid options")
 type Options struct {
 	Seed    uint64
 	Hosts   []string // names; host i is member i+1
+	Spares  []string // those of Hosts that are not in the pool before JoinHost
 	Witness string   // name; empty: none. It is the last member.
+	Voters  int      // 0: what suits the size of the pool
 	VMs     []VM
 	// Timing holds the engine's settings; the zero value of a part means its defaults.
 	Timing Timing
@@ -30,6 +33,7 @@ type Options struct {
 type Timing struct {
 	Engine     engine.Timing
 	Epoch      time.Duration // default 50 ms
+	EpochMax   time.Duration // default 500 ms, at least Epoch
 	AckTimeout time.Duration // default 1 s
 	IOTimeout  time.Duration // default 500 ms
 }
@@ -60,7 +64,7 @@ const (
 // DefaultTiming returns the settings that apply where a scenario tunes nothing.
 func DefaultTiming() Timing {
 	p := engine.DefaultPair()
-	return Timing{Engine: engine.DefaultTiming(), Epoch: p.Epoch, AckTimeout: p.AckTimeout, IOTimeout: 500 * time.Millisecond}
+	return Timing{Engine: engine.DefaultTiming(), Epoch: p.Epoch, EpochMax: p.EpochMax, AckTimeout: p.AckTimeout, IOTimeout: 500 * time.Millisecond}
 }
 
 // member returns the number of the named member, or NoNode.
@@ -76,11 +80,17 @@ func (o *Options) member(name string) model.NodeID {
 	return model.NoNode
 }
 
+// spare reports whether the named host joins the pool later.
+func (o *Options) spare(name string) bool { return slices.Contains(o.Spares, name) }
+
 func (o *Options) validate() error {
 	if len(o.Hosts) < 2 || len(o.Hosts) > 16 {
 		return fmt.Errorf("%w: %d hosts; a pool has 2 to 16", ErrOptions, len(o.Hosts))
 	}
 	for _, v := range o.VMs {
+		if o.spare(v.Home) || o.spare(v.Second) {
+			return fmt.Errorf("%w: VM %q has a home that is not in the pool yet", ErrOptions, v.Name)
+		}
 		if o.member(v.Home) == model.NoNode || o.member(v.Second) == model.NoNode || v.Home == v.Second {
 			return fmt.Errorf("%w: VM %q needs two different hosts, has %q and %q", ErrOptions, v.Name, v.Home, v.Second)
 		}
@@ -96,18 +106,24 @@ func (o *Options) validate() error {
 
 // engineConfig returns the configuration of member id's engine.
 func (o *Options) engineConfig(id model.NodeID) engine.Config {
-	var hosts, witnesses model.NodeSet
-	for i := range o.Hosts {
-		hosts = hosts.With(model.NodeID(i + 1))
+	var hosts, witnesses, contacts model.NodeSet
+	for i, name := range o.Hosts {
+		if !o.spare(name) {
+			hosts = hosts.With(model.NodeID(i + 1))
+		}
 	}
 	if o.Witness != "" {
 		witnesses = witnesses.With(model.NodeID(len(o.Hosts) + 1))
 	}
+	if int(id) <= len(o.Hosts) && !hosts.Has(id) {
+		contacts = hosts | witnesses
+	}
 	pair := engine.DefaultPair()
 	pair.Epoch, pair.AckTimeout = o.Timing.Epoch, o.Timing.AckTimeout
+	pair.EpochMax = max(o.Timing.EpochMax, pair.Epoch)
 	pair.Resend = min(pair.Resend, pair.AckTimeout)
 	return engine.Config{
-		ID: id, Hosts: hosts, Witnesses: witnesses, Seed: o.Seed, Timing: o.Timing.Engine, Pair: pair,
+		ID: id, Hosts: hosts, Witnesses: witnesses, Contacts: contacts, Voters: o.Voters, Seed: o.Seed, Timing: o.Timing.Engine, Pair: pair,
 		Mirror: mirror.Config{
 			Extents: diskSectors / extentSectors, ExtentSectors: extentSectors,
 			ActiveExtents: 24, CopyDepth: 4, IOTimeout: o.Timing.IOTimeout, Resend: min(50*time.Millisecond, o.Timing.IOTimeout/4),

@@ -16,14 +16,22 @@ type place struct {
 	disk    *disk.Disk
 	health  disk.Health
 	marked  model.Bitmap
+	made    model.Gen   // the generation in which the host became a home, when the copy was made
+	wanted  model.Gen   // the one for which the daemon opens it
 	journal []heldWrite // sealed durably, not yet on the disk
+
+	promises promises
+	lied     model.Bitmap // recorded in marked while the disk lied about flushes
+	lost     bool         // the copy lacks what it had promised, until the pool counts on it again
+	liar     bool         // found out, and not seen to by anybody since
 
 	// Operations under way. A new ops life ends them all.
 	opsLife uint64
 	hung    []event // those that a hanging disk does not finish
 
-	inst instance
-	plug plug
+	inst    instance
+	remnant bool // a creation that failed left a domain behind, which never runs
+	plug    plug
 
 	// What the daemon holds in memory.
 	staged      *attachment // the last checkpoint taken here
@@ -117,7 +125,8 @@ type instance struct {
 	since     model.Time // on the host's clock
 	asked     []uint64   // guest requests that this life of the daemon was told of
 	waiting   []guest.Packet
-	calls     []call // requests that the guest waits for
+	unseen    []model.Effect // completions for a guest that hangs
+	calls     []call         // requests that the guest waits for
 }
 
 // call is a disk request that the guest waits for, with the data of a write.
@@ -133,8 +142,8 @@ func newPlace(w *World, m *member, v *load) (*place, error) {
 		return nil, err
 	}
 	p := &place{
-		w: w, m: m, vm: v, disk: disk.New(diskSectors), image: image,
-		marked: model.NewBitmap(diskSectors / extentSectors),
+		w: w, m: m, vm: v, disk: disk.New(diskSectors + 1), image: image,
+		marked: model.NewBitmap(diskSectors / extentSectors), lied: model.NewBitmap(diskSectors / extentSectors),
 	}
 	// A new copy has never been compared with the other one: all of it counts as different.
 	for x := range uint32(diskSectors / extentSectors) {
@@ -158,7 +167,7 @@ func (p *place) forget() {
 		w.drop(p.copies[i].att)
 		p.answers[i], p.copies[i] = answer{}, answer{}
 	}
-	p.inst.asked = p.inst.asked[:0]
+	p.inst.asked, p.inst.unseen = p.inst.asked[:0], nil // the next life is asked again
 	p.forwardTo = model.NoNode
 	if p.inst.fed && p.inst.booting && p.inst.machine == nil {
 		p.destroy() // the daemon was building it
@@ -199,9 +208,10 @@ func (p *place) destroy() {
 func (p *place) powerLoss(loss disk.Loss) {
 	p.forget()
 	p.destroy()
+	p.remnant = false
 	p.applyPart()
 	p.endOperations()
-	p.disk.PowerLoss(p.w.rDisk, loss)
+	p.disk.PowerLoss(p.w.rDisk, p.losePromises(loss))
 }
 
 // endOperations ends the disk operations that are under way; they do not happen any more.
@@ -223,6 +233,10 @@ func (p *place) device(e *event) {
 	case evBoot:
 		if e.life == p.inst.life && p.m.powered {
 			p.boot()
+		}
+	case evProbe:
+		if e.life == p.inst.life {
+			p.probe()
 		}
 	case evResume:
 		if e.life == p.inst.life {
@@ -247,8 +261,11 @@ func (p *place) perform(e *model.Effect) {
 	case model.EffectStart, model.EffectActivate:
 		p.launch(e)
 	case model.EffectDestroy:
-		p.w.stage(StageFenced, p)
+		if p.inst.present {
+			p.w.stage(StageFenced, p)
+		}
 		p.destroy()
+		p.remnant = false
 	case model.EffectAdopt:
 		p.adopt(e.Gen)
 	case model.EffectCapture:
@@ -280,6 +297,8 @@ func (p *place) perform(e *model.Effect) {
 		p.apply(e)
 	case model.EffectDiscard:
 		p.dropReplica()
+	case model.EffectTrust:
+		p.lost = false
 	default:
 		p.performDisk(e)
 	}
@@ -295,7 +314,7 @@ func (p *place) attach(before model.NodeID) model.NodeID {
 
 // guestTime returns the instance's guest-visible time now.
 func (p *place) guestTime() uint64 {
-	return p.inst.base + uint64(p.m.clock()-p.inst.since)
+	return p.inst.base + uint64(p.m.time()-p.inst.since)
 }
 
 // keep stores data under id; take removes it.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"holdfast/engine/model"
+	"holdfast/engine/pool"
 	"holdfast/sim/disk"
 )
 
@@ -29,7 +30,7 @@ type points struct {
 	ends    []end         // captures of the guest
 	cuts    []Cut
 	longest time.Duration // highest age of the point, until a fail-over
-	over    bool          // the pool has decided to go on from the point
+	over    model.Gen     // in which the pool has decided to go on from the point; 0: it has not, or goes on
 	got     []disk.Sector
 }
 
@@ -83,7 +84,7 @@ func (t *points) launched(w *World, p *place) {
 	}
 	n := change{at: w.now}
 	t.content(p)
-	if t.over {
+	if t.over != 0 {
 		t.goOn(w, p)
 		return
 	}
@@ -99,7 +100,7 @@ func (t *points) launched(w *World, p *place) {
 
 // goOn lets the VM's disk go on from its recovery copy, which must be the point that it was.
 func (t *points) goOn(w *World, p *place) {
-	t.over = false
+	t.over = 0
 	t.cuts[len(t.cuts)-1].At = w.now
 	if !slices.Equal(t.got, t.at) {
 		w.monitor.breaks("R6", p, "the VM starts from its recovery copy, which is not the newest point")
@@ -200,14 +201,24 @@ func (t *points) promoted(o *monitor, p *place, epoch model.Epoch) {
 }
 
 // failedOver takes down what a start from the recovery copy lost.
-func (t *points) failedOver(w *World) {
+func (t *points) failedOver(w *World, gen model.Gen) {
 	hi := w.now
 	if len(t.log) > 0 {
 		hi = t.log[0].at
 	}
 	t.longest = max(t.longest, t.Age(w))
-	t.over = true
+	t.over = gen
 	t.cuts = append(t.cuts, Cut{Lo: t.lo, Hi: hi, At: w.now})
+}
+
+// undo takes a start from the recovery copy back that came to nothing; it reports whether cfg was one.
+func (t *points) undo(cfg *pool.Config) bool {
+	if t.over == 0 || t.over != cfg.Gen {
+		return false
+	}
+	t.over = 0
+	t.cuts = t.cuts[:len(t.cuts)-1]
+	return true
 }
 
 // Cuts returns what starts of the VM from its recovery copy lost, in order.

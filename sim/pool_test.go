@@ -78,6 +78,9 @@ func (m *poolMachine) heal() {
 		w.Thaw(id)
 		w.ContinueDaemon(id)
 		w.SlowCPU(id, 1)
+		w.ClockResume(id)
+		w.OldDaemon(id, false, 300*time.Millisecond)
+		w.HalfCreates(id, 0)
 		w.NIC(id, true)
 		w.CutLAN(id, false)
 		for to := model.NodeID(1); to <= poolMembers; to++ {
@@ -86,11 +89,11 @@ func (m *poolMachine) heal() {
 			}
 		}
 		for vm := model.VMID(1); vm <= poolVMs; vm++ {
-			if h := w.Disk(id, vm); h != nil {
-				*h = disk.Health{}
-				w.ResumeDisk(id, vm)
-			}
+			w.HealDisk(id, vm)
 		}
+	}
+	for vm := model.VMID(1); vm <= poolVMs; vm++ {
+		w.ResumeVM(vm)
 	}
 }
 
@@ -175,7 +178,7 @@ func (m *poolMachine) fault(t *rapid.T) {
 	member := func() model.NodeID { return model.NodeID(rapid.IntRange(1, poolMembers).Draw(t, "member")) }
 	host := func() model.NodeID { return model.NodeID(rapid.IntRange(1, 2).Draw(t, "host")) }
 	vm := func() model.VMID { return model.VMID(rapid.IntRange(1, poolVMs).Draw(t, "vm")) }
-	switch rapid.IntRange(0, 11).Draw(t, "kind") {
+	switch rapid.IntRange(0, 16).Draw(t, "kind") {
 	case 0:
 		id, loss := member(), disk.Loss(rapid.IntRange(0, 3).Draw(t, "loss"))
 		m.note("power off %d, %v", id, loss)
@@ -212,6 +215,34 @@ func (m *poolMachine) fault(t *rapid.T) {
 		id := vm()
 		m.note("crash VM %d", id)
 		w.CrashVM(id)
+	case 11:
+		id, hung := vm(), rapid.Bool().Draw(t, "hung")
+		m.note("VM %d hangs: %v", id, hung)
+		if hung {
+			w.HangVM(id)
+		} else {
+			w.ResumeVM(id)
+		}
+	case 12:
+		id, n := host(), rapid.IntRange(0, 2).Draw(t, "creations")
+		m.note("%d creations on %d fail halfway", n, id)
+		w.HalfCreates(id, n)
+	case 13:
+		id, old := member(), rapid.Bool().Draw(t, "old")
+		m.note("previous version on %d: %v", id, old)
+		w.OldDaemon(id, old, 300*time.Millisecond)
+	case 14:
+		id, stop := member(), rapid.Bool().Draw(t, "stop")
+		m.note("clock of %d stands still: %v", id, stop)
+		if stop {
+			w.ClockStop(id)
+		} else {
+			w.ClockResume(id)
+		}
+	case 15:
+		id, d := member(), time.Duration(rapid.IntRange(-5000, 5000).Draw(t, "jump"))*time.Millisecond
+		m.note("clock of %d jumps by %v", id, d)
+		w.ClockJump(id, d)
 	default:
 		m.heal()
 	}
@@ -246,7 +277,6 @@ func (m *poolMachine) breakDisk(t *rapid.T, id model.NodeID, vm model.VMID) {
 	case "hang":
 		h.Hang = true
 	case "mend":
-		*h = disk.Health{}
-		m.w.ResumeDisk(id, vm)
+		m.w.HealDisk(id, vm)
 	}
 }

@@ -20,6 +20,7 @@ type recovery struct {
 	incoming ring         // entries that came; the daemon's memory
 	journal  []journalled // the first sealed ones are durable; of the others nothing survives
 	sealed   int
+	since    model.Gen // durable: the generation in which the host got the copy; 0: it has none
 	history  model.Gen // durable, with the seal
 	point    model.Epoch
 	applying bool
@@ -81,6 +82,13 @@ func (r *recovery) cut(w *World, n int) {
 	r.journal = r.journal[:n]
 }
 
+// blank drops the copy's part at another place with the copy.
+func (r *recovery) blank(w *World) {
+	r.cut(w, 0)
+	r.changed.Reset()
+	r.sealed, r.applying, r.since, r.history, r.point = 0, false, 0, 0, 0
+}
+
 func (p *place) recordChanges(data []byte) {
 	if extents, ok := model.ParseBitmap(data, diskSectors/extentSectors); ok {
 		p.recovery.changed.Union(extents)
@@ -107,7 +115,7 @@ func (p *place) performRecovery(e *model.Effect) {
 	case model.EffectRecoveryOpen:
 		p.applyPart()
 		p.endOperations()
-		p.submit(opRecoveryOpen, openTime, e, nil)
+		p.submitRecovery(opRecoveryOpen, e)
 	case model.EffectRecoveryStore:
 		p.storeEntry(e)
 	case model.EffectRecoverySeal:
@@ -130,9 +138,13 @@ func (p *place) storeEntry(e *model.Effect) {
 	p.recovery.journal = append(p.recovery.journal, j)
 }
 
-// submitRecovery puts a seal or an apply on its way.
+// submitRecovery puts the opening of the copy, a seal or an apply on its way.
 func (p *place) submitRecovery(op diskOp, e *model.Effect) {
-	d := flushTime + p.health.WriteDelay() + time.Duration(len(p.recovery.journal))*entryTime
+	d := flushTime
+	if op == opRecoveryOpen {
+		d = openTime
+	}
+	d += p.health.WriteDelay() + time.Duration(len(p.recovery.journal))*entryTime
 	ev := p.w.after(d+p.w.rDisk.Duration(0, d/4), classDevice, p.m.id, evDisk)
 	ev.vm, ev.life, ev.op, ev.att = p.vm.id, p.opsLife, op, nil
 	ev.id, ev.gen, ev.epoch, ev.flags = uint64(e.Gen), model.Gen(e.Seq), e.Epoch, 0
@@ -154,13 +166,11 @@ func (p *place) recoveryDone(e *event, att *attachment) {
 		p.report(id, ok)
 		return
 	case opRecoveryOpen:
-		ok = p.health.FailWrites >= 0 && p.health.FailReads >= 0 && !p.health.Full
-		if ok {
-			p.replayRecovery()
-		}
+		ok = p.recoverRecovery(model.Gen(id))
 		ev.Kind, ev.Gen, ev.Epoch = model.EventRecoveryOpened, r.history, r.point
 	case opRecoverySeal:
 		if ok = p.health.Write(); ok {
+			p.promise()
 			for r.sealed < len(r.journal) && r.journal[r.sealed].seq <= seq {
 				r.sealed++
 			}
@@ -190,17 +200,37 @@ func (p *place) recoveryDone(e *event, att *attachment) {
 // replaySealed writes the sealed part of the journal to the copy, and drops it.
 func (p *place) replaySealed() {
 	r := &p.recovery
+	if r.sealed == 0 {
+		return
+	}
 	for i := range r.journal[:r.sealed] {
 		if j := &r.journal[i]; j.att != nil {
 			_ = p.disk.Write(j.sector, j.att.sectors, false) // the range was checked when it was first written
 		}
 	}
-	p.disk.Flush()
+	p.flush()
 	for i := range r.journal[:r.sealed] {
 		p.w.drop(r.journal[i].att)
 	}
 	r.journal = append(r.journal[:0], r.journal[r.sealed:]...)
 	r.sealed = 0
+}
+
+// recoverRecovery opens the copy that the host has since the generation since; false: it cannot be used. One that was made
+// for a later generation is another one: this host does not know the newest configuration yet.
+func (p *place) recoverRecovery(since model.Gen) bool {
+	r := &p.recovery
+	p.inspect()
+	if p.liar || p.made > since || p.health.FailWrites < 0 || p.health.FailReads < 0 || p.health.Full {
+		return false
+	}
+	if p.lost { // nobody counts on it any more: it is replaced as a whole
+		r.cut(p.w, 0)
+		r.sealed, r.history, r.point, p.lost = 0, 0, 0, false
+	}
+	p.made, r.since = 0, max(r.since, since)
+	p.replayRecovery()
+	return true
 }
 
 // replayRecovery recovers the copy: what is sealed is applied, what is not is gone. If there was anything, the copy
@@ -235,7 +265,7 @@ func (p *place) applyPart() {
 // testRun boots the guest from a snapshot of the copy, where nothing else sees it. The outcome is known at once
 // and told when a guest would have come up.
 func (p *place) testRun(e *model.Effect) {
-	snapshot := disk.New(diskSectors)
+	snapshot := disk.New(diskSectors + 1)
 	snapshot.CopyFrom(p.disk)
 	for i := range p.recovery.journal[:p.recovery.sealed] {
 		if j := &p.recovery.journal[i]; j.att != nil {

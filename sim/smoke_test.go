@@ -45,3 +45,22 @@ func TestHostLossAtEachLevel(t *testing.T) {
 		})
 	}
 }
+
+// TestEpochsAreLongWhileNothingWaits counts the checkpoints of a VM that clients use all the time, and of one
+// that nobody uses.
+func TestEpochsAreLongWhileNothingWaits(t *testing.T) {
+	captures := func(clients, rate int) int64 {
+		w, err := New(Options{Seed: 1, Hosts: []string{"a", "b"}, Witness: "w", VMs: []VM{{
+			Name: "db", Level: model.LevelFT, Service: guest.Registers, Home: "a", Second: "b", Clients: clients, Rate: rate, Keys: 8, Recorder: &nobody{},
+		}}})
+		require.NoError(t, err)
+		w.Run(model.Time(5 * time.Second))
+		before, _, _ := w.Captures()
+		w.Run(model.Time(15 * time.Second))
+		after, _, _ := w.Captures()
+		require.Empty(t, w.Violations())
+		return after - before
+	}
+	require.InDelta(t, 200, captures(4, 400), 15, "one each 50 ms")
+	require.InDelta(t, 20, captures(0, 1), 2, "one each 500 ms")
+}

@@ -37,6 +37,10 @@ const (
 	StagePointApplied // it is on the recovery copy
 	StageFailOverProposed
 	StageExtent // one extent was copied; StageResyncHalf follows from it
+	// The following are for those who watch; no script can wait for them.
+	StageAdopted      // a daemon took over an instance that an earlier life of it had left
+	StageLaunchFailed // the toolstack could not create an instance
+	StageMended       // data that the other copy had is written over a bad block
 )
 
 // stage tells whoever wants to know that the VM reached a stage on a host.

@@ -38,6 +38,7 @@ func (p *place) performDisk(e *model.Effect) {
 	switch e.Kind {
 	case model.EffectOpen:
 		p.endOperations()
+		p.renew(e.Gen)
 		p.submit(opOpen, openTime, e, nil)
 	case model.EffectIntent:
 		att := p.w.grab()
@@ -84,6 +85,7 @@ func (p *place) submitGuest(e *model.Effect) {
 		att := p.requests.get(e.IO.ID).share()
 		if e.Flags.Has(model.FlagRemote) { // mend with what the peer read
 			att = p.take(&p.copies, e.ID)
+			p.w.stage(StageMended, p)
 		}
 		p.submit(opGuest, p.writeTime(&e.IO), e, att)
 	case model.OpRead:
@@ -144,8 +146,7 @@ func (p *place) diskDone(e *event) {
 		}
 		p.report(id, ok)
 	case opCopy:
-		ok := att != nil && p.health.Write() && p.disk.Write(io.Sector, att.sectors, io.FUA) == nil
-		p.report(id, ok)
+		p.report(id, p.write(io.Sector, att, io.FUA))
 	case opPeerRead:
 		ok := p.read(&io, att)
 		p.keep(&p.answers, number, att.share())
@@ -156,8 +157,7 @@ func (p *place) diskDone(e *event) {
 		p.keep(&p.copies, uint64(extent)|1<<32, att.share())
 		p.report(id, ok)
 	case opExtentWrite:
-		ok := att != nil && p.health.Write() && p.disk.Write(uint64(extent)*extentSectors, att.sectors, true) == nil
-		p.report(id, ok)
+		p.report(id, p.w.sabotage.SkipCopies && p.health.Write() || p.write(uint64(extent)*extentSectors, att, true))
 		p.w.stage(StageExtent, p)
 	default:
 		p.recoveryDone(e, att)
@@ -170,7 +170,7 @@ func (p *place) diskDone(e *event) {
 func (p *place) guestOp(io *model.IO, id uint64, att *attachment) bool {
 	switch io.Op {
 	case model.OpWrite:
-		return att != nil && p.health.Write() && p.disk.Write(io.Sector, att.sectors, io.FUA) == nil
+		return p.write(io.Sector, att, io.FUA)
 	case model.OpRead:
 		if !p.read(io, att) {
 			return false
@@ -181,11 +181,20 @@ func (p *place) guestOp(io *model.IO, id uint64, att *attachment) bool {
 		if !p.health.Flush() {
 			return false
 		}
-		if !p.health.IgnoreFlush {
-			p.disk.Flush()
-		}
+		p.flush()
 		return true
 	}
+}
+
+// write stores the data on the copy, durably if it is forced; false: it failed.
+func (p *place) write(sector uint64, att *attachment, force bool) bool {
+	if att == nil || !p.health.Write() || p.disk.Write(sector, att.sectors, force && p.forced()) != nil {
+		return false
+	}
+	if force {
+		p.promise()
+	}
+	return true
 }
 
 func (p *place) read(io *model.IO, att *attachment) bool {
@@ -213,8 +222,13 @@ func (p *place) intentDone(id uint64, att *attachment) {
 		return // the record never becomes durable; the engine's time-out decides
 	}
 	for i := range p.marked {
-		p.marked[i] |= att.sectors[i/disk.SectorWords][i%disk.SectorWords]
+		word := att.sectors[i/disk.SectorWords][i%disk.SectorWords]
+		if p.health.IgnoreFlush {
+			p.lied[i] |= word &^ p.marked[i]
+		}
+		p.marked[i] |= word
 	}
+	p.promise()
 	p.w.stage(StageIntent, p)
 	p.m.tell(&model.Event{Kind: model.EventIntent, VM: p.vm.id, ID: id})
 }
@@ -222,8 +236,12 @@ func (p *place) intentDone(id uint64, att *attachment) {
 // opened recovers the copy: what was sealed durably goes to the disk.
 func (p *place) opened() {
 	ev := model.Event{Kind: model.EventOpened, VM: p.vm.id, Count: diskSectors / extentSectors}
-	if p.health.FailWrites < 0 || p.health.FailReads < 0 || p.health.Full {
-		ev.Flags = model.FlagError
+	p.inspect()
+	if p.lost {
+		ev.Flags = model.FlagLost
+	}
+	if p.liar || p.made > p.wanted || p.health.FailWrites < 0 || p.health.FailReads < 0 || p.health.Full {
+		ev.Flags |= model.FlagError
 	} else {
 		p.replay()
 		p.replayRecovery()
@@ -236,7 +254,7 @@ func (p *place) replay() {
 	for i := range p.journal {
 		h := &p.journal[i]
 		if h.att != nil {
-			_ = p.disk.Write(h.sector, h.att.sectors, true) // the range was checked when it was first written
+			_ = p.disk.Write(h.sector, h.att.sectors, p.forced()) // the range was checked when it was first written
 		}
 		p.w.drop(h.att)
 	}
@@ -277,9 +295,7 @@ func (p *place) sealDone(session uint64, last model.Gen, epoch model.Epoch, flag
 		return
 	}
 	if flags.Has(model.FlagDurable) {
-		if !p.health.IgnoreFlush {
-			p.disk.Flush() // what was applied of earlier epochs
-		}
+		p.flush() // what was applied of earlier epochs
 		for i := range p.held {
 			if h := &p.held[i]; h.seq <= model.Seq(last) {
 				p.journal = append(p.journal, heldWrite{seq: h.seq, epoch: h.epoch, sector: h.sector, att: h.att.share()})
@@ -316,7 +332,7 @@ func (p *place) apply(e *model.Effect) {
 			continue
 		}
 		if h.att != nil {
-			_ = p.disk.Write(h.sector, h.att.sectors, durable) // the range was checked at the primary
+			_ = p.disk.Write(h.sector, h.att.sectors, durable && p.forced()) // the range was checked at the primary
 		}
 		p.w.drop(h.att)
 	}

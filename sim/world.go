@@ -26,10 +26,11 @@ type World struct {
 	spare   []*attachment
 	lives   uint64 // numbers for lives of daemons, hosts, instances
 
-	monitor monitor
-	tape    tape
-	trace   trace
-	events  uint64
+	monitor  monitor
+	sabotage Sabotage
+	tape     tape
+	trace    trace
+	events   uint64
 
 	guestOut guest.Out
 	reply    guest.Packet
@@ -49,6 +50,7 @@ type load struct {
 	clients  []*client.Client
 	clientAt []model.Time // when the queue will wake each client
 	lastOK   model.Time   // last answer to any client
+	hangs    bool         // the guest is made to hang
 }
 
 // New returns the pool, powered on at time zero, with its VMs ordered at once. Errors wrap ErrOptions.
@@ -72,7 +74,9 @@ func New(opt Options) (*World, error) {
 	}
 	w.monitor.init(w)
 	for _, m := range w.nodes[1:] {
-		w.powerUp(m)
+		if !m.spare {
+			w.powerUp(m)
+		}
 	}
 	return w, nil
 }
@@ -84,6 +88,9 @@ func (t Timing) withDefaults() Timing {
 	}
 	if t.Epoch != 0 {
 		d.Epoch = t.Epoch
+	}
+	if t.EpochMax != 0 {
+		d.EpochMax = t.EpochMax
 	}
 	if t.AckTimeout != 0 {
 		d.AckTimeout = t.AckTimeout
@@ -133,7 +140,7 @@ func (w *World) addMembers() error {
 	w.links = make([][][model.NumLinks]wire, len(names)+1)
 	for i, name := range names {
 		id := model.NodeID(i + 1)
-		m := &member{w: w, id: id, name: name, host: i < len(w.opt.Hosts), nic: true, slow: 1, lostPower: -1}
+		m := &member{w: w, id: id, name: name, host: i < len(w.opt.Hosts), spare: w.opt.spare(name), nic: true, slow: 1, lostPower: -1}
 		w.links[id] = make([][model.NumLinks]wire, len(names)+1)
 		m.vms = make([]*place, len(w.vms))
 		for _, v := range w.vms[1:] {
@@ -217,7 +224,7 @@ func (w *World) dispatch(e *event) {
 		w.arrive(e)
 	case evWake, evPersisted, evDaemon, evGuest:
 		w.nodes[e.node].device(e)
-	case evResume, evBoot, evLaunched, evDisk, evSealed:
+	case evResume, evBoot, evProbe, evLaunched, evDisk, evSealed:
 		w.nodes[e.node].vms[e.vm].device(e)
 	case evToClient:
 		w.toClient(e)

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"strconv"
-	"strings"
 	"sync"
 
 	"holdfast/reports"
+	"holdfast/scenarios"
 	"holdfast/scenarios/script"
 )
 
@@ -41,7 +39,7 @@ func (a *app) executeOne(ctx context.Context, s source, o runOptions) (reports.S
 func (a *app) guard(ctx context.Context, s source, o runOptions) (result *reports.Scenario, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			result, err = nil, fmt.Errorf("panic: %v in %s", p, panicPlace())
+			result, err = nil, fmt.Errorf("panic: %v in %s", p, scenarios.PanicPlace())
 		}
 	}()
 	result, err = a.run(ctx, s.Script, o)
@@ -49,25 +47,6 @@ func (a *app) guard(ctx context.Context, s source, o runOptions) (result *report
 		err = errors.New("the runner returned no result")
 	}
 	return result, err
-}
-
-// panicPlace returns the function and line that panicked, without the folders of the machine that built it.
-func panicPlace() string {
-	pcs := make([]uintptr, 32)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
-	panicking := false
-	for {
-		frame, more := frames.Next()
-		switch {
-		case frame.Function == "runtime.gopanic":
-			panicking = true
-		case panicking && !strings.HasPrefix(frame.Function, "runtime."):
-			return frame.Function + ", line " + strconv.Itoa(frame.Line)
-		}
-		if !more {
-			return "an unknown place"
-		}
-	}
 }
 
 // executeAll runs the sources on the given number of workers and hands each result to report, in the order of the

@@ -48,3 +48,8 @@ type internalError struct{ cause error }
 
 func (e *internalError) Error() string { return e.cause.Error() }
 func (e *internalError) Unwrap() error { return e.cause }
+
+// interruptedError ends a command that was interrupted and kept what it had; kept says what, and how to go on.
+type interruptedError struct{ kept string }
+
+func (e *interruptedError) Error() string { return "interrupted; " + e.kept }

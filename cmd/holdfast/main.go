@@ -2,9 +2,12 @@
 // report of a run, and judges histories that somebody else recorded.
 //
 //	holdfast certify      run the library of scenarios and write page, JUnit XML and certificate
+//	holdfast campaign     run many random plans of faults
 //	holdfast replay       run one scenario again, with its trace if wanted
+//	holdfast reduce       make a failing script small
 //	holdfast check        decide whether recorded client histories are linearizable
 //	holdfast scenarios    list, show and format scenario scripts
+//	holdfast report       put the shards of a campaign together
 //	holdfast version      say what this program is
 //
 // The program holds no knowledge about the protocol. Package scenarios runs, package reports/check judges,
@@ -43,11 +46,15 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var result *outcomeError
+	var interrupted *interruptedError
 	switch {
 	case err == nil:
 		return exitPass
 	case errors.As(err, &result):
 		return exitCode(result.outcome)
+	case errors.As(err, &interrupted):
+		fmt.Fprintf(a.err, "holdfast: interrupted; %s\n", interrupted.kept)
+		return exitInterrupted
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(a.err, "holdfast: interrupted; no report was written")
 		return exitInterrupted
@@ -81,7 +88,7 @@ Exit codes: 0 pass, 1 safety, 2 usage or bad input, 3 liveness, 4 crash,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; %q lists the flags", err, cmd.CommandPath()+" --help")
 	})
-	root.AddCommand(a.certifyCommand(), a.replayCommand(), a.checkCommand(), a.scenariosCommand(), a.versionCommand())
+	root.AddCommand(a.certifyCommand(), a.campaignCommand(), a.replayCommand(), a.reduceCommand(), a.checkCommand(), a.scenariosCommand(), a.reportCommand(), a.versionCommand())
 	return root
 }
 

@@ -100,6 +100,14 @@ func (s source) matches(patterns []string) bool {
 	return len(patterns) == 0
 }
 
+// called returns the name that the user can find s by.
+func (s source) called() string {
+	if s.Path != "" {
+		return s.Path
+	}
+	return s.Script.Name
+}
+
 // level returns the highest protection among the VMs of s.
 func (s source) level() string {
 	highest := script.Level(0)

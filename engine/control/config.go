@@ -25,7 +25,8 @@ type Config struct {
 	Voters model.NodeSet
 
 	// Learners receive the log from the beginning but do not decide. Disjoint from
-	// Voters. ID must be in one of both, or in neither if it joins later by Readmit.
+	// Voters. ID must be in one of both, or in neither if it joins later by Change; Voters and
+	// Learners are then still those of the beginning.
 	Learners model.NodeSet
 
 	// Witness says that this member runs no VMs. It lets hosts campaign first, so that the

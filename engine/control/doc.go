@@ -10,7 +10,7 @@
 //
 // One step of the node makes any of these calls and then Drain, once:
 //
-//	Wake, Receive, Propose, Suspect, Heard, Observe, Confirm, PeerAmnesia, ForceAlone, Readmit
+//	Wake, Receive, Propose, Suspect, Heard, Observe, Confirm, PeerAmnesia, ForceAlone, Change
 //
 //	          Drain ──► EffectPersist …   one record per step of raft
 //	                    EffectSend …      what relies on that record
@@ -36,7 +36,8 @@
 // only, and followers campaign from this package's seeded timers (timer.go says
 // why the rest of raft's randomness has no effect). A member campaigns
 //
-//   - at once when its leader is suspected (a witness a moment later, so that a
+//   - when its leader is suspected: the first of the voters that are heard at once, the others one
+//     after the other, so that votes are not split (a witness a moment later, so that a
 //     host leads), so that failover costs detection and two round trips;
 //   - when the leader has been silent for ElectionTimeout, whatever the cause;
 //   - again and again, at random distances, while there is no leader.
@@ -91,19 +92,57 @@
 // The limits. The peer that confirms must know. If the only member that knew is
 // gone at that moment, and told nobody, a disk that went back cannot be
 // noticed. The same goes for a vote or acknowledgement that is still on its way
-// when its sender forgets it: a runner must drop messages from earlier lives of
-// a member (model.Message.Incarnation) once it has heard a later one. And an
+// when its sender forgets it: a node drops messages from earlier lives of
+// a member (model.Message.Incarnation, and for one that was passed on its author's, model.Message.ID) once it has
+// heard a later one. Members that speak Protocol1 pass on without the author's life: until the last one
+// is upgraded, a message that was passed on and delayed beyond its author's restart escapes this. And an
 // answer to Confirm must be younger than this member's start.
 //
 // A leader's heartbeat that counts on entries which are not here is treated as
 // such knowledge too, whenever it comes.
+//
+// # Members
+//
+// Members vote or learn. A learner gets every entry and may propose, and nothing waits for
+// it. Voters are few, so that decisions are cheap, and are replaced (Change), one member at a
+// time and each change decided before the next begins:
+//
+//	         Learn             Vote
+//	nobody ─────────► learner ─────────► voter
+//	  ▲      Remove      │ ▲     Learn     │
+//	  └──────────────────┘ └───────────────┘
+//
+// A change is an entry of the log and counts from where it is applied. Two configurations
+// that follow each other differ in one voter, so every majority of the one shares a member with
+// every majority of the other; that is what raft needs, and why the leader proposes no second
+// change while one is undecided. Only a learner that has the log becomes a voter, and the last two
+// voters stay: one alone would have nobody to tell it what it forgot.
+//
+// The arguments above hold with changes in between:
+//
+//   - Amnesia. Let x be committed in a term up to the floor by a majority M of one configuration, and
+//     let V, without the forgetful W, elect a leader above the floor under the same configuration
+//     or the next. M and V share a member, which is not W because V is without it. If more changes lie
+//     between, each of them is an entry behind x that such a majority stored, and whoever can
+//     be elected under the later configuration has it, and with it x, step by step. What a learner
+//     acknowledged counts from the moment when it votes; the leader knows of it, so that a
+//     learner that forgets is noticed like a voter. W itself may remember an old configuration: it neither
+//     votes nor campaigns before it has the log, and with that the configuration, of a leader above the floor.
+//   - Pre-votes. Members that are content hold requests back whoever asks, so that somebody who was
+//     made a learner, or removed, and does not know it yet disturbs nobody; while there is no leader it may
+//     ask, and wins only with a log that lacks nothing committed. A learner answers requests, as
+//     raft demands, because it may not know yet that it votes; who counts is decided by the configuration of
+//     the one who asks.
+//   - Relays. Learners pass messages on like voters.
+//   - A leader that stops being a voter steps down when it applies that. The voters that apply it
+//     do not wait until its silence is noticed.
 //
 // # The override
 //
 // ForceAlone rewrites the configuration to this member alone, at an operator's
 // word. It replaces the log by a snapshot one index behind its end, in a term
 // far above all known ones. No other log can match that entry, so everybody who
-// returns is sent the snapshot, and with it the new configuration. Readmit then
+// returns is sent the snapshot, and with it the new configuration. Change then
 // brings members back, first as learners. A member that went on elsewhere and
 // finds its own commits contradicted starts over from nothing (startOver): the
 // operator decided that they are void. Should both sides be given the override,

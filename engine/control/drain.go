@@ -138,7 +138,8 @@ func (l *Log) send(out *model.Effects, messages []*pb.Message) {
 // pass emits other members' messages that are on their way through this one.
 func (l *Log) pass(out *model.Effects) {
 	for i, r := range l.relays {
-		out.Send(model.MsgControl, r.to, 0).Data = r.data
+		m := out.Send(model.MsgControl, r.to, 0)
+		m.Subject, m.ID, m.Data = r.author, r.life, r.data
 		l.relays[i] = relay{}
 	}
 	l.relays = l.relays[:0]
@@ -156,12 +157,22 @@ func (l *Log) commit(entries []*pb.Entry, apply func(uint64, []byte)) {
 		case pb.EntryConfChange:
 			change := &pb.ConfChange{}
 			l.must(proto.Unmarshal(e.GetData(), change))
-			l.conf, l.reshaped = l.node.ApplyConfChange(change), true
+			l.reshape(l.node.ApplyConfChange(change))
 		case pb.EntryConfChangeV2:
 			change := &pb.ConfChangeV2{}
 			l.must(proto.Unmarshal(e.GetData(), change))
-			l.conf, l.reshaped = l.node.ApplyConfChange(change), true
+			l.reshape(l.node.ApplyConfChange(change))
 		}
+	}
+}
+
+// reshape takes over a configuration that the log has decided. A leader that is no voter any
+// more steps down without a word; those who vote need not wait until its silence is noticed.
+func (l *Log) reshape(conf *pb.ConfState) {
+	l.conf, l.reshaped, l.changeAt = conf, true, 0
+	if l.role.lead != model.NoNode && !l.role.leading && !l.Voters().Has(l.role.lead) {
+		l.lost = true
+		l.campaignAt = min(l.campaignAt, l.now.Add(l.jitter(l.cfg.ResendEvery)))
 	}
 }
 
@@ -173,8 +184,12 @@ func (l *Log) compact(out *model.Effects) {
 	if l.take == nil || l.applied < l.base+l.cfg.CompactAfter && !l.reshaped {
 		return
 	}
+	data := l.take()
+	if data == nil {
+		return
+	}
 	l.reshaped = false
-	_, err := l.disk.CreateSnapshot(l.applied, l.conf, l.take())
+	_, err := l.disk.CreateSnapshot(l.applied, l.conf, data)
 	l.must(err)
 	if first, err := l.disk.FirstIndex(); err == nil {
 		if keep := l.applied - min(l.applied, l.cfg.CompactAfter/4); keep >= first {

@@ -9,6 +9,7 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 )
 
 var (
@@ -60,9 +61,11 @@ type role struct {
 	vote    uint64
 }
 
+// relay is a message that goes through this member.
 type relay struct {
-	to   model.NodeID
-	data []byte
+	to, author model.NodeID
+	life       uint64 // of the author, when it wrote the message
+	data       []byte
 }
 
 // Limits of what raft sends and keeps. Commands are tens of bytes, so these
@@ -98,6 +101,9 @@ func New(cfg Config, store Store) (*Log, error) {
 
 // open replaces raft and its log by those of the store.
 func (l *Log) open(store Store) error {
+	if planted.On(planted.LearnerVotes) {
+		store.countLearners(l.cfg.ID)
+	}
 	disk, err := store.load()
 	if err != nil {
 		return err
@@ -109,7 +115,8 @@ func (l *Log) open(store Store) error {
 		ID: uint64(l.cfg.ID), Storage: disk, Applied: l.applied,
 		HeartbeatTick: 1, ElectionTick: electionTick,
 		PreVote: true, CheckQuorum: false, StepDownOnRemoval: true,
-		MaxSizePerMsg: maxMessageBytes, MaxCommittedSizePerReady: math.MaxUint64,
+		DisableConfChangeValidation: planted.On(planted.TwoChanges),
+		MaxSizePerMsg:               maxMessageBytes, MaxCommittedSizePerReady: math.MaxUint64,
 		MaxUncommittedEntriesSize: maxUncommittedBytes, MaxInflightMsgs: maxInflightMessages,
 		Logger: quiet{},
 	})
@@ -122,7 +129,7 @@ func (l *Log) open(store Store) error {
 }
 
 // SetSnapshot supplies the state machine's whole state: take encodes it as of the last
-// applied entry, restore replaces it. restore(nil) means the state before the
+// applied entry, or returns nil if there is none to be kept; restore replaces it. restore(nil) means the state before the
 // first entry. SetSnapshot calls restore at once with what the store holds; entries after it
 // come through the next Drain. It must be called once, before anything else.
 func (l *Log) SetSnapshot(take func() []byte, restore func([]byte)) {

@@ -15,7 +15,7 @@ const aloneTerms = 1 << 20
 
 // ForceAlone makes this member the only voter, at the word of an operator who
 // knows that the others are dead. The next Drain applies the whole log, whether it was
-// committed or not, and begins a new one. Others come back by Readmit and lose
+// committed or not, and begins a new one. Others come back by Change and lose
 // what they did without this member. Calling it again has no effect beyond a new beginning.
 func (l *Log) ForceAlone(now model.Time) {
 	l.now, l.alone = now, true
@@ -53,27 +53,6 @@ func (l *Log) forceAlone(out *model.Effects, apply func(uint64, []byte)) {
 	l.mustOpen(next)
 	l.probation, l.needBase, l.reset = false, true, false
 	l.campaign(l.now)
-}
-
-// Readmit asks for node to become a voter again. It is for the leader, when it hears
-// somebody who is not among Voters, and does nothing elsewhere. Call it until
-// Voters has node: first node learns, and when it has the log, it votes. Losing it
-// in between does not cost the pool its quorum.
-func (l *Log) Readmit(now model.Time, node model.NodeID) {
-	l.now = now
-	if !l.role.leading || node == model.NoNode || node > model.MaxNode || l.Voters().Has(node) {
-		return
-	}
-	kind := pb.ConfChangeAddLearnerNode
-	if l.Learners().Has(node) {
-		p, found := l.node.Status().Progress[uint64(node)]
-		if !found || p.Match < l.applied {
-			return
-		}
-		kind = pb.ConfChangeAddNode
-	}
-	// raft refuses while another change is pending; the caller repeats.
-	_ = l.node.ProposeConfChange(&pb.ConfChange{Type: kind.Enum(), NodeId: new(uint64(node))})
 }
 
 // overruledBy reports whether a leader's message contradicts what this member

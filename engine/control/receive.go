@@ -12,10 +12,10 @@ import (
 	"holdfast/engine/model"
 )
 
-// Receive takes the data of a MsgControl that arrived from the member from. Data
+// Receive takes the data of a MsgControl that arrived from the given life of the member from. Data
 // is not kept. Errors wrap ErrMessage; a message that is merely late, repeated
 // or not to be answered now is no error.
-func (l *Log) Receive(now model.Time, from model.NodeID, data []byte) error {
+func (l *Log) Receive(now model.Time, from model.NodeID, life uint64, data []byte) error {
 	l.now = now
 	m, err := decodeMessage(data)
 	if err != nil {
@@ -25,7 +25,7 @@ func (l *Log) Receive(now model.Time, from model.NodeID, data []byte) error {
 		// Sent through this member because its sender does not hear its receiver. A
 		// message that somebody else already passed on goes no further.
 		if from == model.NodeID(m.GetFrom()) && !l.suspected.Has(to) {
-			l.relays = append(l.relays, relay{to: to, data: bytes.Clone(data)})
+			l.relays = append(l.relays, relay{to: to, author: from, life: life, data: bytes.Clone(data)})
 		}
 		return nil
 	}

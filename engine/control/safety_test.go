@@ -43,7 +43,7 @@ func (o *oracle) decided(m *member, e entry) {
 
 // complete demands that m has exactly what was decided, in order.
 func (o *oracle) complete(m *member) {
-	require.Len(o.t, m.applied, len(o.entries), "member %d", m.id)
+	require.Len(o.t, m.applied, len(o.entries), "member %d lacks a decision, or has one too many", m.id)
 	last := uint64(0)
 	for _, e := range m.applied {
 		require.Greater(o.t, e.Index, last)
@@ -60,6 +60,16 @@ func TestSafety(t *testing.T) {
 		n := rapid.SampledFrom([]int{3, 3, 3, 2, 5}).Draw(t, "members")
 		w := newWorld(t, n)
 		w.cfg.CompactAfter = rapid.SampledFrom([]uint64{3, 1000}).Draw(t, "compact")
+		if n >= 3 {
+			w.cfg.Learners = model.Nodes(w.members[n-1].id)
+			for rest := rapid.IntRange(0, n-3).Draw(t, "learners"); rest > 0; rest-- {
+				w.cfg.Learners = w.cfg.Learners.With(model.NodeID(rest))
+			}
+			if rapid.Bool().Draw(t, "all vote") {
+				w.cfg.Learners = 0
+			}
+			w.cfg.Voters &^= w.cfg.Learners
+		}
 		w.trace = &strings.Builder{}
 		defer func() {
 			if t.Failed() {
@@ -71,14 +81,18 @@ func TestSafety(t *testing.T) {
 		if rapid.Bool().Draw(t, "settled") {
 			w.until("a leader", func() bool { return w.leader() != nil })
 		}
-		c := &chaos{world: w, amnesia: n == 3 && rapid.Bool().Draw(t, "amnesia")}
+		c := &chaos{world: w, amnesia: w.cfg.Voters.Len() >= 3 && rapid.Bool().Draw(t, "amnesia")}
+		c.changes = n >= 3 && rapid.Bool().Draw(t, "changes")
 		for i := range rapid.IntRange(0, 300).Draw(t, "steps") {
 			c.step(t, i)
 		}
 		c.heal()
-		w.until("agreement", func() bool {
-			return w.leader() != nil && !w.anyAmnesia()
-		})
+		for range 2 { // a removal that was under way may be decided only now
+			w.until("agreement", func() bool {
+				return w.leader() != nil && !w.anyAmnesia() && w.allBelong()
+			})
+			w.run(2 * time.Second)
+		}
 		w.propose(w.members[n-1], "last")
 		w.run(5 * time.Second)
 		for _, m := range w.members {
@@ -96,16 +110,30 @@ func (w *world) anyAmnesia() bool {
 	return false
 }
 
+// allBelong has the leader take in whoever is no member, and reports whether everybody is one.
+func (w *world) allBelong() bool {
+	leader := w.leader()
+	for _, m := range w.members {
+		if !(leader.log.Voters() | leader.log.Learners()).Has(m.id) {
+			leader.log.Change(w.now, Learn, m.id)
+			w.drain(leader)
+			return false
+		}
+	}
+	return true
+}
+
 // chaos draws what goes wrong next.
 type chaos struct {
 	*world
+	changes bool // members learn, vote and are removed
 	amnesia bool
 	forgot  int
 }
 
 func (c *chaos) step(t *rapid.T, i int) {
 	m := c.members[rapid.IntRange(0, len(c.members)-1).Draw(t, "member")]
-	switch rapid.IntRange(0, 19).Draw(t, "what") {
+	switch rapid.IntRange(0, 21).Draw(t, "what") {
 	case 0:
 		if m.log != nil && rapid.Bool().Draw(t, "crash") {
 			c.crash(m)
@@ -135,6 +163,15 @@ func (c *chaos) step(t *rapid.T, i int) {
 	case 12:
 		if c.amnesia && c.forgot < 2 {
 			c.forget(t, m)
+		}
+	case 20, 21:
+		if leader := c.leader(); c.changes && leader != nil {
+			change := Change(rapid.IntRange(int(Learn), int(Remove)).Draw(t, "change"))
+			if change == Learn && c.amnesia && leader.log.Voters().Has(m.id) && leader.log.Voters().Len() <= 3 {
+				return // of two voters one that forgot something would stop the pool
+			}
+			leader.log.Change(c.now, change, m.id)
+			c.drain(leader)
 		}
 	default:
 		c.some(t)

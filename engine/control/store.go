@@ -122,6 +122,14 @@ func bootstrap(conf *pb.ConfState) Store {
 	}
 }
 
+// countLearners makes a learner count itself and the other learners as voters: planted.LearnerVotes.
+func (s *Store) countLearners(self model.NodeID) {
+	voters, learners := members(s.snapshot.GetMetadata().GetConfState())
+	if learners.Has(self) {
+		s.snapshot.Metadata.ConfState = confState(voters|learners, 0)
+	}
+}
+
 // load returns raft's view of the store.
 func (s Store) load() (*raft.MemoryStorage, error) {
 	m := raft.NewMemoryStorage()

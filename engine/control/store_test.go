@@ -118,7 +118,7 @@ func TestReceiveErrors(t *testing.T) {
 	l, err := New(Config{ID: 2, Voters: model.Nodes(1, 2, 3)}, Store{})
 	require.NoError(t, err)
 	for _, data := range [][]byte{nil, {9}, {1}, {1, 0xff}, {1, 8, 0, 16, 2, 24, 1}} {
-		require.ErrorIs(t, l.Receive(1, 1, data), ErrMessage)
+		require.ErrorIs(t, l.Receive(1, 1, 1, data), ErrMessage)
 	}
 	require.ErrorIs(t, l.Propose([]byte("x")), ErrNoLeader)
 	require.ErrorIs(t, l.Propose(nil), ErrEmpty)

@@ -30,6 +30,7 @@ type clock struct {
 	campaignAt model.Time // when not leading
 	tickedAt   model.Time // when leading
 	tickEvery  time.Duration
+	changeAt   model.Time                    // when leading: no change of members is proposed before
 	snapshotAt [model.MaxNode + 1]model.Time // when a follower was first seen to wait for a snapshot
 }
 
@@ -92,7 +93,7 @@ func (l *Log) Wake(now model.Time) {
 }
 
 // Suspect says that node is no longer heard on any link, or that it has
-// restarted. If it leads, this member campaigns at once, a witness a moment later.
+// restarted. If it leads, this member campaigns at once, unless others come before it; a witness a moment later.
 func (l *Log) Suspect(now model.Time, node model.NodeID) {
 	l.now = now
 	l.heard, l.suspected = l.heard.Without(node), l.suspected.With(node)
@@ -104,10 +105,18 @@ func (l *Log) Suspect(now model.Time, node model.NodeID) {
 		l.releaseHeld()
 		if l.cfg.Witness {
 			l.campaignAt = min(l.campaignAt, now.Add(l.jitter(l.pace())))
-		} else if l.mayCampaign() {
+		} else if rank := l.rank(); l.mayCampaign() && rank == 0 {
 			l.campaign(now)
+		} else {
+			l.campaignAt = min(l.campaignAt, now.Add(time.Duration(rank)*l.cfg.ResendEvery))
 		}
 	}
+}
+
+// rank returns how many voters that are not suspected come before this member. Those who notice a loss
+// at the same time campaign one after the other: at once they would split the votes.
+func (l *Log) rank() int {
+	return ((l.Voters() &^ l.suspected) & (1<<l.cfg.ID - 1)).Len()
 }
 
 // Heard says that node is being heard. It is cheap enough for every heartbeat. A
@@ -154,7 +163,7 @@ func (l *Log) settle() {
 	}
 	switch {
 	case l.role.leading && !was.leading:
-		l.tickedAt, l.tickEvery = l.now, l.cfg.ResendEvery
+		l.tickedAt, l.tickEvery, l.changeAt = l.now, l.cfg.ResendEvery, 0
 		clear(l.snapshotAt[:])
 		clear(l.held[:])
 	case l.role.lead == model.NoNode && (was.lead != model.NoNode || l.role.vote != was.vote):

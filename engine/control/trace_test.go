@@ -112,6 +112,31 @@ func TestTraces(t *testing.T) {
 	})
 }
 
+func TestTraceMembers(t *testing.T) {
+	scene(t, "members", 4, func(w *world) {
+		w.cfg.Voters, w.cfg.Learners = model.Nodes(1, 2, 3), model.Nodes(4)
+		leader := w.settled()
+		learner, lost := w.member(4), w.member(w.cfg.Voters.Other(leader.id))
+		w.logf("-- a learner proposes")
+		w.propose(learner, "x")
+		w.logf("-- a voter is lost; the learner votes in its place, and only then the lost one learns")
+		w.crash(lost)
+		require.True(t, leader.log.Change(w.now, Vote, learner.id))
+		require.False(t, leader.log.Change(w.now, Learn, lost.id), "one change at a time")
+		w.drain(leader)
+		w.until("four voters", func() bool { return leader.log.Voters().Len() == 4 })
+		require.True(t, leader.log.Change(w.now, Learn, lost.id))
+		w.drain(leader)
+		w.until("three voters", func() bool { return leader.log.Voters().Len() == 3 })
+		w.logf("-- another voter is lost: the pool still decides")
+		w.crash(w.member((w.cfg.Voters.Without(leader.id).Without(lost.id)).First()))
+		w.propose(leader, "y")
+		w.logf("-- the lost one returns and learns that it does not vote")
+		w.start(lost, lost.history)
+		w.until("it knows", func() bool { return lost.log.has(lost, "y") && lost.log.Learners().Has(lost.id) })
+	})
+}
+
 // dropSnapshot runs until a snapshot is on its way, and loses it.
 func (w *world) dropSnapshot() {
 	for range 1000 {
@@ -194,7 +219,12 @@ func TestTraceAlone(t *testing.T) {
 }
 
 func (w *world) readmit(leader, node *member) {
-	leader.log.Readmit(w.now, node.id)
+	if change := Learn; !leader.log.Voters().Has(node.id) {
+		if leader.log.Learners().Has(node.id) {
+			change = Vote
+		}
+		leader.log.Change(w.now, change, node.id)
+	}
 	w.drain(leader)
 	w.flush()
 }

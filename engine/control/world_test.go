@@ -132,6 +132,19 @@ func (w *world) drain(m *member) {
 	if m.log.Leading() && w.onLeading != nil {
 		w.onLeading(m)
 	}
+	if m.log.Leading() {
+		require.LessOrEqual(w.t, m.log.undecidedChanges(), 1, "two changes of the members are under way at once")
+	}
+}
+
+// undecidedChanges counts the changes of the members in the log that are not applied yet.
+func (l *Log) undecidedChanges() (n int) {
+	for _, e := range l.entriesAfter(l.applied) {
+		if e.GetType() != pb.EntryNormal {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *world) perform(m *member, f *model.Effect) {
@@ -167,7 +180,7 @@ func (w *world) deliver(i int, keep bool) {
 		return
 	}
 	w.logf("%s", describePacket(p))
-	require.NoError(w.t, w.member(p.to).log.Receive(w.now, p.from, p.data))
+	require.NoError(w.t, w.member(p.to).log.Receive(w.now, p.from, 1, p.data))
 	w.drain(w.member(p.to))
 }
 

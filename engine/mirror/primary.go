@@ -319,7 +319,7 @@ func (p *Primary) writeSides(io *model.IO) (to, need side) {
 	}
 	add(local, p.localState)
 	add(remote, p.remoteState)
-	if p.hold && len(p.ops.order) < maxUnacknowledged {
+	if p.hold && len(p.ops.order) < maxUnacknowledged || planted.On(planted.AckLocal) && need&local != 0 {
 		need &^= remote
 	}
 	return to, need

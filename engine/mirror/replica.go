@@ -150,7 +150,7 @@ func (r *Replica) Attached(out *model.Effects) {
 // counts only while nothing was written since: a late one would take away the mark of a newer write.
 func (r *Replica) Stable(m *model.Message, out *model.Effects) {
 	stable, ok := model.ParseBitmap(m.Data, r.cfg.Extents)
-	if m.Session != r.session || !ok || r.received > m.Seq {
+	if m.Session != r.session || !ok || r.received > m.Seq && !planted.On(planted.StableStale) {
 		return
 	}
 	for i := range stable {
@@ -362,7 +362,7 @@ func (r *Replica) Flush(m *model.Message, out *model.Effects) {
 func (r *Replica) pumpFlushes(out *model.Effects) {
 	for i := range r.flushes {
 		f := &r.flushes[i]
-		if f.id == 0 || f.done || f.diskID != 0 || r.done < f.seq || !r.onDisk(f.seq) {
+		if f.id == 0 || f.done || f.diskID != 0 || (r.done < f.seq || !r.onDisk(f.seq)) && !planted.On(planted.FlushEarly) {
 			continue
 		}
 		f.diskID = r.newID()

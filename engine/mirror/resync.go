@@ -254,11 +254,14 @@ func (p *Primary) targetState() CopyState {
 	return p.remoteState
 }
 
-// catchingUp reports that the target is at work on writes that the guest was told are done
-// before they had to be on the target: a flush that starts now would not cover them.
+// catchingUp reports that the target is at work on writes that the guest is told, or was told, are done
+// although they need not be on the target: a flush that starts now would not cover them.
 func (p *Primary) catchingUp() bool {
+	if planted.On(planted.JoinOverLate) {
+		return false
+	}
 	for i := range p.ops.order {
-		if o := p.ops.at(i); o.isWrite() && o.phase == phaseDone && o.busy&p.resync.target != 0 {
+		if o := p.ops.at(i); o.isWrite() && o.busy&^o.need&p.resync.target != 0 {
 			return true
 		}
 	}

@@ -25,7 +25,8 @@ const (
 	// output is held. First drop the held disk writes of later epochs and end the
 	// operations under way on the copy. The checkpoint is kept until the instance runs.
 	EffectActivate
-	// EffectDestroy: destroy the instance of VM and drop its buffered output.
+	// EffectDestroy: destroy the instance of VM, or what is left of one, and drop its buffered output. It
+	// is not answered: the runner goes on until nothing is left.
 	EffectDestroy
 	// EffectAdopt: from now on the running instance of VM belongs to Gen. If it is
 	// suspended, or about to be for a final capture, let it run. The first one of a life for an instance that EventInstance
@@ -62,8 +63,13 @@ const (
 	EffectDiscard
 
 	// EffectOpen: end the operations under way on this host's copy of VM's disk, recover
-	// and open it → EventOpened. What a recovery journal has sealed is applied first.
+	// and open it → EventOpened. What a recovery journal has sealed is applied first. Gen is the generation in which this host became a home of VM, 0 for
+	// its creation; the runner keeps it with the copy. One that was made for an earlier
+	// generation is void: a new one with all extents marked takes its place. One for a
+	// later generation says that this node does not know the newest configuration yet: FlagError.
 	EffectOpen
+	// EffectTrust: the pool counts on this host's copy of VM again; what it lost before is no longer of interest.
+	EffectTrust
 	// EffectIntent: record the extents in Data (bitmap) as about to be written,
 	// durably → EventIntent with ID. EffectForget clears extents, in its own time; they go to the change record first.
 	EffectIntent
@@ -83,6 +89,9 @@ const (
 	// EffectComplete: tell the guest of VM that its request IO is done (FlagError: failed).
 	EffectComplete
 
+	// EffectErase: this host had nothing of VM to keep in Gen. Forget the copy that was made for an earlier
+	// generation, and a recovery copy, with all that belongs to it, and stop to carry VM's traffic.
+	EffectErase
 	// EffectShipKeep: keep the data of the guest's write IO as ID, for a copy at another place. EffectShipDrop:
 	// the data kept as ID is not needed any more. EffectShipRead: read extent Count, keep it as ID → EventDisk with ID.
 	EffectShipKeep
@@ -91,7 +100,9 @@ const (
 	// EffectChanged: take the extents in Data out of the copy's change record. Extents get into it by
 	// EffectForget, which moves them there from the write intent, and by EffectExtentWrite; both durably.
 	EffectChanged
-	// EffectRecoveryOpen: end the operations under way on this host's recovery copy of VM, drop the part of its
+	// EffectRecoveryOpen: Gen is the generation since which this host has a recovery copy of VM; the runner keeps it
+	// with the copy, which no EffectErase of an earlier one may touch, and which a later EffectOpen may take
+	// over as one of the VM's creation. A copy made for a later generation is answered with FlagError, as by EffectOpen. Else end the operations under way on this host's recovery copy of VM, drop the part of its
 	// journal that is not sealed, apply the part that is → EventRecoveryOpened. From then on the copy
 	// belongs to another history than the VM's own copies: every extent gets into its write intent, durably.
 	EffectRecoveryOpen
@@ -116,10 +127,11 @@ var effectNames = [...]string{
 	EffectStart: "start", EffectActivate: "activate", EffectDestroy: "destroy", EffectAdopt: "adopt",
 	EffectCapture: "capture", EffectHold: "hold", EffectPass: "pass", EffectMark: "mark",
 	EffectRelease: "release", EffectAnnounce: "announce", EffectVia: "via", EffectForward: "forward",
-	EffectSeal: "seal", EffectApply: "apply", EffectDiscard: "discard", EffectOpen: "open",
+	EffectSeal: "seal", EffectApply: "apply", EffectDiscard: "discard", EffectOpen: "open", EffectTrust: "trust",
 	EffectIntent: "intent", EffectForget: "forget", EffectDisk: "disk", EffectDiskCopy: "disk-copy",
 	EffectDiskHold: "disk-hold", EffectDiskRead: "disk-read", EffectExtentRead: "extent-read",
 	EffectExtentWrite: "extent-write", EffectComplete: "complete",
+	EffectErase:    "erase",
 	EffectShipKeep: "ship-keep", EffectShipDrop: "ship-drop", EffectShipRead: "ship-read", EffectChanged: "changed",
 	EffectRecoveryOpen: "recovery-open", EffectRecoveryStore: "recovery-store", EffectRecoverySeal: "recovery-seal",
 	EffectRecoveryApply: "recovery-apply", EffectRecoveryDrop: "recovery-drop",

@@ -16,13 +16,18 @@ const (
 	EventMessage
 
 	// EventInstance: the hypervisor already has an instance of VM, started in Gen
-	// by an earlier life of this daemon. Comes right after EventStart.
+	// by an earlier life of this daemon. Comes right after EventStart. FlagError: what is there is the
+	// remnant of a creation that failed, and never ran; Gen is not used.
 	EventInstance
 	// EventStarted: the instance asked for by EffectStart or EffectActivate runs,
-	// or FlagError: it could not be created.
+	// or FlagError: it could not be created, and there may be a remnant of it.
 	EventStarted
 	// EventDied: the instance of VM is gone without having been asked to.
 	EventDied
+	// EventResponding: the guest of VM, of the instance of Gen, responds to its watchdog or to the
+	// host's probes (FlagOn), or does no longer. A guest that is not heard of since it was started counts
+	// as responding, so that a slow boot is no hang. It is told again after EventInstance if it does not respond.
+	EventResponding
 	// EventCaptured: the checkpoint (VM, Gen, Epoch) is staged; the guest runs again
 	// unless it was final. Count is the number of pages, FlagDurable as in MsgCheckpoint.
 	EventCaptured
@@ -35,7 +40,9 @@ const (
 	// EventOpened: this host's copy of VM's disk is ready; Data is the extent bitmap
 	// of writes whose state on the other copy is not known, Count the number of extents, Changed
 	// the copy's change record (none: nil).
-	// FlagError: it cannot be used.
+	// FlagError: it cannot be used. FlagLost: it was found to lack something that it had called durable, for
+	// example because its cache lied about a flush, or because an old disk was put back; then all extents are set
+	// in Data. It is told with every opening until EffectTrust.
 	EventOpened
 	// EventRequest: the guest of VM asks IO of its disk. Not before the instance was started, or
 	// adopted, in this life.
@@ -63,7 +70,7 @@ const (
 
 var eventNames = [...]string{
 	EventStart: "start", EventWake: "wake", EventMessage: "message", EventInstance: "instance",
-	EventStarted: "started", EventDied: "died", EventCaptured: "captured", EventSealed: "sealed",
+	EventStarted: "started", EventDied: "died", EventResponding: "responding", EventCaptured: "captured", EventSealed: "sealed",
 	EventOutput: "output", EventOpened: "opened", EventRequest: "request", EventDisk: "disk",
 	EventIntent: "intent", EventRecoveryOpened: "recovery-opened", EventRecoverySealed: "recovery-sealed",
 	EventRecoveryApplied: "recovery-applied", EventTested: "tested", EventNIC: "nic", EventOperator: "operator",
@@ -83,6 +90,23 @@ const (
 	OrderDeclareDead
 	// OrderForceStart starts VM on Node from its copy, whether it is in sync or not.
 	OrderForceStart
+	// OrderJoin makes Node a host of the pool. OrderLeave makes it give up its copies and
+	// then leave.
+	OrderJoin
+	OrderLeave
+	// OrderReplaceHome moves the second copy of VM from Node to the host in Homes. It goes to the
+	// host that runs VM.
+	OrderReplaceHome
+	// OrderLevel gives VM the protection Level from now on.
+	OrderLevel
+	// OrderMigrate moves VM to Node, its other home: without a boot at level ft. It goes to the host that runs
+	// the VM, and is forgotten with that host's daemon.
+	OrderMigrate
+	// OrderMaintain puts Node into maintenance: its VMs move away if they can, and stay away. OrderResume ends that.
+	OrderMaintain
+	OrderResume
+	// OrderClear puts every component that was taken out of service back, and forgets the faults counted.
+	OrderClear
 	// OrderAddRecovery gives VM a recovery copy on Node, with the recovery point target Target.
 	// OrderRemoveRecovery ends it.
 	OrderAddRecovery

@@ -6,12 +6,14 @@ type MessageKind uint8
 // Messages between engines. The comment names the fields that each one uses
 // besides From, To and Incarnation.
 const (
-	// MsgHeartbeat: Links (which links the sender hears the receiver on),
+	// MsgHeartbeat: Count (heartbeat intervals until the sender's next one), Links (which links the sender hears the receiver on),
 	// Hears (which members it does not suspect), Flags, Position (the sender's durable control log position), and
 	// Subject/SubjectPosition (what it knows of another member's; the receiver's own
-	// if it asked, then ID is the life of the receiver that it is about).
+	// if it asked, then ID is the life of the receiver that it is about), Version (the newest
+	// protocol that the sender speaks; 0 is Protocol1).
 	MsgHeartbeat MessageKind = iota + 1
-	// MsgControl carries a control log message in Data.
+	// MsgControl carries a control log message in Data. Of one that the sender only passes on, Subject is the
+	// author and ID the number of the author's life (from Protocol2 on).
 	MsgControl
 	// MsgReport tells the other home what the sender really holds of a VM:
 	// VM, Gen (of the instance), Epoch (of the checkpoint held), Flags.
@@ -56,6 +58,10 @@ const (
 	MsgCopy
 	MsgCopied
 
+	// MsgForward asks the receiver to carry the VM's network traffic (FlagOn) or to
+	// stop: VM, Gen.
+	MsgForward
+
 	// MsgShipOpen asks a recovery copy to follow a stream: VM, Gen, Session (the stream), Epoch (history).
 	// MsgShipState answers it: VM, Session, ID (the life of the copy's host), Gen (history of the copy, 0: none),
 	// Epoch (its newest point), Seq (received so far), FlagError if the copy is unusable.
@@ -72,10 +78,6 @@ const (
 	// MsgChanged lets the other home take extents out of its change record: VM, Session (of the mirror), Seq
 	// (last write sent; void if a later one arrived), Data (extent bitmap).
 	MsgChanged
-
-	// MsgForward asks the receiver to carry the VM's network traffic (FlagOn) or to
-	// stop: VM, Gen.
-	MsgForward
 )
 
 var messageNames = [...]string{
@@ -83,9 +85,9 @@ var messageNames = [...]string{
 	MsgCheckpoint: "checkpoint", MsgBarrier: "barrier", MsgAck: "ack", MsgRefuse: "refuse",
 	MsgWrite: "write", MsgFlush: "flush", MsgMirrorAck: "mirror-ack", MsgRead: "read",
 	MsgReadDone: "read-done", MsgStable: "stable", MsgResync: "resync", MsgIntent: "intent",
-	MsgCopy: "copy", MsgCopied: "copied", MsgShipOpen: "ship-open", MsgShipState: "ship-state",
+	MsgCopy: "copy", MsgCopied: "copied", MsgForward: "forward", MsgShipOpen: "ship-open", MsgShipState: "ship-state",
 	MsgShipWrite: "ship-write", MsgShipExtent: "ship-extent", MsgShipPoint: "ship-point", MsgShipAck: "ship-ack",
-	MsgChanged: "changed", MsgForward: "forward",
+	MsgChanged: "changed",
 }
 
 func (k MessageKind) String() string { return name(messageNames[:], int(k)) }
@@ -120,6 +122,10 @@ const (
 	FlagProbation
 	// FlagRemote: the data to write is what the other copy answered to a read.
 	FlagRemote
+	// FlagLost: the copy lacks something that it had called durable.
+	FlagLost
+	// FlagGone: the sender knows that it does not belong to the pool.
+	FlagGone
 )
 
 // Has reports whether all of want are set.
@@ -168,6 +174,7 @@ type Message struct {
 	From, To    NodeID
 	Subject     NodeID
 	Links       uint8
+	Version     uint8
 	Flags       Flags
 	VM          VMID
 	Count       uint32

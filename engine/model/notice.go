@@ -24,6 +24,19 @@ const (
 	NoticeStarted
 	// NoticeStateLost: VM has to boot although its level promises more than that.
 	NoticeStateLost
+	// NoticeFaultCounted: one more fault was counted against a component of Node or VM; Detail names it. NoticeRetired: it
+	// had too many in too short a time and is out of service. NoticeCleared: it is in service again; without a name, everything is.
+	NoticeFaultCounted
+	NoticeRetired
+	NoticeCleared
+	// NoticeLevel: VM has another level from now on; Detail names it.
+	NoticeLevel
+	// NoticeMaintenance: Node is in maintenance. NoticeEvacuated: no VM runs on it any more. NoticeResumed: it is in use again.
+	NoticeMaintenance
+	NoticeEvacuated
+	NoticeResumed
+	// NoticeHung: the guest of VM on Node has not responded for too long; it is booted anew.
+	NoticeHung
 	// NoticeFenced: the instance on Node was destroyed because the pool went on without it.
 	NoticeFenced
 	// NoticeResync: Node's copy of VM is being brought up to date (NoNode: the one of the notifying host).
@@ -33,17 +46,33 @@ const (
 	NoticeAttached
 	// NoticeDiskFault: Node's copy of VM failed an operation.
 	NoticeDiskFault
+	// NoticeDiskLost: Node's copy of VM lacks what it had called durable: its disk is not fit for the purpose, or
+	// an old one was put back. Detail says what happens to it.
+	NoticeDiskLost
 	// NoticeRedirected: VM's disk or network traffic takes the way over Node. NoticeDirect: no longer.
 	NoticeRedirected
 	NoticeDirect
 	// NoticeAmnesia: Node's control log lost its end; it does not vote until it has caught up.
 	NoticeAmnesia
+	// NoticeOutgrown: the pool on Node has decided something that this version cannot read; Detail says what. It takes
+	// no part any more and lets nothing out until it is upgraded.
+	NoticeOutgrown
 	// NoticeOverride: an operator overrode the rules on Node.
 	NoticeOverride
 	// NoticeRefused: an order or proposal was refused; Detail says why.
 	NoticeRefused
 	// NoticeNoQuorum: the pool cannot decide; Detail says what an operator can do.
 	NoticeNoQuorum
+	// NoticeRehomed: VM's second home is Node from now on.
+	NoticeRehomed
+	// NoticeJoined: Node is a host of the pool. NoticeLeaving: it gives up its copies. NoticeLeft: it is
+	// no host of the pool any more.
+	NoticeJoined
+	NoticeLeaving
+	NoticeLeft
+	// NoticeVoter: Node votes on the control log. NoticeLearner: it does not any more.
+	NoticeVoter
+	NoticeLearner
 	// NoticeRecoveryPoint: the recovery copy of VM on Node is within its recovery point target (again).
 	// NoticeRecoveryLate: it is not; Detail says by how much.
 	NoticeRecoveryPoint
@@ -63,9 +92,12 @@ var noticeNames = [...]string{
 	NoticeSuspected: "suspected", NoticeHeard: "heard", NoticeLinkDown: "link-down", NoticeLinkUp: "link-up",
 	NoticeExposed: "exposed", NoticeProtected: "protected", NoticeDegraded: "degraded",
 	NoticeProposed: "proposed", NoticePromoted: "promoted", NoticeStarted: "started",
-	NoticeStateLost: "state-lost", NoticeFenced: "fenced", NoticeResync: "resync", NoticeCopied: "copied", NoticeAttached: "attached",
-	NoticeDiskFault: "disk-fault", NoticeRedirected: "redirected", NoticeDirect: "direct",
-	NoticeAmnesia: "amnesia", NoticeOverride: "override", NoticeRefused: "refused", NoticeNoQuorum: "no-quorum",
+	NoticeStateLost: "state-lost", NoticeFaultCounted: "fault-counted", NoticeRetired: "retired", NoticeCleared: "cleared", NoticeLevel: "level", NoticeMaintenance: "maintenance", NoticeEvacuated: "evacuated", NoticeResumed: "resumed",
+	NoticeHung: "hung", NoticeFenced: "fenced", NoticeResync: "resync", NoticeCopied: "copied", NoticeAttached: "attached",
+	NoticeDiskFault: "disk-fault", NoticeDiskLost: "disk-lost", NoticeRedirected: "redirected", NoticeDirect: "direct",
+	NoticeAmnesia: "amnesia", NoticeOutgrown: "outgrown", NoticeOverride: "override", NoticeRefused: "refused", NoticeNoQuorum: "no-quorum",
+	NoticeRehomed: "rehomed", NoticeJoined: "joined", NoticeLeaving: "leaving", NoticeLeft: "left",
+	NoticeVoter: "voter", NoticeLearner: "learner",
 	NoticeRecoveryPoint: "recovery-point", NoticeRecoveryLate: "recovery-late", NoticeOverflow: "overflow",
 	NoticeFailedOver: "failed-over", NoticeFailedBack: "failed-back", NoticeTested: "tested", NoticeTestFailed: "test-failed",
 }

@@ -17,7 +17,7 @@ const (
 	secondary model.NodeID = 2
 )
 
-var testTiming = Timing{Epoch: 50 * time.Millisecond, Resend: 100 * time.Millisecond, AckTimeout: time.Second}
+var testTiming = Timing{Epoch: 50 * time.Millisecond, EpochMax: 400 * time.Millisecond, DirtyPages: 100, Resend: 100 * time.Millisecond, AckTimeout: time.Second}
 
 func TestTraces(t *testing.T) {
 	golden.Run(t, func(t *testing.T) func([]string) []string {

@@ -10,9 +10,16 @@ import (
 // Timing holds the pair's time-outs. They decide only when somebody proposes
 // something or sends it again, never what is safe (R8).
 type Timing struct {
-	// Epoch is the time from the end of one capture to the beginning of the
-	// next. Longer epochs cost less and delay output more. 5 ms to 1 s.
+	// Epoch is the time from the end of one capture to the beginning of the next while output
+	// waits. Longer epochs cost less and delay output more. 5 ms to 1 s.
 	Epoch time.Duration
+	// EpochMax is that time while no output waits, at least Epoch: nobody outside is kept waiting, so
+	// that a guest which computes, or idles, is stopped less often. Up to 10 s; longer, more work is done again after a failover.
+	EpochMax time.Duration
+	// DirtyPages is the number of changed pages that an epoch should not exceed: at the rate of the
+	// epoch before, it ends earlier than EpochMax, but not before Epoch. It bounds what a checkpoint costs at once.
+	// 0: no bound.
+	DirtyPages uint32
 	// Resend is the least time after which an unacknowledged checkpoint or barrier is sent
 	// again. While no acknowledgement tells how long one takes, it doubles with every
 	// repetition; later twice the usual time is waited for, so that a slow link is not
@@ -54,9 +61,11 @@ type Primary struct {
 	usual    time.Duration // smoothed time from sending to acknowledgement; 0: not known
 	acked    model.Epoch
 
-	captureAt model.Time // when the running epoch should end
-	wokenAt   model.Time // the last Wake
-	waiting   bool       // barrier mode: output waits that no barrier covers
+	captureAt model.Time    // when the running epoch should end
+	beganAt   model.Time    // when the running epoch began: the end of the last capture
+	longest   time.Duration // what the dirty pages of the last epoch allow
+	wokenAt   model.Time    // the last Wake
+	waiting   bool          // output waits that no barrier or checkpoint covers
 	failed    bool
 }
 
@@ -114,6 +123,14 @@ func (p *Primary) Pass(out *model.Effects) {
 	p.drop()
 	p.state, p.final = Passing, false
 	out.Add(model.EffectPass, p.vm)
+}
+
+// Prove chooses what the next pair proves its copies by: checkpoints, or barriers. It counts in
+// state Passing only.
+func (p *Primary) Prove(checkpoints bool) {
+	if p.state == Passing {
+		p.checkpoints = checkpoints
+	}
 }
 
 // Disconnect gives the present session up without letting anything go. Begin continues
@@ -182,7 +199,7 @@ func (p *Primary) Capture(gen model.Gen, last model.Seq, durable, final bool, ou
 		m.Flags |= model.FlagDurable
 	}
 	p.capturing = p.epoch
-	p.captureAt = model.Never
+	p.captureAt, p.waiting = model.Never, false
 	p.epoch++
 }
 
@@ -196,6 +213,7 @@ func (p *Primary) Captured(now model.Time, epoch model.Epoch, pages uint32, out 
 		return // of a pair that was given up meanwhile
 	}
 	p.sent.Count = pages
+	p.adapt(now, pages)
 	p.sentAt, p.interval = now, max(p.timing.Resend, 2*p.usual)
 	p.transmit(now, out)
 	if planted.On(planted.ReleaseOnSend) && p.state == Holding {
@@ -211,17 +229,43 @@ func (p *Primary) transmit(now model.Time, out *model.Effects) {
 	}
 }
 
-// Output tells that output waits in the plug. For a barrier pair it starts a round.
+// Output tells that output waits in the plug. For a barrier pair it starts a round; with
+// checkpoints it makes the running epoch a short one.
 func (p *Primary) Output(now model.Time, gen model.Gen, out *model.Effects) {
-	if p.checkpoints || p.state != Holding {
+	if p.state != Holding {
 		return
 	}
 	p.waiting = true
+	if p.checkpoints {
+		p.schedule(now)
+	}
 	p.barrier(now, gen, out)
 }
 
+// schedule decides when the running epoch ends, if a checkpoint could be sent then.
+func (p *Primary) schedule(now model.Time) {
+	if p.sent.Kind != 0 || p.final || p.failed || p.session == 0 {
+		return // Ack comes back to it, or nobody is there
+	}
+	length := p.timing.Epoch
+	if !p.waiting {
+		length = max(length, min(p.timing.EpochMax, p.longest))
+	}
+	p.captureAt = max(now, p.beganAt.Add(length))
+}
+
+// adapt learns from the pages of the epoch that ended how long one may be.
+func (p *Primary) adapt(now model.Time, pages uint32) {
+	took := now.Sub(p.beganAt)
+	p.beganAt, p.longest = now, p.timing.EpochMax
+	if p.timing.DirtyPages > 0 && pages > 0 && took > 0 && !p.sent.Flags.Has(model.FlagFull) {
+		p.longest = min(p.longest, took/time.Duration(pages)*time.Duration(p.timing.DirtyPages))
+	}
+}
+
+// barrier begins a round if output waits and none is under way.
 func (p *Primary) barrier(now model.Time, gen model.Gen, out *model.Effects) {
-	if !p.waiting || p.sent.Kind != 0 || p.failed {
+	if p.checkpoints || !p.waiting || p.sent.Kind != 0 || p.failed {
 		return
 	}
 	p.waiting = false
@@ -252,7 +296,7 @@ func (p *Primary) Ack(now model.Time, m *model.Message, gen model.Gen, out *mode
 		e := out.Add(model.EffectRelease, p.vm)
 		e.Gen, e.Epoch = gen, m.Epoch
 		if p.checkpoints {
-			p.captureAt = max(now, p.sentAt.Add(p.timing.Epoch))
+			p.schedule(now)
 		}
 		p.barrier(now, gen, out)
 	}

@@ -41,7 +41,11 @@ func (s *Secondary) HandedOver() bool { return s.final && s.newest != 0 }
 
 // Renounce makes the secondary acknowledge nothing more of generations up to gen (R3). It
 // must be called before a promotion out of gen is proposed.
-func (s *Secondary) Renounce(gen model.Gen) { s.renounced = max(s.renounced, gen) }
+func (s *Secondary) Renounce(gen model.Gen) {
+	if !planted.On(planted.RenounceForgotten) {
+		s.renounced = max(s.renounced, gen)
+	}
+}
 
 // Renounced reports whether acknowledgements of gen have been renounced.
 func (s *Secondary) Renounced(gen model.Gen) bool { return gen <= s.renounced }

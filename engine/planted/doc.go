@@ -39,6 +39,8 @@ const (
 	FlushLocalOnly
 	// StartStale starts a VM from any copy, in sync or not (R5).
 	StartStale
+	// StartLost starts a VM from a copy that lost what it had called durable (R5).
+	StartLost
 	// ApplyOpenEpoch writes the disk writes of an open epoch at once (R6).
 	ApplyOpenEpoch
 	// IntentNotUnited repairs a copy only by what the source wrote (R7).
@@ -51,8 +53,49 @@ const (
 	AmnesiaIgnored
 	// NeverReprotect leaves an exposed VM exposed (R9).
 	NeverReprotect
+	// HangIgnored leaves a guest that does not respond as it is (R9).
+	HangIgnored
+	// RemnantKept does not clear away what a failed creation left behind (R9).
+	RemnantKept
+	// StrikesForgotten never takes a flapping component out of service (R9).
+	StrikesForgotten
+	// RenounceForgotten acknowledges checkpoints after the promotion was proposed (R3).
+	RenounceForgotten
+	// AckLocal answers a guest's write when the local copy has it, and does not wait for the other (R4).
+	AckLocal
+	// FlushEarly lets a replica answer a flush before the writes that it covers are on its disk (R4).
+	FlushEarly
+	// BoundaryShort leaves the last disk write of an epoch out of its checkpoint (R6).
+	BoundaryShort
+	// JoinOverLate lets a copy join while a write that others were enough for is on its way to it (R7).
+	JoinOverLate
+	// StableStale lets a replica forget marks although newer writes have come (R7).
+	StableStale
+	// PassAlone lets held output go when nobody at all is heard (R8).
+	PassAlone
+	// ProposeOnce does not repeat a proposal that was lost (R9).
+	ProposeOnce
+	// OldLives takes messages of lives that are over (R2).
+	OldLives
+	// LevelKeepsSecondary changes the level and leaves the secondary as if it had what that promises (R1, R3).
+	LevelKeepsSecondary
+	// PromoteAnybody lets a host that is not the secondary continue an ft VM (R2, R3).
+	PromoteAnybody
+	// LoseSession goes on with a partner that has begun a new life (R3, R4).
+	LoseSession
 	// SilentExposure does not tell anybody that redundancy is gone (R10).
 	SilentExposure
+	// StartDropped lets a host that is no home of a VM any more start it (R5).
+	StartDropped
+	// RehomeUnchecked changes a VM's homes whatever its generation is (R2).
+	RehomeUnchecked
+	// KeepDropped lets a home that comes back after it was dropped go on with the copy that it
+	// held before (R7).
+	KeepDropped
+	// LearnerVotes lets learners of the control log count themselves as voters (R2).
+	LearnerVotes
+	// TwoChanges begins a change of the voters before the one before it is decided (R2).
+	TwoChanges
 	// PointUnsealed tells of a recovery point before it is durable as a whole (R6).
 	PointUnsealed
 	// PointTorn seals a recovery point of which entries are still missing (R6).
@@ -73,7 +116,14 @@ var names = [numBugs]string{
 	AckUnsealed: "ack-unsealed", DetachAfterAck: "detach-after-ack", FlushLocalOnly: "flush-local-only",
 	StartStale: "start-stale", ApplyOpenEpoch: "apply-open-epoch", IntentNotUnited: "intent-not-united",
 	AttachEarly: "attach-early", SendBeforePersist: "send-before-persist", AmnesiaIgnored: "amnesia-ignored",
-	NeverReprotect: "never-reprotect", SilentExposure: "silent-exposure",
+	StrikesForgotten: "strikes-forgotten", StartLost: "start-lost", HangIgnored: "hang-ignored", RemnantKept: "remnant-kept",
+	RenounceForgotten: "renounce-forgotten", AckLocal: "ack-local", FlushEarly: "flush-early",
+	BoundaryShort: "boundary-short", JoinOverLate: "join-over-late", StableStale: "stable-stale",
+	PassAlone: "pass-alone", ProposeOnce: "propose-once", OldLives: "old-lives",
+	LevelKeepsSecondary: "level-keeps-secondary", PromoteAnybody: "promote-anybody", LoseSession: "lose-session",
+	NeverReprotect: "never-reprotect", SilentExposure: "silent-exposure", StartDropped: "start-dropped",
+	RehomeUnchecked: "rehome-unchecked", KeepDropped: "keep-dropped",
+	LearnerVotes: "learner-votes", TwoChanges: "two-changes",
 	PointUnsealed: "point-unsealed", PointTorn: "point-torn", PointUncommitted: "point-uncommitted",
 	JournalReversed: "journal-reversed", ChangesForgotten: "changes-forgotten",
 }

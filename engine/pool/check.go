@@ -34,19 +34,40 @@ var (
 	ErrBaseEpoch = errors.New("the base epoch does not fit")
 	// ErrMember: the node or component does not exist.
 	ErrMember = errors.New("no such member or component")
+	// ErrIsMember: the host belongs to the pool already.
+	ErrIsMember = errors.New("it is a member already")
+	// ErrLeaving: the host is about to leave the pool.
+	ErrLeaving = errors.New("the host is leaving")
+	// ErrMaintenance: the host is in maintenance, or is not.
+	ErrMaintenance = errors.New("hosts in maintenance")
+	// ErrOwnCopy: the primary's own copy is not in sync, so that it cannot go on with it alone.
+	ErrOwnCopy = errors.New("the primary's own copy is not in sync; wait until it is")
+	// ErrPoolSize: the pool would have fewer hosts than MinHosts, or more than MaxHosts.
+	ErrPoolSize = errors.New("a pool has 2 to 16 hosts")
+	// ErrOnlyCopy: the host has the only copy of a VM that holds every acknowledged write.
+	ErrOnlyCopy = errors.New("it has the only copy in sync")
+)
+
+// MinHosts and MaxHosts bound the number of a pool's hosts.
+const (
+	MinHosts = 2
+	MaxHosts = 16
 )
 
 // Check returns the configuration that cmd makes of cur, or why it must be
 // refused: one of the errors above, wrapped with the particulars. A zero cur is a
-// VM that does not exist. Only kinds up to KindBump are for VMs. That the homes
-// of KindCreate are hosts of the pool is left to State.Apply.
+// VM that does not exist. That the homes of KindCreate and KindRehome are hosts of
+// the pool is left to State.Check, which decides about everything that is not for a VM too.
 func Check(cur Config, cmd Command) (Config, error) {
 	next, err := transition(cur, cmd)
 	if err != nil {
 		return Config{}, fmt.Errorf("%v of VM %d, generation %d, by member %d: %w", cmd.Kind, cmd.VM, cur.Gen, cmd.By, err)
 	}
 	next.Gen, next.Cause = cur.Gen+1, cmd.Kind
-	if cmd.Kind == KindFailOver {
+	switch cmd.Kind {
+	case KindRehome:
+		next.Since = sinceOf(cur, next)
+	case KindFailOver:
 		next.Cause = KindStart // it is launched as any other start
 	}
 	if !cmd.Kind.keeps() {
@@ -63,7 +84,7 @@ func transition(cur Config, cmd Command) (Config, error) {
 		return cur, ErrProposer
 	case cur.Gen == 0 || cmd.VM != cur.VM:
 		return cur, ErrUnknownVM
-	case cmd.Expect != cur.Gen && !planted.On(planted.NoCompareAndSwap):
+	case cmd.Expect != cur.Gen && !unchecked(cmd.Kind):
 		return cur, fmt.Errorf("%w: expected %d", ErrStale, cmd.Expect)
 	}
 	switch cmd.Kind {
@@ -77,6 +98,10 @@ func transition(cur Config, cmd Command) (Config, error) {
 		return attach(cur, cmd)
 	case KindBump:
 		return cur, fromPrimary(cur, cmd)
+	case KindRehome:
+		return rehome(cur, cmd)
+	case KindLevel:
+		return relevel(cur, cmd)
 	case KindAddRecovery, KindRemoveRecovery, KindFailOver, KindFailBack:
 		return recovery(cur, cmd)
 	default:
@@ -109,9 +134,9 @@ func create(cur Config, cmd Command) (Config, error) {
 // nobody ran the VM is not known here, and a resync brings it back.
 func start(cur Config, cmd Command) (Config, error) {
 	switch {
-	case !cur.Homes.Has(cmd.Node):
+	case !cur.Homes.Has(cmd.Node) && !planted.On(planted.StartDropped):
 		return cur, fmt.Errorf("%w: node %d, homes %v", ErrNotHome, cmd.Node, cur.Homes)
-	case !cur.InSync.Has(cmd.Node) && !cmd.Override && !planted.On(planted.StartStale):
+	case !cur.InSync.Has(cmd.Node) && !cmd.Override && !planted.On(planted.StartStale) && !planted.On(planted.StartDropped):
 		return cur, fmt.Errorf("%w: node %d, in sync %v", ErrNotInSync, cmd.Node, cur.InSync)
 	}
 	if !cur.InSync.Has(cmd.Node) && cur.Recovery != model.NoNode {
@@ -124,7 +149,7 @@ func promote(cur Config, cmd Command) (Config, error) {
 	switch {
 	case cur.Level != model.LevelFT:
 		return cur, fmt.Errorf("%w: %v", ErrLevel, cur.Level)
-	case cmd.Node != cur.Secondary || cmd.By != cmd.Node:
+	case cmd.Node != cur.Secondary && !planted.On(planted.PromoteAnybody) || cmd.By != cmd.Node:
 		return cur, fmt.Errorf("%w: node %d, secondary %d", ErrProposer, cmd.Node, cur.Secondary)
 	case !cur.InSync.Has(cmd.Node):
 		return cur, fmt.Errorf("%w: node %d, in sync %v", ErrNotInSync, cmd.Node, cur.InSync)
@@ -171,6 +196,8 @@ func attach(cur Config, cmd Command) (Config, error) {
 		return cur, fmt.Errorf("%w: node %d, homes %v", ErrNotHome, cmd.Node, cur.Homes)
 	case cur.InSync.Has(cmd.Node):
 		return cur, fmt.Errorf("%w: node %d", ErrInSync, cmd.Node)
+	case cur.Level == model.LevelNone:
+		return cur, fmt.Errorf("%w: %v has no second copy", ErrLevel, cur.Level)
 	case (cmd.BaseEpoch > 0) != (cur.Level == model.LevelFT && cmd.Node == secondary):
 		return cur, fmt.Errorf("%w: %d at level %v", ErrBaseEpoch, cmd.BaseEpoch, cur.Level)
 	}
@@ -179,6 +206,70 @@ func attach(cur Config, cmd Command) (Config, error) {
 		cur.Secondary, cur.BaseEpoch = secondary, cmd.BaseEpoch
 	}
 	return cur, nil
+}
+
+// rehome puts another host in the place of the home that is of no use any more. Only
+// the primary may ask for it, as for everything that ends an exposed configuration.
+func rehome(cur Config, cmd Command) (Config, error) {
+	if err := fromPrimary(cur, cmd); err != nil {
+		return cur, err
+	}
+	dropped, added := cur.Homes&^cmd.Homes, cmd.Homes&^cur.Homes
+	switch {
+	case cur.KeepsHomes():
+		return cur, ErrKeepsHomes
+	case cmd.Homes&1 != 0 || cmd.Homes.Len() != 2 || dropped.Len() != 1 || added.Len() != 1:
+		return cur, fmt.Errorf("%w: %v in place of %v", ErrHomes, cmd.Homes, cur.Homes)
+	case dropped.Has(cur.Primary):
+		return cur, fmt.Errorf("%w: %v lack the primary %d", ErrNotHome, cmd.Homes, cur.Primary)
+	case dropped&cur.InSync != 0:
+		return cur, fmt.Errorf("%w: node %d", ErrInSync, dropped.First())
+	}
+	cur.Homes = cmd.Homes
+	return cur, nil
+}
+
+// relevel gives the VM another level. What the other home has was not kept for that level, so the
+// primary goes on alone until it has proved that the redundancy of the new one is complete.
+func relevel(cur Config, cmd Command) (Config, error) {
+	switch {
+	case cmd.Level > model.LevelFT || cmd.Level == cur.Level:
+		return cur, fmt.Errorf("%w: from %v to %v", ErrLevel, cur.Level, cmd.Level)
+	case !cur.Former.Empty():
+		return cur, ErrAway
+	case cur.Recovery != model.NoNode && cmd.Level == model.LevelNone:
+		return cur, fmt.Errorf("%w: %v with a recovery copy; remove it first", ErrLevel, cmd.Level)
+	case !cur.InSync.Has(cur.Primary):
+		return cur, fmt.Errorf("%w: node %d, in sync %v", ErrOwnCopy, cur.Primary, cur.InSync)
+	}
+	cur.Level = cmd.Level
+	if planted.On(planted.LevelKeepsSecondary) {
+		cur.BaseEpoch = 0
+		if cur.Level == model.LevelFT && cur.Secondary != model.NoNode {
+			cur.BaseEpoch = 1
+		}
+		return cur, nil
+	}
+	return alone(cur, cur.Primary), nil
+}
+
+// sinceOf returns since when the homes of next, the generation after cur, are homes.
+func sinceOf(cur, next Config) (since [2]model.Gen) {
+	rest := next.Homes
+	for i := range since {
+		id := rest.First()
+		since[i] = next.Gen
+		if cur.Homes.Has(id) {
+			since[i] = cur.HomeSince(id)
+		}
+		rest = rest.Without(id)
+	}
+	return since
+}
+
+// unchecked reports whether a planted bug lets the kind pass without compare-and-swap.
+func unchecked(kind Kind) bool {
+	return planted.On(planted.NoCompareAndSwap) || kind == KindRehome && planted.On(planted.RehomeUnchecked)
 }
 
 func fromPrimary(cur Config, cmd Command) error {

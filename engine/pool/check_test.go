@@ -19,6 +19,17 @@ var (
 	restart   = Config{VM: 7, Gen: 5, Level: model.LevelRestart, Homes: model.Nodes(1, 2), Primary: 1, Secondary: 2, InSync: model.Nodes(1, 2), Cause: KindAttach, By: 1}
 )
 
+// An ft VM that got host 3 in the place of 2, and one that then also lost 1.
+var (
+	rehomed2 = Config{VM: 7, Gen: 5, Level: model.LevelFT, Homes: model.Nodes(1, 3), Since: [2]model.Gen{0, 4}, Primary: 1, InSync: model.Nodes(1), Cause: KindStart, By: 1}
+	rehomed3 = Config{VM: 7, Gen: 5, Level: model.LevelFT, Homes: model.Nodes(1, 3), Since: [2]model.Gen{0, 4}, Primary: 3, InSync: model.Nodes(3), Cause: KindPromote, By: 3}
+)
+
+func homes(c Command, nodes ...model.NodeID) Command {
+	c.Homes = model.Nodes(nodes...)
+	return c
+}
+
 // with returns c changed by change, as the next generation.
 func with(c Config, cause Kind, change func(*Config)) Config {
 	c.Gen, c.Cause, c.By, c.Incarnation = c.Gen+1, cause, 0, 3
@@ -94,6 +105,19 @@ func TestCheck(t *testing.T) {
 		{"attach by the other", exposedHA, cmd(KindAttach, 2, 2), Config{}, ErrProposer},
 		{"attach what is nowhere", exposedHA, cmd(KindAttach, 1, 3), Config{}, ErrNotHome},
 
+		{"rehome", exposedFT, homes(cmd(KindRehome, 1, 0), 1, 3), with(exposedFT, KindRehome, func(c *Config) { c.Homes, c.Since = model.Nodes(1, 3), [2]model.Gen{0, 6} }), nil},
+		{"rehome again", rehomed2, homes(cmd(KindRehome, 1, 0), 1, 2), with(rehomed2, KindRehome, func(c *Config) { c.Homes, c.Since = model.Nodes(1, 2), [2]model.Gen{0, 6} }), nil},
+		{"rehome from above", rehomed2, homes(cmd(KindRehome, 1, 0), 1, 4), with(rehomed2, KindRehome, func(c *Config) { c.Homes, c.Since = model.Nodes(1, 4), [2]model.Gen{0, 6} }), nil},
+		{"rehome the second", rehomed3, homes(cmd(KindRehome, 3, 0), 2, 3), with(rehomed3, KindRehome, func(c *Config) { c.Homes, c.Since = model.Nodes(2, 3), [2]model.Gen{6, 4} }), nil},
+		{"rehome a copy in sync", ft, homes(cmd(KindRehome, 1, 0), 1, 3), Config{}, ErrInSync},
+		{"rehome the only copy in sync", remoteHA, homes(cmd(KindRehome, 1, 0), 1, 3), Config{}, ErrInSync},
+		{"rehome the primary", exposedFT, homes(cmd(KindRehome, 1, 0), 2, 3), Config{}, ErrNotHome},
+		{"rehome both", exposedFT, homes(cmd(KindRehome, 1, 0), 3, 4), Config{}, ErrHomes},
+		{"rehome to the same", exposedFT, homes(cmd(KindRehome, 1, 0), 1, 2), Config{}, ErrHomes},
+		{"rehome to three", exposedFT, homes(cmd(KindRehome, 1, 0), 1, 2, 3), Config{}, ErrHomes},
+		{"rehome by the other", exposedFT, homes(cmd(KindRehome, 2, 0), 1, 3), Config{}, ErrProposer},
+		{"rehome too late", exposedFT, alter(homes(cmd(KindRehome, 1, 0), 1, 3), func(c *Command) { c.Expect = 4 }), Config{}, ErrStale},
+
 		{"bump", ft, cmd(KindBump, 1, 0), with(ft, KindBump, nil), nil},
 		{"bump by the secondary", ft, cmd(KindBump, 2, 0), Config{}, ErrProposer},
 		{"fault", ft, cmd(KindFault, 1, 1), Config{}, ErrLevel},
@@ -132,6 +156,7 @@ func TestValidateFindsEachFault(t *testing.T) {
 		"secondary stale":     func(c *Config) { c.InSync = model.Nodes(1) },
 		"no base epoch":       func(c *Config) { c.BaseEpoch = 0 },
 		"base epoch of ha":    func(c *Config) { c.Level = model.LevelHA },
+		"a home too early":    func(c *Config) { c.Since[1] = 6 },
 		"no cause":            func(c *Config) { c.Cause = 0 },
 		"by nobody":           func(c *Config) { c.By = 0 },
 		"alone without disk":  func(c *Config) { c.Level, c.Secondary, c.InSync, c.BaseEpoch = model.LevelHA, 0, model.Nodes(2), 0 },

@@ -17,7 +17,7 @@ var ErrCommand = errors.New("pool: invalid command")
 type Kind uint8
 
 // The commands. The comment names the fields that each one uses besides By and
-// Incarnation. Those up to KindBump change a VM and use VM; all of them but
+// Incarnation. Those of which ForVM holds change a VM and use VM; all of them but
 // KindCreate use Expect as well.
 const (
 	// KindCreate: Level, Homes, Node (the first primary, with the only copy).
@@ -36,11 +36,25 @@ const (
 	KindBump
 	// KindOverride: By overrode the rules by declaring Node dead.
 	KindOverride
-	// KindFault: one more fault of Component on Node.
+	// KindFault: one more fault of the part (Component, Node, VM).
 	KindFault
-
-	// KindAddRecovery: Node keeps a recovery copy, with the target TargetMS. KindRemoveRecovery ends it. Both change a
-	// VM and use VM and Expect, as the following do.
+	// KindRehome: Homes, the primary and another host in place of the home that is not
+	// in sync. What that home held is void, and the new one begins with nothing.
+	KindRehome
+	// KindJoin: Node becomes a host of the pool; one that is leaving stays.
+	KindJoin
+	// KindLeave: Node is to give up its copies. It is a host until it is the home of no VM.
+	KindLeave
+	// KindLevel: Level, the protection that the VM has from now on. The primary goes on with the only copy
+	// until its redundancy is complete at that level.
+	KindLevel
+	// KindMaintain: VMs are to run elsewhere than on Node, if they can, and nothing new comes to it (Override: no longer).
+	KindMaintain
+	// KindRetire: the part (Component, Node, VM) is out of service until it is cleared.
+	KindRetire
+	// KindClear: the part is in service again and its faults are forgotten; without a Component, every part.
+	KindClear
+	// KindAddRecovery: Node keeps a recovery copy, with the target TargetMS. KindRemoveRecovery ends it.
 	KindAddRecovery
 	KindRemoveRecovery
 	// KindFailOver: an operator starts the VM from the recovery copy on Node.
@@ -51,9 +65,26 @@ const (
 	numKinds
 )
 
+// ForVM reports whether commands of this kind change the configuration of a VM.
+func (k Kind) ForVM() bool {
+	return k >= KindCreate && k <= KindBump || k == KindRehome || k == KindLevel || k.Recovery()
+}
+
+// Format returns the version of the format that first had this kind. A member that speaks an older
+// protocol cannot read such a command.
+func (k Kind) Format() uint8 {
+	if k >= KindFault {
+		return model.Protocol2
+	}
+	return model.Protocol1
+}
+
 var kindNames = [...]string{
 	KindCreate: "create", KindStart: "start", KindPromote: "promote", KindDetach: "detach",
 	KindAttach: "attach", KindBump: "bump", KindOverride: "override", KindFault: "fault",
+	KindRehome: "rehome", KindJoin: "join", KindLeave: "leave",
+	KindLevel: "level", KindMaintain: "maintain",
+	KindRetire: "retire", KindClear: "clear",
 	KindAddRecovery: "add-recovery", KindRemoveRecovery: "remove-recovery", KindFailOver: "fail-over", KindFailBack: "fail-back",
 }
 
@@ -62,30 +93,6 @@ func (k Kind) String() string {
 		return kindNames[k]
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
-}
-
-// Component is what a fault is counted against.
-type Component uint8
-
-// The components of a host.
-const (
-	ComponentLink Component = iota + 1
-	ComponentNIC
-	ComponentDisk
-	ComponentHost
-
-	numComponents
-)
-
-var componentNames = [...]string{
-	ComponentLink: "link", ComponentNIC: "nic", ComponentDisk: "disk", ComponentHost: "host",
-}
-
-func (c Component) String() string {
-	if c > 0 && c < numComponents {
-		return componentNames[c]
-	}
-	return fmt.Sprintf("component(%d)", uint8(c))
 }
 
 // Command is one proposal. Fields that its kind does not use are zero.
@@ -101,18 +108,21 @@ type Command struct {
 	BaseEpoch   model.Epoch
 	Component   Component
 	Override    bool
-	TargetMS    uint32 // recovery point target in milliseconds
+	TargetMS    uint32 // recovery point target in milliseconds; not in the first format
 }
 
-// Encode returns the command's only encoding: the format's version, then every
-// field in the order of the struct as a base-128 varint.
+// Encode returns the command's only encoding: the version of the format that has its kind, then
+// every field in the order of the struct as a base-128 varint; TargetMS came with the second one.
 func (c Command) Encode() []byte {
-	b := []byte{model.FormatVersion}
+	b := []byte{c.Kind.Format()}
 	for _, v := range [...]uint64{
 		uint64(c.Kind), uint64(c.VM), uint64(c.Expect), uint64(c.By), c.Incarnation, uint64(c.Node),
-		uint64(c.Level), uint64(c.Homes), uint64(c.BaseEpoch), uint64(c.Component), flag(c.Override), uint64(c.TargetMS),
+		uint64(c.Level), uint64(c.Homes), uint64(c.BaseEpoch), uint64(c.Component), flag(c.Override),
 	} {
 		b = protowire.AppendVarint(b, v)
+	}
+	if c.Kind.Format() >= model.Protocol2 {
+		b = protowire.AppendVarint(b, uint64(c.TargetMS))
 	}
 	return b
 }
@@ -134,10 +144,16 @@ func Decode(data []byte) (Command, error) {
 		Incarnation: d.number("incarnation"), Node: d.node("node"),
 		Level: model.Level(d.below("level", uint64(model.LevelFT)+1)), Homes: d.nodes("homes"),
 		BaseEpoch: model.Epoch(d.number("base epoch")), Component: Component(d.below("component", uint64(numComponents))),
-		Override: d.below("override", 2) == 1, TargetMS: uint32(d.below("recovery point target", 1<<32)),
+		Override: d.below("override", 2) == 1,
 	}
-	if c.Kind == 0 {
+	if d.format >= model.Protocol2 {
+		c.TargetMS = uint32(d.below("recovery point target", 1<<32))
+	}
+	switch {
+	case c.Kind == 0:
 		d.fail("kind is 0")
+	case d.err == nil && c.Kind.Format() != d.format:
+		d.fail("%v in format %d", c.Kind, d.format)
 	}
 	if err := d.end(); err != nil {
 		return Command{}, fmt.Errorf("%w: %w", ErrCommand, err)

@@ -23,6 +23,11 @@ type Config struct {
 
 	InSync model.NodeSet // the homes whose copy has every acknowledged write; never empty
 
+	// Since is for each of the homes, the lower one first, the generation in which it
+	// became one; 0: when the VM was created. A copy that was made for an earlier
+	// generation is void, whatever became of the VM since: see HomeSince.
+	Since [2]model.Gen
+
 	// BaseEpoch is for LevelFT with a secondary the checkpoint from which the
 	// secondary is complete in this configuration; 0 otherwise.
 	BaseEpoch model.Epoch
@@ -70,7 +75,9 @@ func (c Config) Validate() error {
 		return fail("secondary %d is not in sync (%v)", c.Secondary, c.InSync)
 	case (c.BaseEpoch > 0) != (c.Level == model.LevelFT && c.Secondary != model.NoNode):
 		return fail("base epoch %d at level %v with secondary %d", c.BaseEpoch, c.Level, c.Secondary)
-	case !c.Cause.changes():
+	case c.Since[0] > c.Gen || c.Since[1] > c.Gen:
+		return fail("homes %v since generations %v", c.Homes, c.Since)
+	case !c.Cause.ForVM():
 		return fail("cause is %v", c.Cause)
 	case !validNode(c.By):
 		return fail("proposed by member %d", c.By)
@@ -90,6 +97,17 @@ func (c Config) Peer(node model.NodeID) model.NodeID {
 		return model.NoNode
 	}
 	return c.Homes.Other(node)
+}
+
+// HomeSince returns the generation in which node became a home of the VM, 0 if that was when
+// the VM was created. A home's copy belongs to that generation and to no other: one that
+// was a home before, was dropped and came back must not go on with what it once held,
+// because nobody knows any more what that lacks.
+func (c Config) HomeSince(node model.NodeID) model.Gen {
+	if c.Homes.First() == node {
+		return c.Since[0]
+	}
+	return c.Since[1]
 }
 
 func validNode(id model.NodeID) bool { return id != model.NoNode && id <= model.MaxNode }

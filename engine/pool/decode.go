@@ -11,9 +11,10 @@ import (
 // decoder reads numbers from bytes that come from outside. The first error
 // sticks, and everything after it reads as zero.
 type decoder struct {
-	data []byte
-	at   int
-	err  error
+	data   []byte
+	format uint8
+	at     int
+	err    error
 }
 
 func newDecoder(data []byte) *decoder {
@@ -21,8 +22,8 @@ func newDecoder(data []byte) *decoder {
 	if len(data) == 0 {
 		d.at = 0
 		d.fail("it is empty")
-	} else if data[0] != model.FormatVersion {
-		d.fail("format version is %d, want %d", data[0], model.FormatVersion)
+	} else if d.format = data[0]; d.format < model.Protocol1 || d.format > model.ProtocolNewest {
+		d.fail("format version is %d, want %d to %d", d.format, model.Protocol1, model.ProtocolNewest)
 	}
 	return d
 }

@@ -22,14 +22,30 @@
 // Start is possible in each of them and leads to exposed, on the node that
 // starts; Bump leads back to where it came from.
 //
+// Rehome puts another host in the place of a home that is not in sync; the
+// configuration is exposed before and after. The copy that a home holds belongs to the
+// generation in which it became a home (Config.HomeSince): what a dropped home held is void
+// for ever, also if it becomes a home again.
+//
 // Every arrow raises the VM's generation by exactly one, and names the
 // generation it starts from (Command.Expect). Of several proposals that start
 // from one generation the log orders one first, and that one wins; the others
 // are refused as stale, with no effect. This compare-and-swap is rule R2: the
 // generation is the fencing token.
 //
-// Legality is decided in one function, Check, which a proposer can also ask
-// beforehand. What Check guards is listed at Config.Validate.
+// Legality is decided in one function, Check for VMs and CheckMembers for the members,
+// which a proposer can also ask beforehand through State.Check. What Check guards is listed at Config.Validate.
+//
+// # Members
+//
+//	              Join                 Leave                  home of no VM
+//	stranger ───────────────► host ───────────────► leaving ─────────────────► stranger
+//	                            ▲        Join          │
+//	                            └──────────────────────┘
+//
+// A host that is leaving keeps its copies until the VMs have others; it gets no new ones.
+// Who of the members votes is not decided here but by the control log's own changes of
+// configuration; FirstVoters says with whom they begin.
 //
 // The package knows nothing of time, messages or disks.
 package pool

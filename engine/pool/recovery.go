@@ -15,17 +15,27 @@ var (
 	ErrExposed = errors.New("the VM is not protected at present")
 	// ErrTarget: the recovery point target is 0.
 	ErrTarget = errors.New("the recovery point target must be positive")
+	// ErrKeepsHomes: a VM with a recovery copy, or that runs on one, keeps its homes.
+	ErrKeepsHomes = errors.New("a VM with a recovery copy keeps its homes; remove the recovery copy first")
+	// ErrMoved: the VM has got another home since it was created, so that it can have no recovery copy.
+	ErrMoved = errors.New("a VM whose homes were changed can have no recovery copy")
+	// ErrAway: the VM runs on its recovery copy.
+	ErrAway = errors.New("the VM runs on its recovery copy; return it to its homes first")
 )
 
 // keeps reports whether a command leaves everything as it is that a launch depends on: then the proposer of the
 // configuration stays the same, too.
 func (k Kind) keeps() bool { return k == KindAddRecovery || k == KindRemoveRecovery }
 
-// Operator reports whether only an operator asks for the change.
-func (k Kind) Operator() bool { return k >= KindAddRecovery && k < numKinds }
+// Recovery reports whether the command is about a recovery copy. Only operators ask for these.
+func (k Kind) Recovery() bool { return k >= KindAddRecovery && k <= KindFailBack }
 
-// changes reports whether k can be the cause of a configuration.
-func (k Kind) changes() bool { return k >= KindCreate && k <= KindBump || k.Operator() }
+// KeepsHomes reports whether the homes of c cannot be changed: it has a recovery copy, or runs on one.
+func (c Config) KeepsHomes() bool { return c.Recovery != model.NoNode || !c.Former.Empty() }
+
+// Holders returns the hosts that have anything of the VM to keep: its homes, former ones to which it
+// returns, and the one with the recovery copy.
+func (c Config) Holders() model.NodeSet { return (c.Homes | c.Former).With(c.Recovery) }
 
 func recovery(cur Config, cmd Command) (Config, error) {
 	switch cmd.Kind {
@@ -48,6 +58,10 @@ func addRecovery(cur Config, cmd Command) (Config, error) {
 		return cur, fmt.Errorf("%w: node %d, homes %v", ErrRecovery, cmd.Node, cur.Homes)
 	case cmd.TargetMS == 0:
 		return cur, ErrTarget
+	case cur.Level == model.LevelNone:
+		return cur, fmt.Errorf("%w: %v", ErrLevel, cur.Level)
+	case cur.Since != [2]model.Gen{}:
+		return cur, fmt.Errorf("%w: since generations %v", ErrMoved, cur.Since)
 	case cur.Exposed():
 		return cur, ErrExposed
 	}
@@ -103,6 +117,12 @@ func (c Config) validRecovery() string {
 		return fmt.Sprintf("recovery copy on %d with history %d and target %d ms", c.Recovery, c.History, c.TargetMS)
 	case c.Homes.Has(c.Recovery) || c.Recovery > model.MaxNode:
 		return fmt.Sprintf("recovery copy on %d, homes %v", c.Recovery, c.Homes)
+	case has && c.Level == model.LevelNone:
+		return fmt.Sprintf("recovery copy on %d at level %v", c.Recovery, c.Level)
+	case c.KeepsHomes() && c.Since != [2]model.Gen{}:
+		return fmt.Sprintf("recovery copy on %d, homes since generations %v", c.Recovery, c.Since)
+	case !c.Former.Empty() && !has:
+		return fmt.Sprintf("former homes %v and no recovery copy", c.Former)
 	case c.History > c.Gen:
 		return fmt.Sprintf("the recovery copy begins in generation %d", c.History)
 	case !c.Former.Empty() && (c.Former.Len() != 2 || c.Former&1 != 0 || c.Former&c.Homes != 0 || c.Homes.Len() != 1):

@@ -15,6 +15,8 @@ func TestCheckRecovery(t *testing.T) {
 	exposed.Recovery, exposed.History, exposed.TargetMS = 3, 4, 500
 	away := Config{VM: 7, Gen: 5, Level: model.LevelFT, Homes: model.Nodes(3), Former: model.Nodes(1, 2), Primary: 3, InSync: model.Nodes(3),
 		Recovery: 1, History: 5, TargetMS: 500, Cause: KindStart, By: 3}
+	rehomed, none := ft, exposedHA
+	rehomed.Since, none.Level = [2]model.Gen{0, 3}, model.LevelNone
 	for _, c := range []Config{covered, exposed, away} {
 		require.NoError(t, c.Validate())
 	}
@@ -53,6 +55,16 @@ func TestCheckRecovery(t *testing.T) {
 		{"remove nothing", ft, cmd(KindRemoveRecovery, 1, 0, 0), Config{}, ErrRecovery},
 		{"remove while exposed", exposed, cmd(KindRemoveRecovery, 1, 0, 0), Config{}, ErrExposed},
 
+		{"add where homes were changed", rehomed, cmd(KindAddRecovery, 1, 3, 500), Config{}, ErrMoved},
+		{"add at level none", none, cmd(KindAddRecovery, 1, 3, 500), Config{}, ErrLevel},
+		{"change homes", exposed, Command{Kind: KindRehome, VM: 7, Expect: 5, By: 1, Homes: model.Nodes(1, 4)}, Config{}, ErrKeepsHomes},
+		{"change the home away", away, Command{Kind: KindRehome, VM: 7, Expect: 5, By: 3, Homes: model.Nodes(3, 4)}, Config{}, ErrKeepsHomes},
+		{"level", covered, Command{Kind: KindLevel, VM: 7, Expect: 5, By: 2, Incarnation: 3, Level: model.LevelHA}, keeps(covered, KindLevel, func(c *Config) {
+			c.Level, c.By, c.Incarnation, c.Secondary, c.BaseEpoch, c.InSync = model.LevelHA, 2, 3, 0, 0, model.Nodes(1)
+		}), nil},
+		{"level none", covered, Command{Kind: KindLevel, VM: 7, Expect: 5, By: 2, Level: model.LevelNone}, Config{}, ErrLevel},
+		{"level away", away, Command{Kind: KindLevel, VM: 7, Expect: 5, By: 3, Level: model.LevelHA}, Config{}, ErrAway},
+
 		{"fail over", covered, cmd(KindFailOver, 3, 3, 0), moves(covered, KindStart, 3, over), nil},
 		{"fail over while exposed", exposed, cmd(KindFailOver, 3, 3, 0), moves(exposed, KindStart, 3, over), nil},
 		{"fail over for another", covered, cmd(KindFailOver, 1, 3, 0), Config{}, ErrRecovery},
@@ -83,9 +95,65 @@ func TestCheckRecovery(t *testing.T) {
 		"at home":                func(c *Config) { c.Recovery = 2 },
 		"from the future":        func(c *Config) { c.History = 6 },
 		"two homes and former":   func(c *Config) { c.Former = model.Nodes(4, 5) },
+		"with other homes":       func(c *Config) { c.Since = [2]model.Gen{0, 3} },
+		"at level none":          func(c *Config) { c.Level, c.Secondary, c.BaseEpoch = model.LevelNone, 0, 0 },
 	} {
 		c := covered
 		change(&c)
 		require.ErrorIs(t, c.Validate(), ErrInvalid, name)
 	}
+}
+
+// Hosts that keep something of a VM with a recovery copy stay, and such a VM gets its copy on a host that stays. What was
+// decided about it can be stored, also when the copy is gone and only the record of its start is left.
+func TestRecoveryKeepsHosts(t *testing.T) {
+	s, index := New(Members{Hosts: model.Nodes(1, 2, 3, 4, 5)}), uint64(0)
+	apply := func(cmd Command) error {
+		index++
+		cmd.VM, cmd.Expect = 1, s.VM(1).Gen
+		if !cmd.Kind.ForVM() {
+			cmd.VM, cmd.Expect = 0, 0
+		}
+		refused := s.Apply(index, cmd).Refused
+		again, err := Restore(s.Snapshot())
+		require.NoError(t, err)
+		require.Equal(t, s.VM(1), again.VM(1))
+		require.Equal(t, s.Snapshot(), again.Snapshot())
+		return refused
+	}
+	leaves := func(node model.NodeID) error { return apply(Command{Kind: KindLeave, By: 1, Node: node}) }
+	add := func(node model.NodeID) error {
+		return apply(Command{Kind: KindAddRecovery, By: 1, Node: node, TargetMS: 500})
+	}
+	attach := Command{Kind: KindAttach, By: 1, Node: 2}
+
+	require.NoError(t, apply(Command{Kind: KindCreate, By: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)}))
+	require.ErrorIs(t, add(3), ErrExposed)
+	require.NoError(t, apply(attach))
+	require.ErrorIs(t, add(9), ErrMember)
+	require.NoError(t, apply(Command{Kind: KindMaintain, By: 1, Node: 3}))
+	require.ErrorIs(t, add(3), ErrMaintenance)
+	require.NoError(t, apply(Command{Kind: KindMaintain, By: 1, Node: 3, Override: true}))
+	require.NoError(t, leaves(2))
+	require.ErrorIs(t, add(3), ErrLeaving)
+	require.NoError(t, apply(Command{Kind: KindJoin, By: 1, Node: 2}))
+	require.NoError(t, add(3))
+	for _, node := range []model.NodeID{2, 3} {
+		require.ErrorIs(t, leaves(node), ErrKeepsHomes)
+	}
+	require.Equal(t, model.NodeID(4), s.Third(1, model.Nodes(3, 4)), "the host with the recovery copy is no candidate")
+
+	require.NoError(t, apply(Command{Kind: KindFailOver, By: 3, Node: 3}))
+	for _, node := range []model.NodeID{1, 2} {
+		require.ErrorIs(t, leaves(node), ErrKeepsHomes)
+	}
+	require.NoError(t, leaves(5))
+	require.Equal(t, model.Nodes(1, 2, 3, 4), s.Members().Hosts)
+	require.NoError(t, apply(Command{Kind: KindFailBack, By: 3, Node: 1}))
+	require.NoError(t, apply(attach))
+	require.NoError(t, apply(Command{Kind: KindRemoveRecovery, By: 1}))
+	require.NoError(t, apply(Command{Kind: KindDetach, By: 1, Node: 2}))
+	require.Equal(t, byte(model.Protocol2), s.Snapshot()[0], "the override is one of the second format")
+	require.NoError(t, leaves(3))
+	require.Equal(t, model.Nodes(1, 2, 4), s.Members().Hosts)
 }

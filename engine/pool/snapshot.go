@@ -13,10 +13,14 @@ import (
 var ErrSnapshot = errors.New("pool: invalid snapshot")
 
 // Snapshot returns the whole state. Equal states give equal bytes: the format's
-// version, then as base-128 varints the members, Applied, and the lists of VMs,
-// overrides and fault counts, each preceded by its length.
+// version, then as base-128 varints the members, Applied, and the lists of VMs and
+// overrides, each preceded by its length, and 0. The second version, which a pool has only
+// when it uses what came with it, has after that the hosts that leave, those in maintenance and, preceded by
+// their number, the VMs that got another home, each with the generations in which its homes became such,
+// the VMs that have a recovery copy, each with its host, history, target and the former homes,
+// and the parts that had faults.
 func (s *State) Snapshot() []byte {
-	b := []byte{model.FormatVersion}
+	b := []byte{s.format()}
 	put := func(values ...uint64) {
 		for _, v := range values {
 			b = protowire.AppendVarint(b, v)
@@ -25,24 +29,52 @@ func (s *State) Snapshot() []byte {
 	put(uint64(s.members.Hosts), uint64(s.members.Witness), s.applied, uint64(len(s.vms)))
 	for _, c := range s.vms {
 		put(uint64(c.VM), uint64(c.Gen), uint64(c.Level), uint64(c.Homes), uint64(c.Primary), uint64(c.Secondary),
-			uint64(c.InSync), uint64(c.BaseEpoch), uint64(c.Cause), uint64(c.By), c.Incarnation,
-			uint64(c.Recovery), uint64(c.History), uint64(c.TargetMS), uint64(c.Former))
+			uint64(c.InSync), uint64(c.BaseEpoch), uint64(c.Cause), uint64(c.By), c.Incarnation)
 	}
 	put(uint64(len(s.overrides)))
 	for _, o := range s.overrides {
 		put(o.Index, uint64(o.Kind), uint64(o.VM), uint64(o.By), uint64(o.Node), o.Incarnation)
 	}
-	var counts []uint64
-	for node := range s.faults {
-		for component, n := range s.faults[node] {
-			if n > 0 {
-				counts = append(counts, uint64(node), uint64(component), n)
-			}
+	put(0) // the first version counted faults here, and nobody ever asked it to
+	var moved, covered []uint64
+	for _, c := range s.vms {
+		if c.Since != [2]model.Gen{} {
+			moved = append(moved, uint64(c.VM), uint64(c.Since[0]), uint64(c.Since[1]))
+		}
+		if c.KeepsHomes() {
+			covered = append(covered, uint64(c.VM), uint64(c.Recovery), uint64(c.History), uint64(c.TargetMS), uint64(c.Former))
 		}
 	}
-	put(uint64(len(counts) / 3))
-	put(counts...)
+	if s.format() >= model.Protocol2 {
+		put(uint64(s.members.Leaving), uint64(s.members.Maintenance), uint64(len(moved)/3))
+		put(moved...)
+		put(uint64(len(covered) / 5))
+		put(covered...)
+		put(uint64(len(s.parts)))
+		for _, h := range s.parts {
+			put(uint64(h.Component), uint64(h.Node), uint64(h.VM), h.Faults, flag(h.Retired))
+		}
+	}
 	return b
+}
+
+// format returns the oldest version of the format that can hold the state, so that members which
+// are to be set back can read it as long as that is possible.
+func (s *State) format() uint8 {
+	if s.members.Leaving|s.members.Maintenance != 0 || len(s.parts) > 0 {
+		return model.Protocol2
+	}
+	for i := range s.vms {
+		if c := &s.vms[i]; c.Since != [2]model.Gen{} || c.KeepsHomes() || c.Cause.Format() >= model.Protocol2 {
+			return model.Protocol2
+		}
+	}
+	for _, o := range s.overrides {
+		if o.Kind.Format() >= model.Protocol2 {
+			return model.Protocol2
+		}
+	}
+	return model.Protocol1
 }
 
 // Restore returns the state that Snapshot encoded. It accepts nothing else, and
@@ -53,7 +85,18 @@ func Restore(data []byte) (*State, error) {
 	s.applied = d.number("applied index")
 	d.vms(s)
 	d.overrides(s)
-	d.faults(s)
+	if n := d.number("number of fault counts"); n != 0 {
+		d.fail("%d fault counts, want none here", n)
+	}
+	if d.format >= model.Protocol2 {
+		d.moved(s)
+		d.covered(s)
+		d.parts(s)
+	}
+	d.valid(s)
+	if d.err == nil && s.format() != d.format {
+		d.fail("format version is %d, want %d", d.format, s.format())
+	}
 	if err := d.end(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
 	}
@@ -69,20 +112,36 @@ func (d *decoder) vms(s *State) {
 			Primary: d.node("primary"), Secondary: d.node("secondary"), InSync: d.nodes("in-sync set"),
 			BaseEpoch: model.Epoch(d.number("base epoch")), Cause: Kind(d.below("cause", uint64(numKinds))),
 			By: d.node("proposer"), Incarnation: d.number("incarnation"),
-			Recovery: d.node("recovery copy"), History: model.Gen(d.number("history")),
-			TargetMS: uint32(d.below("recovery point target", 1<<32)), Former: d.nodes("former homes"),
 		}
 		if d.err != nil {
 			return
 		}
-		if err := c.Validate(); err != nil {
-			d.fail("%v", err)
-		}
-		if c.VM <= last || (c.Homes|c.Former).With(c.Recovery)&^s.members.Hosts != 0 {
-			d.fail("VM %d with homes %v follows VM %d, in a pool of hosts %v", c.VM, c.Homes, last, s.members.Hosts)
+		if c.VM <= last {
+			d.fail("VM %d follows VM %d", c.VM, last)
 		}
 		last = c.VM
 		s.vms = append(s.vms, c)
+	}
+}
+
+// valid checks the VMs, and that the hosts which leave still hold something, once everything is read.
+func (d *decoder) valid(s *State) {
+	held := model.NodeSet(0)
+	for i := range s.vms {
+		c := &s.vms[i]
+		if err := c.Validate(); d.err == nil && err != nil {
+			d.fail("%v", err)
+		}
+		if c.Holders()&^s.members.Hosts != 0 {
+			d.fail("VM %d on %v, in a pool of hosts %v", c.VM, c.Holders(), s.members.Hosts)
+		}
+		if c.KeepsHomes() && c.Holders()&s.members.Leaving != 0 {
+			d.fail("VM %d keeps its homes, and %v leave", c.VM, c.Holders()&s.members.Leaving)
+		}
+		held |= c.Holders()
+	}
+	if s.members.Leaving&^held != 0 || s.members.Maintenance&^s.members.Hosts != 0 {
+		d.fail("hosts %v leave and hosts %v are in maintenance, of %v", s.members.Leaving, s.members.Maintenance, s.members.Hosts)
 	}
 }
 
@@ -101,18 +160,62 @@ func (d *decoder) overrides(s *State) {
 	}
 }
 
-func (d *decoder) faults(s *State) {
-	last := uint64(0)
-	for n := d.number("number of fault counts"); n > 0 && d.err == nil; n-- {
-		node, component := d.node("node"), Component(d.below("component", uint64(numComponents)))
-		count := d.number("faults")
-		place := uint64(node)*uint64(numComponents) + uint64(component)
-		if d.err == nil && (component == 0 || count == 0 || place <= last || !s.members.All().Has(node)) {
-			d.fail("%d faults of %v of member %d", count, component, node)
+func (d *decoder) parts(s *State) {
+	var last Health
+	for n := d.number("number of parts"); n > 0 && d.err == nil; n-- {
+		h := Health{Part: Part{
+			Component: Component(d.below("component", uint64(numComponents))), Node: d.node("node"), VM: model.VMID(d.below("VM", 1<<16)),
+		}, Faults: d.number("faults"), Retired: d.below("retired", 2) == 1}
+		if d.err != nil {
+			return
 		}
-		last = place
-		if d.err == nil {
-			s.faults[node][component] = count
+		about := Command{Kind: KindFault, By: s.members.All().First(), Component: h.Component, Node: h.Node, VM: h.VM}
+		if err := checkPart(s.members, about); err != nil || comparePart(last, h.Part) >= 0 || h.Faults == 0 && !h.Retired {
+			d.fail("%d faults of %v of member %d, VM %d (%v)", h.Faults, h.Component, h.Node, h.VM, err)
 		}
+		last = h
+		s.parts = append(s.parts, h)
+	}
+}
+
+// moved reads the part that only pools with changing homes or members have.
+func (d *decoder) moved(s *State) {
+	s.members.Leaving, s.members.Maintenance = d.nodes("leaving hosts"), d.nodes("hosts in maintenance")
+	n := d.number("number of VMs with other homes")
+	last := model.VMID(0)
+	for ; n > 0 && d.err == nil; n-- {
+		vm := model.VMID(d.below("VM", 1<<16))
+		since := [2]model.Gen{model.Gen(d.number("generation")), model.Gen(d.number("generation"))}
+		i, found := s.find(vm)
+		if d.err != nil {
+			return
+		}
+		if !found || vm <= last || since == [2]model.Gen{} {
+			d.fail("homes of VM %d since %v, after VM %d", vm, since, last)
+			return
+		}
+		s.vms[i].Since = since
+		last = vm
+	}
+}
+
+// covered reads the recovery copies and former homes of the VMs that have any.
+func (d *decoder) covered(s *State) {
+	last := model.VMID(0)
+	for n := d.number("number of VMs with a recovery copy"); n > 0 && d.err == nil; n-- {
+		vm := model.VMID(d.below("VM", 1<<16))
+		recovery, history := d.node("recovery copy"), model.Gen(d.number("history"))
+		target, former := uint32(d.below("recovery point target", 1<<32)), d.nodes("former homes")
+		i, found := s.find(vm)
+		if d.err != nil {
+			return
+		}
+		if !found || vm <= last || recovery == model.NoNode && former.Empty() {
+			d.fail("recovery copy of VM %d on %d, after VM %d", vm, recovery, last)
+			return
+		}
+		c := &s.vms[i]
+		c.Recovery, c.History, c.TargetMS, c.Former = recovery, history, target, former
+		last = vm
 	}
 }

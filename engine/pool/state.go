@@ -18,23 +18,13 @@ type Override struct {
 	Incarnation uint64
 }
 
-// Members are the pool's members. Hosts run VMs and hold disks; Witness, or NoNode,
-// only votes.
-type Members struct {
-	Hosts   model.NodeSet
-	Witness model.NodeID
-}
-
-// All returns every member.
-func (m Members) All() model.NodeSet { return m.Hosts.With(m.Witness) }
-
 // State is the pool's replicated state. Make it with New.
 type State struct {
 	members   Members
 	applied   uint64
 	vms       []Config // ordered by VM
 	overrides []Override
-	faults    [model.MaxNode + 1][numComponents]uint64
+	parts     []Health // ordered by Part
 }
 
 // Result is what became of a command.
@@ -70,15 +60,6 @@ func (s *State) VMs() []Config { return s.vms }
 // applied. The caller must not change the slice.
 func (s *State) Overrides() []Override { return s.overrides }
 
-// Faults returns how many faults were counted against component of node; 0 for
-// members and components that do not exist.
-func (s *State) Faults(node model.NodeID, component Component) uint64 {
-	if node > model.MaxNode || component >= numComponents {
-		return 0
-	}
-	return s.faults[node][component]
-}
-
 func (s *State) find(vm model.VMID) (int, bool) {
 	return slices.BinarySearchFunc(s.vms, vm, func(c Config, vm model.VMID) int { return int(c.VM) - int(vm) })
 }
@@ -100,46 +81,58 @@ func (s *State) Apply(index uint64, cmd Command) Result {
 	return Result{OK: true, Config: s.VM(cmd.VM)}
 }
 
-// Check returns what Apply would answer to cmd now, without applying it.
+// Check returns what Apply would answer to cmd now, without applying it: the VM's next
+// configuration, zero for commands that are not for a VM, or why it is refused.
 func (s *State) Check(cmd Command) (Config, error) {
-	if cmd.Kind == KindCreate && cmd.Homes&^s.members.Hosts != 0 {
-		return Config{}, fmt.Errorf("%v of VM %d by member %d: %w: %v of %v", cmd.Kind, cmd.VM, cmd.By, ErrHomes, cmd.Homes, s.members.Hosts)
+	if !cmd.Kind.ForVM() {
+		_, err := CheckMembers(s.members, s.vms, cmd)
+		return Config{}, err
 	}
-	if cmd.Kind == KindAddRecovery && !s.members.Hosts.Has(cmd.Node) {
-		return Config{}, fmt.Errorf("%v of VM %d by member %d: %w: node %d of %v", cmd.Kind, cmd.VM, cmd.By, ErrMember, cmd.Node, s.members.Hosts)
+	if cmd.Kind == KindCreate || cmd.Kind == KindRehome {
+		added := cmd.Homes &^ s.VM(cmd.VM).Homes
+		if err := s.members.mayHost(added); err != nil {
+			return Config{}, fmt.Errorf("%v of VM %d by member %d: %w", cmd.Kind, cmd.VM, cmd.By, err)
+		}
+	}
+	if cmd.Kind == KindAddRecovery {
+		if err := s.members.mayRecover(s.VM(cmd.VM).Homes, cmd.Node); err != nil {
+			return Config{}, fmt.Errorf("%v of VM %d by member %d: %w", cmd.Kind, cmd.VM, cmd.By, err)
+		}
 	}
 	return Check(s.VM(cmd.VM), cmd)
 }
 
 func (s *State) perform(cmd Command) error {
-	switch cmd.Kind {
-	case KindOverride:
-		if !s.members.All().Has(cmd.By) || !s.members.All().Has(cmd.Node) {
-			return fmt.Errorf("%v by %d about %d: %w", cmd.Kind, cmd.By, cmd.Node, ErrMember)
-		}
-		s.override(cmd)
-		return nil
-	case KindFault:
-		if !s.members.All().Has(cmd.Node) || cmd.Component == 0 || cmd.Component >= numComponents {
-			return fmt.Errorf("%v of %v of %d: %w", cmd.Kind, cmd.Component, cmd.Node, ErrMember)
-		}
-		s.faults[cmd.Node][cmd.Component]++
-		return nil
-	}
 	before := s.VM(cmd.VM)
 	next, err := s.Check(cmd)
 	if err != nil {
 		return err
 	}
-	if i, found := s.find(cmd.VM); found {
-		s.vms[i] = next
-	} else {
-		s.vms = slices.Insert(s.vms, i, next)
+	switch cmd.Kind {
+	case KindOverride:
+		s.override(cmd)
+		return nil
+	case KindFault, KindRetire, KindClear:
+		s.service(cmd)
+		return nil
+	case KindJoin, KindLeave, KindMaintain:
+		s.members, _ = CheckMembers(s.members, s.vms, cmd) // Check has just allowed it
+	default:
+		s.put(next)
 	}
+	s.release()
 	if cmd.Kind == KindStart && !before.InSync.Has(cmd.Node) || cmd.Kind == KindFailOver {
 		s.override(cmd)
 	}
 	return nil
+}
+
+func (s *State) put(next Config) {
+	if i, found := s.find(next.VM); found {
+		s.vms[i] = next
+	} else {
+		s.vms = slices.Insert(s.vms, i, next)
+	}
 }
 
 func (s *State) override(cmd Command) {

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,6 +24,36 @@ func drawCommand(t *rapid.T, s *State) Command {
 		Incarnation: rapid.Uint64Range(0, 3).Draw(t, "incarnation"),
 		TargetMS:    rapid.Uint32Range(0, 2).Draw(t, "target"),
 	}
+	if cur := s.VM(c.VM); c.Kind == KindRehome && cur.Gen != 0 && rapid.Bool().Draw(t, "sensible") {
+		c.Homes, c.By = model.Nodes(cur.Primary, node.Draw(t, "third")), cur.Primary
+	}
+	if s.VM(1).Gen != 0 && rapid.IntRange(0, 3).Draw(t, "about recovery") == 0 {
+		c.VM, c.Kind = 1, Kind(rapid.IntRange(int(KindAddRecovery), int(KindFailBack)).Draw(t, "kind"))
+	}
+	if cur := s.VM(c.VM); c.Kind.Recovery() && cur.Gen != 0 && rapid.Bool().Draw(t, "sensible") {
+		switch c.Kind {
+		case KindAddRecovery:
+			c.By, c.Node, c.TargetMS = 1, 3, 1
+		case KindFailOver:
+			c.By, c.Node = cur.Recovery, cur.Recovery
+		case KindFailBack:
+			c.By, c.Node = cur.Primary, cur.Recovery
+		}
+	}
+	if cur := s.VM(c.VM); c.Kind == KindAttach && cur.Gen != 0 && rapid.Bool().Draw(t, "sensible") {
+		c.By, c.Node = cur.Primary, cur.Homes.Other(cur.Primary)
+	}
+	if c.Kind >= KindRetire && c.Kind <= KindClear || c.Kind == KindFault {
+		switch c.Component {
+		case ComponentVM:
+			c.Node = model.NoNode
+		case ComponentNIC, ComponentHost:
+			c.VM = 0
+		}
+	}
+	if c.Kind < KindFault {
+		c.TargetMS = 0 // the first format has none
+	}
 	c.Expect = s.VM(c.VM).Gen
 	if rapid.IntRange(0, 4).Draw(t, "stale") == 0 {
 		c.Expect += model.Gen(rapid.IntRange(-1, 1).Draw(t, "by how much"))
@@ -37,9 +68,15 @@ func TestInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := New(three)
 		index := uint64(1)
+		if rapid.Bool().Draw(t, "protected") {
+			s.Apply(1, Command{Kind: KindCreate, VM: 1, By: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)})
+			s.Apply(2, Command{Kind: KindAttach, VM: 1, Expect: 1, By: 1, Node: 2})
+			index = 2
+		}
 		for range rapid.IntRange(0, 60).Draw(t, "commands") {
 			cmd := drawCommand(t, s)
 			before, overrides, bytes := s.VM(cmd.VM), len(s.Overrides()), s.Snapshot()
+			members := s.Members()
 			predicted, refusal := s.Check(cmd)
 			index += rapid.Uint64Range(1, 3).Draw(t, "gap")
 			result := s.Apply(index, cmd)
@@ -53,15 +90,17 @@ func TestInvariants(t *testing.T) {
 				require.NoError(t, err)
 				again.applied = index
 				require.Equal(t, again.Snapshot(), s.Snapshot(), "a refusal changes nothing")
-			case cmd.Kind.changes():
+			case cmd.Kind.ForVM():
 				require.NoError(t, refusal)
 				require.Equal(t, predicted, after)
 				changed(t, before, after, cmd, len(s.Overrides())-overrides)
 			}
+			membersHold(t, s, members, cmd, result.OK)
 			again, err := Restore(s.Snapshot())
 			require.NoError(t, err)
 			require.Equal(t, s.Snapshot(), again.Snapshot())
 			require.Equal(t, s.VM(cmd.VM), again.VM(cmd.VM))
+			require.Equal(t, s.Members(), again.Members())
 		}
 	})
 }
@@ -77,8 +116,13 @@ func changed(t *rapid.T, before, after Config, cmd Command, overrides int) {
 	if before.Gen == 0 {
 		return
 	}
-	require.Equal(t, before.Homes, after.Homes)
-	require.Equal(t, before.Level, after.Level)
+	if cmd.Kind == KindLevel {
+		require.Equal(t, model.Nodes(before.Primary), after.InSync, "the primary goes on alone")
+		require.Equal(t, cmd.Level, after.Level)
+	} else {
+		require.Equal(t, before.Level, after.Level)
+	}
+	rehomed(t, before, after, cmd)
 	stale := after.InSync&^before.InSync != 0
 	switch cmd.Kind {
 	case KindAttach:
@@ -99,6 +143,54 @@ func moved(t *rapid.T, before, after Config, cmd Command, overrides int) {
 	require.Equal(t, cmd.Kind == KindFailOver, overrides == 1, "a start from the recovery copy is recorded")
 }
 
+// rehomed demands that only a rehome changes homes, that it changes one that is of no use, and that
+// a copy keeps the generation it was made for exactly as long as its host stays a home.
+func rehomed(t *rapid.T, before, after Config, cmd Command) {
+	for rest := after.Homes; !rest.Empty(); rest = rest.Without(rest.First()) {
+		since := after.Gen
+		if before.Homes.Has(rest.First()) {
+			since = before.HomeSince(rest.First())
+		}
+		require.Equal(t, since, after.HomeSince(rest.First()))
+	}
+	if cmd.Kind != KindRehome {
+		require.Equal(t, before.Homes, after.Homes)
+		return
+	}
+	require.Equal(t, before.Primary, after.Primary)
+	require.Equal(t, before.InSync, after.InSync, "nothing that was the truth is given up, and nothing becomes it (R5)")
+	require.Equal(t, 1, (before.Homes &^ after.Homes).Len())
+	require.True(t, after.Exposed())
+	require.Equal(t, cmd.By, before.Primary)
+}
+
+// membersHold demands that the pool keeps its size, that no VM has a home outside, that no VM loses its last
+// copy by a leave, and that hosts go as soon as, and not before, they keep nothing.
+func membersHold(t *rapid.T, s *State, before Members, cmd Command, ok bool) {
+	m, held := s.Members(), model.NodeSet(0)
+	for _, c := range s.VMs() {
+		held |= c.Holders()
+		require.True(t, !c.KeepsHomes() || m.Leaving&c.Holders() == 0, "what keeps its homes is on hosts that stay")
+	}
+	require.Zero(t, held&^m.Hosts)
+	require.Zero(t, m.Leaving&^held, "a host that leaves is let go when it holds nothing")
+	require.GreaterOrEqual(t, m.Hosts.Len(), MinHosts)
+	require.LessOrEqual(t, m.Hosts.Len(), MaxHosts)
+	require.GreaterOrEqual(t, m.Staying().Len(), MinHosts)
+	if !ok || cmd.Kind != KindJoin {
+		require.Zero(t, m.Hosts&^before.Hosts)
+	}
+	if gone := before.Hosts &^ m.Hosts; !ok || cmd.Kind != KindLeave {
+		require.Zero(t, gone&^before.Leaving)
+		require.Zero(t, m.Leaving&^before.Leaving)
+	}
+	if ok && cmd.Kind == KindLeave {
+		for _, c := range s.VMs() {
+			require.NotEqual(t, model.Nodes(cmd.Node), c.InSync)
+		}
+	}
+}
+
 // Of any number of proposals for one generation at most one wins.
 func TestOneWinsPerGeneration(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -110,7 +202,7 @@ func TestOneWinsPerGeneration(t *testing.T) {
 		for i := range rapid.IntRange(1, 20).Draw(t, "proposals") {
 			cmd := drawCommand(t, s)
 			cmd.VM, cmd.Expect = 1, gen
-			if s.Apply(uint64(3+i), cmd).OK && cmd.Kind > KindCreate && cmd.Kind.changes() {
+			if s.Apply(uint64(3+i), cmd).OK && cmd.Kind != KindCreate && cmd.Kind.ForVM() {
 				won++
 			}
 		}
@@ -133,15 +225,24 @@ func TestApply(t *testing.T) {
 	require.True(t, s.Apply(6, Command{Kind: KindFault, By: 1, Node: 2, Component: ComponentNIC}).OK)
 	require.True(t, s.Apply(7, Command{Kind: KindFault, By: 1, Node: 2, Component: ComponentNIC}).OK)
 	require.ErrorIs(t, s.Apply(8, Command{Kind: KindFault, By: 1, Node: 9, Component: ComponentNIC}).Refused, ErrMember)
-	require.Equal(t, uint64(2), s.Faults(2, ComponentNIC))
-	require.Zero(t, s.Faults(2, ComponentDisk))
+	nic, guest := Part{Component: ComponentNIC, Node: 2}, Part{Component: ComponentVM, VM: 9}
+	require.Equal(t, Health{Part: nic, Faults: 2}, s.Health(nic))
+	require.ErrorIs(t, s.Apply(9, Command{Kind: KindRetire, By: 1, Node: 2, VM: 9, Component: ComponentVM}).Refused, ErrMember)
+	require.True(t, s.Apply(10, Command{Kind: KindRetire, By: 1, VM: 9, Component: ComponentVM}).OK)
+	require.True(t, s.Retired(guest))
+	require.False(t, s.Retired(nic))
+	require.Equal(t, []Health{{Part: nic, Faults: 2}, {Part: guest, Retired: true}}, s.Parts())
+	require.True(t, s.Apply(11, Command{Kind: KindClear, By: 1, VM: 9, Component: ComponentVM}).OK)
+	require.Len(t, s.Parts(), 1)
+	require.True(t, s.Apply(12, Command{Kind: KindClear, By: 1}).OK)
+	require.Empty(t, s.Parts())
 
-	require.True(t, s.Apply(9, Command{Kind: KindOverride, By: 1, Incarnation: 4, Node: 2}).OK)
-	require.True(t, s.Apply(10, Command{Kind: KindStart, VM: 9, Expect: 1, By: 2, Node: 2, Override: true}).OK)
-	require.Equal(t, []Override{{Index: 9, Kind: KindOverride, By: 1, Node: 2, Incarnation: 4}, {Index: 10, Kind: KindStart, VM: 9, By: 2, Node: 2}}, s.Overrides())
+	require.True(t, s.Apply(19, Command{Kind: KindOverride, By: 1, Incarnation: 4, Node: 2}).OK)
+	require.True(t, s.Apply(20, Command{Kind: KindStart, VM: 9, Expect: 1, By: 2, Node: 2, Override: true}).OK)
+	require.Equal(t, []Override{{Index: 19, Kind: KindOverride, By: 1, Node: 2, Incarnation: 4}, {Index: 20, Kind: KindStart, VM: 9, By: 2, Node: 2}}, s.Overrides())
 
-	require.Equal(t, uint64(10), s.Applied())
-	require.PanicsWithError(t, "pool: commands applied out of order: 10 after 10", func() { s.Apply(10, create) })
+	require.Equal(t, uint64(20), s.Applied())
+	require.PanicsWithError(t, "pool: commands applied out of order: 20 after 20", func() { s.Apply(20, create) })
 }
 
 func TestCommandRoundTrip(t *testing.T) {
@@ -160,13 +261,14 @@ func TestCommandRoundTrip(t *testing.T) {
 func TestDecodeErrors(t *testing.T) {
 	good := Command{Kind: KindStart, VM: 1, Expect: 1, By: 1, Node: 1}.Encode()
 	for want, data := range map[string][]byte{
-		"byte 0: it is empty":                   nil,
-		"format version is 9, want 1":           append([]byte{9}, good[1:]...),
-		"byte 13: 1 bytes follow the end":       append(append([]byte{}, good...), 0),
-		"byte 11: override: unexpected EOF":     good[:11],
-		"byte 1: kind: 0 takes 2 bytes, want 1": {1, 0x80, 0},
-		"kind is 13, want less than 13":         {1, 13},
-		"byte 13: kind is 0":                    append([]byte{1, 0}, good[2:]...),
+		"byte 0: it is empty":                                            nil,
+		"format version is 9, want 1 to 2":                               append([]byte{9}, good[1:]...),
+		"byte 12: 1 bytes follow the end":                                append(append([]byte{}, good...), 0),
+		"byte 11: override: unexpected EOF":                              good[:11],
+		"byte 1: kind: 0 takes 2 bytes, want 1":                          {1, 0x80, 0},
+		fmt.Sprintf("kind is %d, want less than %d", numKinds, numKinds): {1, byte(numKinds)},
+		"byte 12: rehome in format 1":                                    append([]byte{1, byte(KindRehome)}, good[2:]...),
+		"byte 12: kind is 0":                                             append([]byte{1, 0}, good[2:]...),
 	} {
 		_, err := Decode(data)
 		require.ErrorIs(t, err, ErrCommand)
@@ -186,8 +288,18 @@ func FuzzDecode(f *testing.F) {
 func FuzzRestore(f *testing.F) {
 	s := New(three)
 	s.Apply(1, Command{Kind: KindCreate, VM: 1, By: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)})
-	s.Apply(2, Command{Kind: KindFault, By: 1, Node: 1, Component: ComponentLink})
+	s.Apply(2, Command{Kind: KindFault, By: 1, Node: 1, Component: ComponentHost})
 	s.Apply(3, Command{Kind: KindOverride, By: 1, Node: 2})
+	f.Add(s.Snapshot())
+	s.Apply(4, Command{Kind: KindRehome, VM: 1, Expect: 1, By: 1, Homes: model.Nodes(1, 3)})
+	s.Apply(5, Command{Kind: KindJoin, By: 1, Node: 5})
+	s.Apply(6, Command{Kind: KindLeave, By: 1, Node: 3})
+	f.Add(s.Snapshot())
+	s.Apply(7, Command{Kind: KindCreate, VM: 2, By: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)})
+	s.Apply(8, Command{Kind: KindAttach, VM: 2, Expect: 1, By: 1, Node: 2})
+	s.Apply(9, Command{Kind: KindAddRecovery, VM: 2, Expect: 2, By: 1, Node: 5, TargetMS: 9})
+	f.Add(s.Snapshot())
+	s.Apply(10, Command{Kind: KindFailOver, VM: 2, Expect: 3, By: 5, Node: 5})
 	f.Add(s.Snapshot())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if s, err := Restore(data); err == nil {

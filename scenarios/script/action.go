@@ -48,12 +48,24 @@ func (p *parser) when(n Note) error {
 			return err
 		}
 	}
-	if p.c.Accept("delay") {
+	if p.c.Is("delay") && !p.linkAhead() {
+		p.c.Take()
 		if trigger.Delay, err = p.c.Duration("a delay", 0, time.Minute); err != nil {
 			return err
 		}
 	}
 	return p.action(n, trigger)
+}
+
+// linkAhead reports whether a link follows the next word: a "delay" before a link is the fault of that
+// name, any other belongs to the trigger.
+func (p *parser) linkAhead() bool {
+	for l := faults.LinkA1; l <= faults.LinkAll; l++ {
+		if p.c.PeekAt(1).Text == l.String() {
+			return true
+		}
+	}
+	return false
 }
 
 // withinRun checks, when the length of the run is known, that an instant is part of it.
@@ -101,6 +113,10 @@ func (p *parser) sensible(t lex.Token, a Action, mentions []faults.Mention) erro
 		p.saved = true
 	case f.OldDisk && !p.saved:
 		return p.c.Problem(t, "found with-old-disk, but no disk was saved", "a save-disk in an action above", "")
+	case f.Kind == faults.SetLevel && p.s.VMs[p.names[f.VM].vm].Service == ServiceRegisters:
+		return p.c.Problem(t, fmt.Sprintf("found set-level of %s, whose service is registers", f.VM), "a VM with service log or bank: registers live in memory, which only ft keeps", "")
+	case f.Kind == faults.JoinHost && f.Member.Kind != faults.RoleName, f.Kind == faults.LeaveHost && f.Member.Kind == faults.RoleAll:
+		return p.c.Problem(t, fmt.Sprintf("found %s of %s", f.Kind, f.Member), "one host by its name", "")
 	case f.Kind == faults.Override:
 		p.later(t, func() bool { return p.overridable() }, func() (string, string) {
 			return "found override in a pool that can decide by itself", "a pool of two hosts without a witness, or one with a recovery copy"
@@ -143,12 +159,12 @@ func (p *parser) mention(m faults.Mention, a Action) error {
 // copyHolder checks that a host named for a disk fault holds a copy of the VM's disk.
 func (p *parser) copyHolder(m faults.Mention, f faults.Fault) error {
 	vm := p.names[f.VM]
-	if vm == nil || vm.kind != symbolVM || m.Role.Kind != faults.RoleName || p.names[m.Role.Name].kind != symbolHost {
+	if f.Kind == faults.ReplaceHome || vm == nil || vm.kind != symbolVM || m.Role.Kind != faults.RoleName || p.names[m.Role.Name].kind != symbolHost {
 		return nil
 	}
 	p.later(m.Token, func() bool {
 		v := p.s.VMs[vm.vm]
-		return len(p.s.Hosts) == 2 || v.Home == m.Role.Name || v.Second == m.Role.Name || v.Recovery == m.Role.Name
+		return len(p.s.Hosts) == 2 || p.s.changesHomes() || v.Home == m.Role.Name || v.Second == m.Role.Name || v.Recovery == m.Role.Name
 	}, func() (string, string) {
 		v := p.s.VMs[vm.vm]
 		return fmt.Sprintf("found host %q, which holds no copy of %q", m.Role.Name, v.Name), lex.Choice([]string{v.Home, v.Second})
@@ -191,4 +207,19 @@ func (p *parser) namedRole(t lex.Token, r faults.Role, used Trigger) (witness bo
 		return false, p.c.Problem(t, fmt.Sprintf("found %q, which is bound at %s", r.Name, lex.FormatDuration(b.At)), "an instant not before that", "")
 	}
 	return s.kind == symbolWitness, nil
+}
+
+// changesHomes reports whether VMs may get other homes than those declared.
+func (s *Script) changesHomes() bool {
+	for _, t := range s.Tunes {
+		if t.Setting == SettingRehomeAfter {
+			return true
+		}
+	}
+	for _, a := range s.Actions {
+		if a.Fault.Kind == faults.LeaveHost || a.Fault.Kind == faults.ReplaceHome {
+			return true
+		}
+	}
+	return false
 }

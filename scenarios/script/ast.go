@@ -19,7 +19,9 @@ type Script struct {
 	Hosts []Member
 	// Witness is the voter that holds no data; its Name is empty when the pool has none.
 	Witness Member
-	VMs     []VM
+	// Voters is the number of members that vote, 3 or 5; 0: what suits the pool.
+	Voters int
+	VMs    []VM
 	// Clients has at most one entry for each VM. A VM without one has no clients.
 	Clients []Clients
 	// Tunes has at most one entry for each Setting.
@@ -31,10 +33,10 @@ type Script struct {
 	Run     time.Duration
 	Expects []Expect
 
-	// NameNote, PurposeNote and RunNote carry the comments of those statements; Tail holds the
-	// comments behind the last statement.
-	NameNote, PurposeNote, RunNote Note
-	Tail                           []string
+	// NameNote, PurposeNote, VotersNote and RunNote carry the comments of those statements; Tail holds
+	// the comments behind the last statement.
+	NameNote, PurposeNote, VotersNote, RunNote Note
+	Tail                                       []string
 }
 
 // Note is where a statement stood and which comments came with it.
@@ -50,7 +52,9 @@ type Note struct {
 // Member is a host or a witness.
 type Member struct {
 	Name string
-	Note Note
+	// Spare: the host is not in the pool, and without power, before join-host.
+	Spare bool
+	Note  Note
 }
 
 // VM is a protected virtual machine.
@@ -162,6 +166,8 @@ const (
 	// ExpectStateLost: VM, of level ft, may lose its memory, because both its hosts are lost or the
 	// guest itself crashes. Without it a lost memory fails the run; no expectation excuses a lost disk.
 	ExpectStateLost
+	// ExpectSecondary: at the very end Role is VM's other home.
+	ExpectSecondary
 	// ExpectRPO: the highest age of the recovery point of VM in the run, until it is started from there, compares to Duration.
 	ExpectRPO
 )

@@ -38,8 +38,43 @@ func (p *parser) host(n Note) error {
 	if len(p.s.Hosts) == MaxHosts {
 		return p.c.Problem(t, "found too many hosts", fmt.Sprintf("at most %d", MaxHosts), "")
 	}
-	p.s.Hosts = append(p.s.Hosts, Member{Name: name, Note: n})
+	p.s.Hosts = append(p.s.Hosts, Member{Name: name, Spare: p.c.Accept("spare"), Note: n})
+	return p.c.End("spare")
+}
+
+func (p *parser) voters(n Note) error {
+	t := p.c.Peek()
+	v, err := p.c.Int("a number of voters", 3, 5)
+	if err != nil {
+		return err
+	}
+	if v == 4 {
+		return p.c.Problem(t, "found 4 voters", "3 or 5: a fourth voter makes a pool survive no more", "")
+	}
+	p.later(t, func() bool { return p.founders() >= v }, func() (string, string) {
+		return fmt.Sprintf("found %d voters in a pool of %d members", v, p.founders()), "as many members at least"
+	})
+	p.s.Voters, p.s.VotersNote = v, n
 	return p.c.End()
+}
+
+// founders returns the number of members with which the pool begins.
+func (p *parser) founders() int {
+	n := len(p.s.Hosts) - p.spares()
+	if p.s.Witness.Name != "" {
+		n++
+	}
+	return n
+}
+
+// inPool checks that a host with a VM's copy is in the pool from the beginning.
+func (p *parser) inPool(t lex.Token, name string) error {
+	for _, h := range p.s.Hosts {
+		if h.Name == name && h.Spare {
+			return p.c.Problem(t, fmt.Sprintf("found the spare host %q as a home", name), "a host that is in the pool from the beginning", "")
+		}
+	}
+	return nil
 }
 
 func (p *parser) witness(n Note) error {
@@ -85,7 +120,11 @@ func (p *parser) vm(n Note) error {
 	if err := p.c.Expect("on"); err != nil {
 		return err
 	}
+	home := p.c.Peek()
 	if vm.Home, _, err = p.lookup("a host declared above", symbolHost); err != nil {
+		return err
+	}
+	if err := p.inPool(home, vm.Home); err != nil {
 		return err
 	}
 	p.s.VMs = append(p.s.VMs, vm)
@@ -129,7 +168,7 @@ func (p *parser) second(index int) (err error) {
 		if vm.Second == vm.Home {
 			return p.c.Problem(t, fmt.Sprintf("found host %q for both copies", vm.Home), "two different hosts", "")
 		}
-		return nil
+		return p.inPool(t, vm.Second)
 	}
 	p.later(t, func() bool {
 		vm := &p.s.VMs[index]

@@ -39,7 +39,7 @@ clients db
 
 func TestParseErrors(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"unknown statement", pool + "vn x", `f:8:1: found "vn", expected a statement: scenario, purpose, host, witness, vm, clients, tune, at, when, run or expect; did you mean "vm"?`},
+		{"unknown statement", pool + "vn x", `f:8:1: found "vn", expected a statement: scenario, purpose, host, witness, voters, vm, clients, tune, at, when, run or expect; did you mean "vm"?`},
 		{"no scenario first", "host a", `f:1:1: found "host", expected "scenario" and its name as the first statement`},
 		{"empty", "", `f:1:1: found the end of the script, expected "scenario" and its name`},
 		{"second scenario", "scenario a\nscenario b", `f:2:1: found a second scenario, expected one in a script`},
@@ -62,7 +62,7 @@ func TestParseErrors(t *testing.T) {
 		{"VM on unknown host", pool + "vm x level ft service log on c", `f:8:30: found the unknown name "c", expected a host declared above: a or b`},
 		{"VM on misspelt host", "scenario s\npurpose \"p\"\nhost alpha\nhost beta\nvm x level ft service log on alpah", `f:5:30: found the unknown name "alpah", expected a host declared above: alpha or beta; did you mean "alpha"?`},
 		{"VM on the witness", pool + "vm x level ft service log on w", `f:8:30: found "w", which is a witness, expected a host declared above`},
-		{"unknown level", pool + "vm x level fft service log on a", `f:8:12: found "fft", expected a level: restart, ha or ft; did you mean "ft"?`},
+		{"unknown level", pool + "vm x level fft service log on a", `f:8:12: found "fft", expected a level: restart, ha, ft or none; did you mean "ft"?`},
 		{"unknown service", pool + "vm x level ft service bang on a", `f:8:23: found "bang", expected a service: registers, log or bank; did you mean "bank"?`},
 		{"registers on ha", pool + "vm x level ha service registers on a", `f:8:23: found service registers at level ha, expected service log or bank, or level ft: registers live in memory, which only ft keeps`},
 		{"no level", pool + "vm x service log on a", `f:8:6: found "service", expected "level"`},
@@ -76,7 +76,7 @@ func TestParseErrors(t *testing.T) {
 		{"one account", pool + "vm x level ft service bank on a\nclients x keys 1", `f:9:16: found "1", expected a number of keys from 2 to 4096`},
 		{"count twice", pool + "vm x level ft service log on a\nclients x count 1 count 2", `f:9:19: found a second count, expected each setting once`},
 		{"unknown client setting", pool + "vm x level ft service log on a\nclients x key 1", `f:9:11: found "key", expected count, rate or keys; did you mean "keys"?`},
-		{"unknown setting", pool + "tune hartbeat 1s", `f:8:6: found "hartbeat", expected a setting: heartbeat, suspect-after, promote-wait, io-timeout, ack-timeout, epoch or cold-start-after; did you mean "heartbeat"?`},
+		{"unknown setting", pool + "tune hartbeat 1s", `f:8:6: found "hartbeat", expected a setting: heartbeat, suspect-after, promote-wait, io-timeout, ack-timeout, epoch, cold-start-after, hang-after, epoch-max, rehome-after, voter-lost-after or mtbf; did you mean "heartbeat"?`},
 		{"setting twice", pool + "tune epoch 10ms\ntune epoch 20ms", `f:9:6: found a second value for epoch, expected one; the first is on line 8`},
 		{"setting out of range", pool + "tune epoch 0s", `f:8:12: found "0s", expected the value of epoch from 1ms to 60s`},
 		{"suspicion below two heartbeats", pool + "tune heartbeat 300ms\nrun 5s", `f:8:6: found suspect-after 400ms with heartbeat 300ms, expected suspect-after to be two heartbeats at least, or every lost packet makes a suspect`},
@@ -128,6 +128,13 @@ func TestParseErrors(t *testing.T) {
 		{"period backwards", pool + "expect stalled(db) from 5s to 3s", `f:8:31: found a period from 5s to 3s, expected an end after its beginning`},
 		{"period after the end", pool + "run 5s\nexpect served(db) from 4s to 6s", `f:9:30: found 6s, after the end of the run, expected an instant up to 5s`},
 		{"state lost on ha", poolWithoutWitness + "expect state-lost(db)", `f:7:19: found state-lost of "db", whose level is ha, expected a VM of level ft: only its memory is protected`},
+		{"too few founders", strings.Replace(pool, "host b", "host b spare", 1) + "run 5s", `f:8:1: found the end of the script, expected two hosts at least that are not spare`},
+		{"second is spare", threeHosts + "host d spare\nvm x level ft service log on a second d", `f:9:39: found the spare host "d" as a home, expected a host that is in the pool from the beginning`},
+		{"home is spare", threeHosts + "host d spare\nvm x level ft service log on d second a", `f:9:30: found the spare host "d" as a home, expected a host that is in the pool from the beginning`},
+		{"four voters", pool + "voters 4", `f:8:8: found 4 voters, expected 3 or 5: a fourth voter makes a pool survive no more`},
+		{"more voters than members", pool + "voters 5\nrun 5s", `f:8:8: found 5 voters in a pool of 3 members, expected as many members at least`},
+		{"join by role", pool + "at 1s join-host primary(db)", `f:8:7: found join-host of primary(db), expected one host by its name`},
+		{"home from itself", threeHosts + "vm x level ft service log on a second b\nat 1s replace-home x from b to b", `f:9:32: found b twice, expected two different members`},
 		{"broken text", pool + `purpose "open`, `f:8:9: found a text that is not closed, expected a second " on the same line`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -148,17 +155,17 @@ func TestParseBounds(t *testing.T) {
 	_, err = Parse("f", pool+strings.Repeat("expect restarts(db) = 0\n", MaxExpects+1))
 	assert.EqualError(t, err, "f:1008:8: found too many expectations, expected at most 1000")
 	hosts := pool
-	for _, n := range "cdefgh" {
+	for _, n := range "cdefghijklmnop" {
 		hosts += "host " + string(n) + "\n"
 	}
-	_, err = Parse("f", hosts+"host i")
-	assert.EqualError(t, err, "f:14:6: found too many hosts, expected at most 8")
+	_, err = Parse("f", hosts+"host q")
+	assert.EqualError(t, err, "f:22:6: found too many hosts, expected at most 16")
 	vms := pool
-	for _, n := range "cdefghi" {
+	for _, n := range "cdefghijklmnopq" {
 		vms += "vm " + string(n) + " level ft service log on a\n"
 	}
-	_, err = Parse("f", vms+"vm j level ft service log on a")
-	assert.EqualError(t, err, "f:15:4: found too many VMs, expected at most 8")
+	_, err = Parse("f", vms+"vm r level ft service log on a")
+	assert.EqualError(t, err, "f:23:4: found too many VMs, expected at most 16")
 }
 
 func TestValidate(t *testing.T) {

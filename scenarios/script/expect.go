@@ -90,7 +90,7 @@ func (p *parser) measure(e *Expect) (err error) {
 		if e.Comparator, err = p.comparator(); err == nil {
 			e.Count, err = p.c.Int("a number", 0, 1_000_000)
 		}
-	case ExpectPrimary:
+	case ExpectPrimary, ExpectSecondary:
 		if err = p.c.Expect("="); err == nil {
 			err = p.finalHost(e)
 		}
@@ -110,7 +110,7 @@ func (p *parser) comparator() (Comparator, error) {
 	return 0, p.c.Unexpected(t, lex.Choice(texts(comparatorWords)))
 }
 
-// finalHost takes the one host on which a VM must run at the end.
+// finalHost takes the one host that a VM must have at the end, to run on or for its second copy.
 func (p *parser) finalHost(e *Expect) (err error) {
 	t := p.c.Peek()
 	if e.Role, err = faults.ParseRole(p.c); err != nil {

@@ -39,10 +39,13 @@ func (p *printer) script(s *Script) {
 	p.line(s.PurposeNote, `purpose "`+s.Purpose+`"`)
 	p.gap()
 	for _, h := range s.Hosts {
-		p.line(h.Note, "host "+h.Name)
+		p.line(h.Note, formatHost(h))
 	}
 	if s.Witness.Name != "" {
 		p.line(s.Witness.Note, "witness "+s.Witness.Name)
+	}
+	if s.Voters != 0 {
+		p.line(s.VotersNote, fmt.Sprintf("voters %d", s.Voters))
 	}
 	for _, vm := range s.VMs {
 		p.line(vm.Note, formatVM(vm, len(s.Hosts) > 2))
@@ -97,6 +100,13 @@ func (p *printer) above(comments []string) {
 	}
 }
 
+func formatHost(h Member) string {
+	if h.Spare {
+		return "host " + h.Name + " spare"
+	}
+	return "host " + h.Name
+}
+
 func formatVM(vm VM, withSecond bool) string {
 	s := fmt.Sprintf("vm %s level %s service %s on %s", vm.Name, vm.Level, vm.Service, vm.Home)
 	if withSecond {
@@ -139,7 +149,7 @@ func formatExpect(e Expect) string {
 		return fmt.Sprintf("%s(%s) %s %s", e.Kind, e.VM, e.Comparator, lex.FormatDuration(e.Duration))
 	case ExpectPromotions, ExpectRestarts, ExpectResets:
 		return fmt.Sprintf("%s(%s) %s %d", e.Kind, e.VM, e.Comparator, e.Count)
-	case ExpectPrimary:
+	case ExpectPrimary, ExpectSecondary:
 		return fmt.Sprintf("%s(%s) = %s", e.Kind, e.VM, e.Role)
 	case ExpectConverged:
 		return fmt.Sprintf("%s within %s", e.Kind, lex.FormatDuration(e.Duration))

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -78,6 +79,24 @@ expect state-lost(db)
 	assert.Equal(t, "pause(db) < 1s", s.Expects[0].String())
 }
 
+// The word delay is an option of a trigger and a fault: a link behind it tells which.
+func TestDelayAtStage(t *testing.T) {
+	for _, link := range []string{"a1", "a2", "mgmt", "links", "all"} {
+		line := "when db stage exposed delay " + link + " a <-> b 40ms for 2s"
+		s, err := Parse("f", pool+line+"\nrun 5s\n")
+		require.NoError(t, err, line)
+		require.Equal(t, faults.Delay, s.Actions[0].Fault.Kind)
+		require.Zero(t, s.Actions[0].Trigger.Delay)
+		require.Equal(t, line, s.Actions[0].String())
+		require.NoError(t, Validate(s))
+	}
+	line := "when db stage exposed delay 3ms delay links a <-> b 40ms"
+	s, err := Parse("f", pool+line+"\nrun 5s\n")
+	require.NoError(t, err)
+	require.Equal(t, 3*time.Millisecond, s.Actions[0].Trigger.Delay)
+	require.Equal(t, line, s.Actions[0].String())
+}
+
 func TestHashIsStableAndSensitive(t *testing.T) {
 	text := pool + "at 2s power-off a\nrun 5s\n"
 	s, err := Parse("f", text)
@@ -146,27 +165,55 @@ func TestEventsAreTheEnginesNotices(t *testing.T) {
 	}
 }
 
+var update = flag.Bool("update", false, "rewrite the tables of docs/scenarios.md")
+
+// tables returns the tables of the reference that the code knows: what precedes each one, and its rows.
+func tables() map[string][]string {
+	rows := func(words []word) (list []string) {
+		for _, w := range words {
+			list = append(list, fmt.Sprintf("| `%s` | %s |\n", w.text, w.doc))
+		}
+		return list
+	}
+	all := map[string][]string{
+		"| level | what it means |\n|---|---|\n": rows(levelWords), "| service | what runs in the guest |\n|---|---|\n": rows(serviceWords),
+		"| stage | the moment |\n|---|---|\n": rows(stageWords), "| event | what the notice says |\n|---|---|\n": rows(eventWords),
+	}
+	settings := "| setting | default | meaning |\n|---|---|---|\n"
+	for i, w := range settingWords {
+		all[settings] = append(all[settings], fmt.Sprintf("| `%s` | %s | %s |\n", w.text, lex.FormatDuration(settingDefaults[i]), w.doc))
+	}
+	for _, k := range faults.Kinds() {
+		head := fmt.Sprintf("### Faults: %s\n\n| written | what happens |\n|---|---|\n", k.Class())
+		all[head] = append(all[head], fmt.Sprintf("| `%s` | %s |\n", strings.ReplaceAll(k.Syntax(), "|", `\|`), k.Doc()))
+	}
+	return all
+}
+
 func TestReferenceIsComplete(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join("..", "..", "docs", "scenarios.md"))
+	path := filepath.Join("..", "..", "docs", "scenarios.md")
+	b, err := os.ReadFile(path)
 	require.NoError(t, err)
 	reference := string(b)
-	for _, k := range faults.Kinds() {
-		row := fmt.Sprintf("| `%s` | %s |", strings.ReplaceAll(k.Syntax(), "|", `\|`), k.Doc())
-		assert.Contains(t, reference, row)
-	}
-	for _, words := range [][]word{levelWords, serviceWords, stageWords, eventWords} {
-		for _, w := range words {
-			assert.Contains(t, reference, fmt.Sprintf("| `%s` | %s |", w.text, w.doc))
+	for head, rows := range tables() {
+		before, rest, found := strings.Cut(reference, head)
+		require.True(t, found, "the reference has no table that begins with %q", head)
+		there, after, _ := strings.Cut(rest, "\n\n")
+		want := strings.Join(rows, "")
+		if *update {
+			reference = before + head + want + "\n" + after
+			continue
 		}
-	}
-	for i, w := range settingWords {
-		assert.Contains(t, reference, fmt.Sprintf("| `%s` | %s | %s |", w.text, lex.FormatDuration(settingDefaults[i]), w.doc))
+		assert.Equal(t, want, there+"\n", "go test ./scenarios/script -run Reference -update mends it")
 	}
 	for _, w := range expectWords {
 		assert.Contains(t, reference, "`"+w.text)
 	}
 	for _, s := range statements {
 		assert.Contains(t, reference, "\n### `"+s.word)
+	}
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(reference), 0o644))
 	}
 }
 

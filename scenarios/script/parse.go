@@ -12,8 +12,8 @@ import (
 const (
 	MaxBytes   = 16 << 20
 	MaxLines   = 5000 // that are not empty
-	MaxHosts   = 8
-	MaxVMs     = 8
+	MaxHosts   = 16
+	MaxVMs     = 16
 	MaxActions = 1000
 	MaxExpects = 1000
 	MinRun     = 100 * time.Millisecond
@@ -65,6 +65,7 @@ var statements = []struct {
 	{"purpose", true, (*parser).purpose},
 	{"host", false, (*parser).host},
 	{"witness", true, (*parser).witness},
+	{"voters", true, (*parser).voters},
 	{"vm", false, (*parser).vm},
 	{"clients", false, (*parser).clients},
 	{"tune", false, (*parser).tune},
@@ -150,6 +151,8 @@ func (p *parser) finish(lines int) error {
 		return missing(`"purpose" and a sentence in quotes`)
 	case len(p.s.Hosts) < 2:
 		return missing(fmt.Sprintf("two hosts at least (there are %d): one host alone can protect nothing", len(p.s.Hosts)))
+	case len(p.s.VMs) > 0 && p.spares() > len(p.s.Hosts)-2:
+		return missing("two hosts at least that are not spare")
 	case len(p.s.VMs) == 0:
 		return missing(`"vm": there is nothing to protect`)
 	case !p.seen["run"]:
@@ -161,6 +164,15 @@ func (p *parser) finish(lines int) error {
 		}
 	}
 	return nil
+}
+
+func (p *parser) spares() (n int) {
+	for _, h := range p.s.Hosts {
+		if h.Spare {
+			n++
+		}
+	}
+	return n
 }
 
 // later keeps a check for the end of the file. It fails at t with the given words if ok is false.

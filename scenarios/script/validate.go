@@ -25,9 +25,9 @@ func Validate(s *Script) error {
 // Content returns a copy of s without comments, line numbers and file name: two scripts say the same
 // if and only if their contents are equal by reflect.DeepEqual.
 func Content(s *Script) *Script {
-	c := &Script{Name: s.Name, Purpose: s.Purpose, Witness: Member{Name: s.Witness.Name}, Run: s.Run}
+	c := &Script{Name: s.Name, Purpose: s.Purpose, Witness: Member{Name: s.Witness.Name}, Voters: s.Voters, Run: s.Run}
 	for _, h := range s.Hosts {
-		c.Hosts = append(c.Hosts, Member{Name: h.Name})
+		c.Hosts = append(c.Hosts, Member{Name: h.Name, Spare: h.Spare})
 	}
 	for _, v := range s.VMs {
 		v.Note = Note{}

@@ -13,6 +13,7 @@ const (
 	LevelRestart Level = iota + 1
 	LevelHA
 	LevelFT
+	LevelNone
 )
 
 // Service is the application in the guest that the clients use.
@@ -41,6 +42,11 @@ const (
 	SettingAckTimeout
 	SettingEpoch
 	SettingColdStartAfter
+	SettingHangAfter
+	SettingEpochMax
+	SettingRehomeAfter
+	SettingVoterLostAfter
+	SettingMTBF
 )
 
 // Stage is a point that a VM passes in its life, or in the life of an epoch, a resync or a write.
@@ -93,17 +99,33 @@ const (
 	EventPromoted
 	EventStarted
 	EventStateLost
+	EventFaultCounted
+	EventRetired
+	EventCleared
+	EventLevel
+	EventMaintenance
+	EventEvacuated
+	EventResumed
+	EventHung
 	EventFenced
 	EventResync
 	EventCopied
 	EventAttached
 	EventDiskFault
+	EventDiskLost
 	EventRedirected
 	EventDirect
 	EventAmnesia
+	EventOutgrown
 	EventOverride
 	EventRefused
 	EventNoQuorum
+	EventRehomed
+	EventJoined
+	EventLeaving
+	EventLeft
+	EventVoter
+	EventLearner
 	EventRecoveryPoint
 	EventRecoveryLate
 	EventOverflow
@@ -121,6 +143,7 @@ var (
 		{"restart", "a lost VM is started again on the other host, exactly once; its disk has two copies"},
 		{"ha", "as restart, and a failed disk, NIC or link is replaced by the other host's without the guest noticing"},
 		{"ft", "memory and disk go on on the other host: nothing is lost, connections included"},
+		{"none", "no second copy, and nothing happens when the VM is lost but that its own host starts it again"},
 	}
 	serviceWords = []word{
 		{"registers", "keys in memory only; needs level ft"},
@@ -133,11 +156,17 @@ var (
 		{"promote-wait", "how much longer the secondary waits before it proposes, so that a living primary wins"},
 		{"io-timeout", "time T after which a disk operation counts as failed"},
 		{"ack-timeout", "time after which an unacknowledged checkpoint counts as failed"},
-		{"epoch", "longest time between two checkpoints"},
+		{"epoch", "time between two checkpoints while output waits"},
 		{"cold-start-after", "when both hosts of a VM were lost: how long a copy that is in sync waits for the other host before the VM boots from it alone"},
+		{"hang-after", "how long a guest may not respond before it is booted anew"},
+		{"epoch-max", "longest time between two checkpoints, while no output waits"},
+		{"rehome-after", "how long a VM's second home is of no use before another host becomes its second home"},
+		{"voter-lost-after", "how long a voter is not heard before another member votes in its place"},
+		{"mtbf", "mean time between failures below which a component is taken out of service: five faults within four times this"},
 	}
 	settingDefaults = []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 200 * time.Millisecond,
-		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second}
+		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second, 5 * time.Second, 500 * time.Millisecond,
+		5 * time.Minute, time.Minute, 5 * time.Second}
 	stageWords = []word{
 		{"epoch-started", "the guest runs in a new epoch"},
 		{"capturing", "the guest is paused for its checkpoint"},
@@ -179,17 +208,33 @@ var (
 		{"promoted", "a VM continued on its secondary"},
 		{"started", "a VM boots from its disk"},
 		{"state-lost", "a VM has to boot although its level promises more"},
+		{"fault-counted", "a fault was counted against a component of a member or VM"},
+		{"retired", "a component of a member or VM failed too often and is out of service until it is cleared"},
+		{"cleared", "it is in service again"},
+		{"level", "a VM has another level from now on"},
+		{"maintenance", "a host is in maintenance"},
+		{"evacuated", "no VM runs any more on a host in maintenance"},
+		{"resumed", "a host is in use again"},
+		{"hung", "the guest of a VM has not responded for too long and is booted anew"},
 		{"fenced", "an instance of a VM was destroyed because the pool went on without it"},
 		{"resync", "a copy of a VM is being brought up to date"},
 		{"copied", "a copy of a VM lacks nothing more and is about to be attached"},
 		{"attached", "a copy of a VM is in sync again"},
 		{"disk-fault", "an operation on a copy of a VM's disk failed"},
+		{"disk-lost", "a copy of a VM lacks something that its disk had called durable"},
 		{"redirected", "a VM's disk or network traffic goes over the other host"},
 		{"direct", "it does no longer"},
 		{"amnesia", "a member lost the end of its control log and does not vote until it has caught up"},
+		{"outgrown", "a member runs a version that cannot read what the pool decided, and takes no part until it is upgraded"},
 		{"override", "an operator overrode the rules"},
 		{"refused", "an order or a proposal was refused"},
 		{"no-quorum", "the pool cannot decide"},
+		{"rehomed", "a VM has another second home"},
+		{"joined", "a host belongs to the pool"},
+		{"leaving", "a host gives up its copies in order to leave"},
+		{"left", "a host does not belong to the pool any more"},
+		{"voter", "a member votes on the pool's log that did not"},
+		{"learner", "a member does not vote any more"},
 		{"recovery-point", "a VM's recovery copy is within its recovery point target"},
 		{"recovery-late", "it is not"},
 		{"overflow", "more writes wait for a recovery copy than are kept; changed extents are copied instead"},
@@ -200,7 +245,7 @@ var (
 	}
 	comparatorWords = []word{{"<", "less than"}, {"<=", "at most"}, {"=", "exactly"}, {">=", "at least"}, {">", "more than"}}
 	expectWords     = []word{{"pause", ""}, {"promotions", ""}, {"restarts", ""}, {"resets", ""}, {"primary", ""}, {"converged", ""},
-		{"event", ""}, {"no", ""}, {"stalled", ""}, {"served", ""}, {"state-lost", ""}, {"rpo", ""}}
+		{"event", ""}, {"no", ""}, {"stalled", ""}, {"served", ""}, {"state-lost", ""}, {"secondary", ""}, {"rpo", ""}}
 )
 
 // String returns the level's word.

@@ -12,6 +12,7 @@ type CPU struct {
 	Boot  uint64 // the boot that this life began with
 	Steps uint64 // inputs handled since
 	Time  uint64 // guest-visible time, as the hypervisor last set it
+	Hung  bool   // it executes nothing that gets anywhere
 }
 
 // Machine is a guest machine. It is silent before Boot or LoadImage.
@@ -48,6 +49,10 @@ func (m *Machine) Boot(boot uint64, out *Out) {
 	}
 	m.recover(out)
 }
+
+// SetHung makes the machine hang, or lets it go on. Nothing may be delivered to a machine that hangs: what
+// arrives stays with its devices. That it hangs belongs to its checkpoints.
+func (m *Machine) SetHung(hung bool) { m.cpu.Hung = hung }
 
 // SetTime sets the guest-visible time, in whatever unit the world counts it. The world calls it before each input
 // that it delivers. A machine that finds it has gone back counts that (see Check) and goes on with what it is told.

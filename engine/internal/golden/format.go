@@ -113,7 +113,7 @@ func operation(b *strings.Builder, io *model.IO) {
 }
 
 var flagNames = []string{
-	"full", "final", "durable", "hold", "error", "on", "instance", "checkpoint", "cannot-run", "nic", "probation", "remote",
+	"full", "final", "durable", "hold", "error", "on", "instance", "checkpoint", "cannot-run", "nic", "probation", "remote", "lost", "gone",
 }
 
 func flags(b *strings.Builder, f model.Flags) {

@@ -1,0 +1,47 @@
+package engine
+
+import (
+	"holdfast/engine/model"
+	"holdfast/engine/planted"
+	"holdfast/engine/pool"
+)
+
+// responding takes whether the guest responds to its watchdog or to the host's probes.
+func (v *vm) responding(ev *model.Event) {
+	switch {
+	case v.instance == absent:
+	case ev.Flags.Has(model.FlagOn):
+		v.silentSince = model.Never
+	case v.silentSince == model.Never:
+		v.silentSince = v.n.now
+	}
+}
+
+// hangs reports whether the guest has not responded for too long.
+func (v *vm) hangs() bool {
+	if v.silentSince == model.Never || planted.On(planted.HangIgnored) {
+		return false
+	}
+	due := v.silentSince.Add(v.n.cfg.Timing.HangAfter)
+	v.lookAgain(due)
+	return v.n.now >= due
+}
+
+// bootAnew asks the log to boot the VM: here, or, if this host has no disk for it, on the other one. A
+// promotion would not help, because the checkpoints are of a guest that hangs. The instance
+// is kept until the log agrees, so that it is never gone without a successor.
+func (v *vm) bootAnew() {
+	if v.hungIn != v.cfg.Gen {
+		v.hungIn = v.cfg.Gen
+		v.n.out.Notify(model.NoticeHung, v.id, v.self()).Gen = v.cfg.Gen
+		v.guestFailed()
+	}
+	if !v.cfg.InSync.Has(v.self()) || v.main.LocalFailed() {
+		v.giveUp()
+		return
+	}
+	if v.cfg.Level == model.LevelFT {
+		v.stateLost()
+	}
+	v.propose(pool.Command{Kind: pool.KindStart, Node: v.self()})
+}

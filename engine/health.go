@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"holdfast/engine/model"
+	"holdfast/engine/planted"
+	"holdfast/engine/pool"
+)
+
+// strikes is the number of faults, each soon after the one before, that take a component out of service.
+const strikes = 5
+
+// troubled remembers when the log counted the last faults against a component. Every member keeps it, by its own
+// clock, so that the rule survives a change of the leader, which is the one that acts on it.
+type troubled struct {
+	of    pool.Part
+	times [strikes]model.Time // newest last
+	n     int
+}
+
+// fault has the log count a fault. It is asked for once: one that is lost with a leader is not counted,
+// which errs on the side of the component.
+func (n *Node) fault(part pool.Part) {
+	cmd := pool.Command{Kind: pool.KindFault, By: n.cfg.ID, Incarnation: n.incarnation, Node: part.Node, VM: part.VM, Component: part.Component}
+	if n.cfg.Timing.MTBF > 0 && n.tooOld(cmd.Kind) == "" && n.log.Quorate() && n.log.Propose(cmd.Encode()) == nil {
+		n.logBusy = true
+	}
+}
+
+// faulted takes that the log counted a fault. What an earlier life counted is learnt again at
+// the beginning of this one, at no known time, and does not count.
+func (n *Node) faulted(cmd *pool.Command) {
+	part := pool.Part{Component: cmd.Component, Node: cmd.Node, VM: cmd.VM}
+	if cmd.By == n.cfg.ID {
+		n.out.Notify(model.NoticeFaultCounted, part.VM, part.Node).Detail = part.Component.String()
+	}
+	if n.now < n.graceUntil {
+		return
+	}
+	t := n.trouble(part)
+	if t.n > 0 && t.times[t.n-1] == n.now {
+		return // several at once are one for the rule: they were learnt late
+	}
+	if t.n == strikes {
+		copy(t.times[:], t.times[1:])
+		t.n--
+	}
+	t.times[t.n] = n.now
+	t.n++
+	soon := t.n == strikes && n.now.Sub(t.times[0]) < (strikes-1)*n.cfg.Timing.MTBF
+	if planted.On(planted.StrikesForgotten) {
+		soon = false
+	}
+	if soon && n.log.Leading() && !n.pool.Retired(part) {
+		out := pool.Command{Kind: pool.KindRetire, By: n.cfg.ID, Incarnation: n.incarnation, Node: part.Node, VM: part.VM, Component: part.Component}
+		if n.tooOld(out.Kind) == "" && n.log.Propose(out.Encode()) == nil {
+			n.logBusy = true
+		}
+	}
+}
+
+// trouble returns what is remembered of a component.
+func (n *Node) trouble(part pool.Part) *troubled {
+	for i := range n.troubles {
+		if n.troubles[i].of == part {
+			return &n.troubles[i]
+		}
+	}
+	n.troubles = append(n.troubles, troubled{of: part})
+	return &n.troubles[len(n.troubles)-1]
+}
+
+// serviced takes that the log took a component out of service, or that an operator cleared it.
+func (n *Node) serviced(cmd *pool.Command) {
+	kind := model.NoticeRetired
+	if cmd.Kind == pool.KindClear {
+		kind, n.troubles = model.NoticeCleared, n.troubles[:0]
+	}
+	n.touchAll()
+	if cmd.By != n.cfg.ID {
+		return
+	}
+	notice := n.out.Notify(kind, cmd.VM, cmd.Node)
+	if cmd.Component != 0 {
+		notice.Detail = cmd.Component.String()
+	}
+}
+
+// retired reports whether this host's copy of the VM, or the VM itself, is out of service.
+func (v *vm) retired(component pool.Component) bool {
+	return v.n.pool.Retired(pool.Part{Component: component, Node: v.self(), VM: v.id})
+}
+
+// stopped reports whether the VM failed so often that it is not to be started any more.
+func (v *vm) stopped() bool {
+	return v.n.pool.Retired(pool.Part{Component: pool.ComponentVM, VM: v.id})
+}
+
+// guestFailed counts a crash or a hang of the guest.
+func (v *vm) guestFailed() { v.n.fault(pool.Part{Component: pool.ComponentVM, VM: v.id}) }
+
+// failing reports whether an ft VM should leave this host before more of it fails: its guest network port is out of
+// service and the other home's is not. Such a VM moves without anybody noticing; at the other levels a
+// move is a restart, and the way over the other host serves as well.
+func (v *vm) failing() bool {
+	port := func(node model.NodeID) pool.Part { return pool.Part{Component: pool.ComponentNIC, Node: node} }
+	return v.cfg.Level == model.LevelFT && v.n.pool.Retired(port(v.self())) && !v.n.pool.Retired(port(v.other)) && v.peer().nic
+}
+
+// avoided reports whether the other home failed so often that nothing is built on it.
+func (v *vm) avoided() bool {
+	return v.n.pool.Retired(pool.Part{Component: pool.ComponentHost, Node: v.other})
+}
+
+// nicUsable reports whether this host's guest network works and is in service.
+func (n *Node) nicUsable() bool {
+	return n.nic && !n.pool.Retired(pool.Part{Component: pool.ComponentNIC, Node: n.cfg.ID})
+}

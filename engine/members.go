@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"holdfast/engine/model"
+	"holdfast/engine/pool"
+)
+
+// meet brings the peers in line with the members of the pool and of its log, and
+// finds out anew which of them are near. It says who votes now, if this node leads.
+func (n *Node) meet() {
+	members, voters, learners := n.pool.Members().All(), n.log.Voters(), n.log.Learners()
+	if applied := n.pool.Applied(); n.others != nil && applied == n.metAt && voters == n.voters && learners == n.learners {
+		return
+	}
+	n.metAt = n.pool.Applied()
+	n.sayVoters(voters, learners)
+	n.voters, n.learners = voters, learners
+	all := members | voters | learners
+	if !members.Has(n.cfg.ID) {
+		all |= n.cfg.Contacts
+	}
+	n.introduce(all.Without(n.cfg.ID))
+	n.near = n.nearOf(n.cfg.ID)
+}
+
+// sayVoters tells people who votes and who does not any more.
+func (n *Node) sayVoters(voters, learners model.NodeSet) {
+	if n.others == nil || !n.leads {
+		return
+	}
+	for rest := voters &^ n.voters; !rest.Empty(); rest = rest.Without(rest.First()) {
+		n.out.Notify(model.NoticeVoter, 0, rest.First())
+	}
+	for rest := n.voters &^ voters; !rest.Empty(); rest = rest.Without(rest.First()) {
+		n.out.Notify(model.NoticeLearner, 0, rest.First())
+	}
+}
+
+// introduce makes all the peers of this node.
+func (n *Node) introduce(all model.NodeSet) {
+	before := model.Nodes(n.others...)
+	if all == before && n.others != nil {
+		return
+	}
+	for rest := before &^ all; !rest.Empty(); rest = rest.Without(rest.First()) {
+		n.peers[rest.First()] = peer{}
+	}
+	n.others = make([]model.NodeID, 0, all.Len())
+	for rest := all; !rest.Empty(); rest = rest.Without(rest.First()) {
+		id := rest.First()
+		n.others = append(n.others, id)
+		if before.Has(id) {
+			continue
+		}
+		p := &n.peers[id]
+		*p = peer{id: id, present: 1 << model.LinkManagement, protocol: model.Protocol1}
+		if !n.cfg.Witnesses.Has(id) && !n.cfg.Witnesses.Has(n.cfg.ID) {
+			p.present |= 1<<model.LinkA1 | 1<<model.LinkA2
+		}
+		n.trust(p)
+	}
+	n.detectAt = min(n.detectAt, n.now.Add(n.cfg.Timing.SuspectAfter))
+	n.touchAll()
+}
+
+// nearOf returns the members with which a member votes, or keeps something of the same VM.
+func (n *Node) nearOf(id model.NodeID) (near model.NodeSet) {
+	if voters := n.log.Voters(); voters.Has(id) {
+		near = voters
+	}
+	vms := n.pool.VMs()
+	for i := range vms {
+		if holders := vms[i].Holders(); holders.Has(id) {
+			near |= holders
+		}
+	}
+	return near.Without(id)
+}
+
+// member reports whether this node belongs to the pool, as far as it knows.
+func (n *Node) member() bool { return n.pool.Members().All().Has(n.cfg.ID) }
+
+// steer lets the leader change the members of the control log, one at a time, until they are those of
+// the pool and enough of them vote.
+func (n *Node) steer() {
+	e := electorate{
+		members: n.pool.Members(), want: n.cfg.Voters, self: n.cfg.ID,
+		voters: n.log.Voters(), learners: n.log.Learners(),
+	}
+	for _, id := range n.others {
+		p := &n.peers[id]
+		if p.suspected {
+			e.silent = e.silent.With(id)
+			if n.now >= p.since.Add(n.cfg.Timing.VoterLostAfter) {
+				e.lost = e.lost.With(id)
+			}
+		}
+		if p.gone {
+			e.gone = e.gone.With(id)
+		}
+	}
+	if change, id := e.next(); change != 0 && n.log.Change(n.now, change, id) {
+		n.logBusy = true
+	}
+}
+
+// orderMembers carries out an operator's order about a host of the pool.
+func (n *Node) orderMembers(cmd pool.Command) {
+	if reason := n.tooOld(cmd.Kind); reason != "" {
+		n.out.Notify(model.NoticeRefused, 0, cmd.Node).Detail = reason
+		return
+	}
+	if _, err := n.pool.Check(cmd); err != nil {
+		if !n.decided(&cmd) {
+			n.out.Notify(model.NoticeRefused, 0, cmd.Node).Detail = err.Error()
+		}
+		return
+	}
+	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
+	n.pushOrders()
+}
+
+// membersChanged says what became of an order about the members.
+func (n *Node) membersChanged(before pool.Members, cmd *pool.Command) {
+	after := n.pool.Members()
+	if before == after || cmd.By != n.cfg.ID || cmd.Incarnation != n.incarnation {
+		return
+	}
+	say := func(kind model.NoticeKind, who model.NodeSet) {
+		for ; !who.Empty(); who = who.Without(who.First()) {
+			n.out.Notify(kind, 0, who.First())
+		}
+	}
+	say(model.NoticeJoined, after.Staying()&^before.Staying())
+	say(model.NoticeLeaving, after.Leaving&^before.Leaving)
+	say(model.NoticeLeft, before.Hosts&^after.Hosts)
+}
+
+// refuseOrder forgets an order that the log refused, so that it is not asked for again when its
+// reason may be gone.
+func (n *Node) refuseOrder(cmd *pool.Command) {
+	for i := range n.orders {
+		if n.orders[i].cmd == *cmd {
+			n.orders = append(n.orders[:i], n.orders[i+1:]...)
+			return
+		}
+	}
+}

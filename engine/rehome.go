@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"holdfast/engine/model"
+	"holdfast/engine/pair"
+	"holdfast/engine/planted"
+	"holdfast/engine/pool"
+)
+
+// partner is what a primary remembers about its VM's other home as a place for the second copy.
+type partner struct {
+	uselessSince model.Time   // since when there is neither a copy in sync nor a session; 0: there is
+	instead      model.NodeID // the host that an operator wants in its place; NoNode: none
+}
+
+// rehome gives the VM another second home if the present one was of no use for too long, leaves the
+// pool, or is not wanted by an operator. It reports whether this is under way; nothing else is then
+// done for the redundancy.
+func (v *vm) rehome() bool {
+	if v.cfg.Level == model.LevelNone || v.cfg.KeepsHomes() {
+		return false
+	}
+	to := v.successor()
+	if to == model.NoNode || v.n.tooOld(pool.KindRehome) != "" {
+		return false
+	}
+	switch {
+	case v.cfg.InSync.Has(v.other):
+		v.propose(pool.Command{Kind: pool.KindDetach, Node: v.other})
+		return true
+	case v.attachGen == v.cfg.Gen:
+		v.propose(pool.Command{Kind: pool.KindBump}) // the attach may still be decided
+		return true
+	case v.session != 0:
+		v.disconnect()
+		if v.out.State() != pair.Passing {
+			v.out.Pass(&v.n.out)
+		}
+	}
+	v.propose(pool.Command{Kind: pool.KindRehome, Homes: model.Nodes(v.self(), to)})
+	return true
+}
+
+// successor returns the host that should be the VM's second home in place of the present one;
+// NoNode if that should stay, or nobody can take its place.
+func (v *vm) successor() model.NodeID {
+	n := v.n
+	if !v.cfg.InSync.Has(v.self()) {
+		return model.NoNode // the other home has the only copy
+	}
+	patience := v.uselessFor()
+	members := n.pool.Members()
+	leaves := members.Leaving.Has(v.other)
+	if v.partner.instead == model.NoNode && !patience && !leaves {
+		return model.NoNode
+	}
+	able := model.NodeSet(0)
+	for _, id := range n.others {
+		if p := &n.peers[id]; !p.suspected && p.incarnation != 0 {
+			able = able.With(id)
+		}
+	}
+	if able.Has(v.partner.instead) {
+		able = model.Nodes(v.partner.instead)
+	} else if !patience && !leaves {
+		return model.NoNode
+	}
+	return n.pool.Third(v.id, able)
+}
+
+// uselessFor reports whether the other home has been without a copy in sync and without a
+// session for RehomeAfter.
+func (v *vm) uselessFor() bool {
+	now := v.n.now
+	if v.cfg.InSync.Has(v.other) || v.main.Connected() {
+		v.partner.uselessSince = 0
+		return false
+	}
+	if v.partner.uselessSince == 0 {
+		v.partner.uselessSince = now
+	}
+	due := v.partner.uselessSince.Add(v.n.cfg.Timing.RehomeAfter)
+	v.lookAgain(due)
+	return now >= due
+}
+
+// orderHome takes an operator's wish to have the VM's second copy on another host.
+func (n *Node) orderHome(o *model.Order) {
+	v, to := n.vm(o.VM), o.Homes.First()
+	reason := ""
+	switch {
+	case v == nil || !v.isPrimary() || v.instance != running:
+		reason = "give the order to the host that runs the VM"
+	case v.cfg.KeepsHomes():
+		reason = pool.ErrKeepsHomes.Error()
+	case v.other != o.Node:
+		reason = "the host is not the second home of the VM"
+	case n.pool.Third(v.id, model.Nodes(to)) == model.NoNode:
+		reason = "the new home must be a host of the pool that stays and has no copy yet"
+	case n.peers[to].suspected || n.peers[to].incarnation == 0:
+		reason = "the new home does not answer"
+	case !v.cfg.InSync.Has(v.self()):
+		reason = "the second home has the only copy in sync; wait until the VM is protected"
+	default:
+		v.partner.instead = to
+		v.dirty = true
+		return
+	}
+	n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason
+}
+
+// rehomed takes over that the VM's second home is another one now: what was done with the
+// present one is of no use.
+func (v *vm) rehomed() {
+	v.main.Rehome(v.n.now, v.other, &v.n.out)
+	v.out.Disconnect()
+	v.session, v.sessionOf, v.sessionAt = 0, 0, 0
+	v.n.out.Notify(model.NoticeRehomed, v.id, v.other).Gen = v.cfg.Gen
+}
+
+// meetPartner forgets what was known of the other home when there is another one.
+func (v *vm) meetPartner(other model.NodeID) {
+	if planted.On(planted.StartDropped) && other == model.NoNode {
+		other = v.cfg.Primary
+	}
+	if other != v.other {
+		v.other, v.report, v.partner = other, report{}, partner{}
+	}
+}
+
+// copyGen returns the generation for which this host's copy must have been made.
+func (v *vm) copyGen() model.Gen {
+	if planted.On(planted.KeepDropped) {
+		return 0
+	}
+	return v.cfg.HomeSince(v.self())
+}
+
+// changeHomes closes a copy that is not the one which next wants here: this host was dropped and became
+// a home again, perhaps within one step. The new copy begins with nothing.
+func (v *vm) changeHomes(next *pool.Config) {
+	if v.disk == diskClosed || !next.Homes.Has(v.self()) || v.openedFor == next.HomeSince(v.self()) || planted.On(planted.KeepDropped) {
+		return
+	}
+	v.copy, v.marks, v.disk = nil, nil, diskClosed
+	v.in = pair.NewSecondary(v.id)
+}
+
+// drop ends everything that a host has of a VM of which it is to keep nothing any more (R5). An instance
+// is fenced; the copy belongs to a past from which nobody continues.
+func (v *vm) drop() {
+	if v.instance != absent {
+		v.fence()
+	}
+	v.leaveRecovery()
+	v.withdraw()
+	v.copy, v.marks, v.disk = nil, nil, diskClosed
+	v.in = pair.NewSecondary(v.id)
+	v.timerAt, v.reportAt = model.Never, model.Never
+	v.n.erase(&v.cfg)
+}
+
+// erase has the runner forget a copy of a VM of which this host is to keep nothing, once in a life: an
+// earlier one may have crashed before it was done.
+func (n *Node) erase(cfg *pool.Config) {
+	if n.incarnation != 0 && !n.erased[cfg.VM] && !planted.On(planted.KeepDropped) {
+		n.erased[cfg.VM] = true
+		n.out.Add(model.EffectErase, cfg.VM).Gen = cfg.Gen
+	}
+}
+
+// sweep forgets the VMs of which nothing is left here.
+func (n *Node) sweep() {
+	kept := n.vms[:0]
+	for _, v := range n.vms {
+		if v.cfg.Gen == 0 || v.cfg.Holders().Has(n.cfg.ID) || v.instance != absent || planted.On(planted.StartDropped) {
+			kept = append(kept, v)
+		}
+	}
+	clear(n.vms[len(kept):])
+	n.vms = kept
+}
+
+// yields reports whether this host should give the VM to the other home, because it is about to leave
+// the pool or in maintenance or an operator wants it, and can.
+func (v *vm) yields() bool {
+	members := v.n.pool.Members()
+	avoid := members.Leaving | members.Maintenance
+	if !v.moving && !v.failing() && (!avoid.Has(v.self()) || avoid.Has(v.other)) {
+		return false
+	}
+	return v.cfg.InSync == v.cfg.Homes && !v.cfg.Exposed() && !v.peer().suspected
+}
+
+// giveAway hands the VM over to the other home. Only ft does so without a boot.
+func (v *vm) giveAway() {
+	if v.cfg.Level == model.LevelFT {
+		v.out.HandOver(v.n.now)
+		return
+	}
+	v.giveUp()
+}

@@ -1,0 +1,150 @@
+package contract
+
+import (
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/faults"
+	"holdfast/scenarios"
+	"holdfast/scenarios/script"
+	"holdfast/sim"
+)
+
+// Contract decides about the actions of one run of one script. It is not safe for concurrent use.
+type Contract struct {
+	script    *script.Script
+	unbounded bool
+	members   int // hosts and witness
+
+	active  []window
+	ended   time.Duration       // when the newest fault that is over ended
+	rolled  int                 // system disks that went back
+	alone   bool                // an operator let a host decide alone
+	calm    time.Duration       // nothing may go wrong before: a member has lost its memory of the log
+	corrupt map[model.VMID]bool // VMs with a corrupted copy
+
+	refused []Refusal
+	fate    []fate // by action
+}
+
+// fate is what became of an action.
+type fate struct {
+	asked    bool // it was about to happen
+	happened bool
+	fault    faults.Fault
+}
+
+// Refusal is an action that did not happen as drawn.
+type Refusal struct {
+	Action int
+	// Weaker reports that something weaker happened in its place.
+	Weaker bool
+	// Why names the limit, in words.
+	Why string
+}
+
+// New returns the contract for one run of the script.
+func New(s *script.Script, unbounded bool) *Contract {
+	c := &Contract{script: s, unbounded: unbounded, members: len(s.Hosts), fate: make([]fate, len(s.Actions)), corrupt: map[model.VMID]bool{}}
+	if s.Witness.Name != "" {
+		c.members++
+	}
+	return c
+}
+
+// Admit decides about an action that is about to happen. It has the form of scenarios.Options.Guard.
+func (c *Contract) Admit(m *scenarios.Moment) (faults.Fault, bool) {
+	c.expire(m.At)
+	c.fate[m.Action].asked = true
+	f, why := c.decide(m)
+	switch {
+	case why == "":
+	case f.Kind == 0:
+		c.refused = append(c.refused, Refusal{Action: m.Action, Why: why})
+		return m.Fault, false
+	default:
+		c.refused = append(c.refused, Refusal{Action: m.Action, Weaker: true, Why: why})
+	}
+	c.fate[m.Action] = fate{asked: true, happened: true, fault: f}
+	c.begin(m, &f)
+	return f, true
+}
+
+// Refused returns the actions so far that did not happen as drawn.
+func (c *Contract) Refused() []Refusal { return c.refused }
+
+// Unfired returns the actions whose moment did not come: the stage that they wait for was not reached.
+func (c *Contract) Unfired() []int {
+	var list []int
+	for i := range c.fate {
+		if !c.fate[i].asked {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// Executed returns the script of what happened: without the actions that were refused or whose stage was
+// never reached, and with the weaker forms in place of what was drawn. Run without a contract and with the
+// same seed it takes the same course.
+func (c *Contract) Executed() *script.Script {
+	s := *c.script
+	s.Actions = nil
+	for i, a := range c.script.Actions {
+		if c.fate[i].happened {
+			a.Fault = c.fate[i].fault
+			s.Actions = append(s.Actions, a)
+		}
+	}
+	return &s
+}
+
+// decide returns the fault that may happen. A reason says that it is not the one drawn; then Kind 0 is none.
+func (c *Contract) decide(m *scenarios.Moment) (f faults.Fault, why string) {
+	for _, rule := range []func(*scenarios.Moment) (faults.Fault, string){c.operator, c.log, c.disk, c.memory} {
+		if f, why = rule(m); why != "" {
+			return f, why
+		}
+	}
+	return m.Fault, ""
+}
+
+// permits reports whether the VM may lose its memory.
+func (c *Contract) permits(vm string) bool {
+	for i := range c.script.Expects {
+		if e := &c.script.Expects[i]; e.Kind == script.ExpectStateLost && e.VM == vm {
+			return true
+		}
+	}
+	return false
+}
+
+// settle is how long after a fault everything that was proposed because of it has been decided.
+func (c *Contract) settle() time.Duration {
+	v := c.script.Value
+	return v(script.SettingSuspectAfter) + 8*v(script.SettingPromoteWait) + v(script.SettingAckTimeout) + time.Second
+}
+
+// homes returns the two homes of a VM.
+func (c *Contract) homes(m *scenarios.Moment, vm *script.VM) [2]model.NodeID {
+	if cfg := m.World.Config(m.World.VM(vm.Name)); cfg.Gen != 0 {
+		return [2]model.NodeID{cfg.Primary, cfg.Homes.Other(cfg.Primary)}
+	}
+	return [2]model.NodeID{m.World.Member(vm.Home), m.World.Member(vm.Second)}
+}
+
+// Watcher returns a watcher that takes down what happens and decides nothing, so that Executed works for a
+// script that no contract binds.
+func (c *Contract) Watcher() scenarios.Watcher { return &witness{c} }
+
+type witness struct{ c *Contract }
+
+func (*witness) Begin(*sim.World)                                         {}
+func (*witness) Stage(time.Duration, model.VMID, sim.Stage, model.NodeID) {}
+func (*witness) Heal(time.Duration)                                       {}
+func (*witness) End(time.Duration)                                        {}
+
+// Fault takes down that an action happens.
+func (w *witness) Fault(m *scenarios.Moment) {
+	w.c.fate[m.Action] = fate{asked: true, happened: true, fault: m.Fault}
+}

@@ -1,0 +1,142 @@
+package contract_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/reports"
+	"holdfast/scenarios"
+	"holdfast/scenarios/campaign/contract"
+	"holdfast/scenarios/campaign/swarm"
+	"holdfast/scenarios/script"
+)
+
+const threeVoters = "host a\nhost b\nwitness w\n"
+const twoVoters = "host a\nhost b\n"
+
+func parse(t *testing.T, pool, body string) *script.Script {
+	t.Helper()
+	s, err := script.Parse("test", "scenario test\npurpose \"A rule of the contract.\"\n"+pool+body)
+	require.NoError(t, err)
+	return s
+}
+
+// run runs a script under a contract.
+func run(t *testing.T, s *script.Script, seed uint64, unbounded bool) (*contract.Contract, *reports.Scenario) {
+	t.Helper()
+	c := contract.New(s, unbounded)
+	result, err := scenarios.Attempt(context.Background(), s, scenarios.Options{Seed: seed, Guard: c.Admit, AllowUnfired: true})
+	require.NoError(t, err)
+	return c, result
+}
+
+// TestRules: what each limit lets happen. The list holds what is left of the script's actions.
+func TestRules(t *testing.T) {
+	const ft, ha = "vm db level ft service log on a\n", "vm db level ha service log on a\n"
+	for _, c := range []struct {
+		name, pool, vm, actions, expect string
+		unbounded                       bool
+		want                            []string
+	}{
+		{"one host", threeVoters, ft, "at 2s power-off a for 3s\n", "", false, []string{"at 2s power-off a for 3s"}},
+		{"the survivor too", threeVoters, ft, "at 2s power-off a for 3s\nat 3s reboot b for 2s\n", "", false,
+			[]string{"at 2s power-off a for 3s", "at 3s freeze b for 1s"}},
+		{"the survivor, declared", threeVoters, ft, "at 2s power-off a for 3s\nat 3s reboot b for 2s\n", "expect state-lost(db)\n", false,
+			[]string{"at 2s power-off a for 3s", "at 3s reboot b for 2s"}},
+		{"the survivor, without memory to lose", threeVoters, ha, "at 2s power-off a for 3s\nat 3s reboot b for 2s\n", "", false,
+			[]string{"at 2s power-off a for 3s", "at 3s reboot b for 2s"}},
+		{"the survivor, unbounded", threeVoters, ft, "at 2s power-off a for 3s\nat 3s reboot b for 2s\n", "expect state-lost(db)\n", true,
+			[]string{"at 2s power-off a for 3s", "at 3s reboot b for 2s"}},
+		{"the survivor's daemon in the middle of a promotion", threeVoters, ft, "at 2s power-off a for 3s\nat 2.5s kill-daemon b for 2s\n", "", false,
+			[]string{"at 2s power-off a for 3s", "at 2.5s stop-daemon b for 1s"}},
+		{"the same host again", threeVoters, ft, "at 2s power-off a for 3s\nat 5.5s power-off a for 1s\n", "", false,
+			[]string{"at 2s power-off a for 3s", "at 5.5s power-off a for 1s"}},
+		{"the other host when all is well again", threeVoters, ft, "at 2s power-off a for 2s\nat 16s power-off b for 2s\n", "", false,
+			[]string{"at 2s power-off a for 2s", "at 16s power-off b for 2s"}},
+		{"witness during failover", threeVoters, ft, "at 2s power-off a for 3s\nat 2.3s power-off w for 2s\n", "", false,
+			[]string{"at 2s power-off a for 3s", "at 2.3s power-off w for 2s"}},
+		{"long isolation of the only memory", threeVoters, ft, "at 2s power-off a for 1s\nat 4s isolate b for 9s\n", "", false,
+			[]string{"at 2s power-off a for 1s", "at 4s isolate b for 1.25s"}},
+		{"guest", threeVoters, ft, "at 2s crash-vm db\n", "", false, nil},
+		{"guest at level ha", threeVoters, ha, "at 2s crash-vm db\n", "", false, []string{"at 2s crash-vm db"}},
+		{"one forgets", threeVoters, ha, "at 1s save-disk w\nat 4s power-off w\nat 5s power-on w with-old-disk\n", "", false,
+			[]string{"at 1s save-disk w", "at 4s power-off w", "at 5s power-on w with-old-disk"}},
+		{"two forget", threeVoters, ha, "at 1s save-disk w\nat 1s save-disk a\nat 4s power-off w\nat 5s power-on w with-old-disk\nat 14s power-off a\nat 15s power-on a with-old-disk\n", "", false,
+			[]string{"at 1s save-disk w", "at 1s save-disk a", "at 4s power-off w", "at 5s power-on w with-old-disk", "at 14s power-off a", "at 15s power-on a"}},
+		{"one of two forgets", twoVoters, ha, "at 1s save-disk b\nat 4s power-off b\nat 5s power-on b with-old-disk\n", "", false,
+			[]string{"at 1s save-disk b", "at 4s power-off b", "at 5s power-on b"}},
+		{"override, honest", twoVoters, ha, "at 2s power-off b\nat 4s override a declare-dead b\nat 8s power-on b\n", "", false,
+			[]string{"at 2s power-off b", "at 4s override a declare-dead b", "at 8s power-on b"}},
+		{"override of a living host", twoVoters, ha, "at 4s override a declare-dead b\n", "", true, nil},
+		{"forced start of a stale copy", threeVoters, ha, "at 2s power-off b\nat 8s power-on b\nat 8.1s power-off a\nat 9s force-start db on b\n", "", true,
+			[]string{"at 2s power-off b", "at 8s power-on b", "at 8.1s power-off a"}},
+		{"corruption too early", threeVoters, ha, "at 2s disk-corrupt b db\n", "", false, nil},
+		{"corruption, then the good copy", threeVoters, ha, "at 16s disk-corrupt b db\nat 17s power-off a for 1s\n", "", false,
+			[]string{"at 16s disk-corrupt b db"}},
+		{"corruption, unbounded", threeVoters, ha, "at 2s disk-corrupt b db\nat 3s power-off a for 1s\n", "", true,
+			[]string{"at 2s disk-corrupt b db", "at 3s power-off a for 1s"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := parse(t, c.pool, c.vm+"clients db count 2 rate 20/s keys 4\n"+c.actions+"run 20s\n"+c.expect)
+			kept, result := run(t, s, 1, c.unbounded)
+			var got []string
+			for _, a := range kept.Executed().Actions {
+				got = append(got, a.String())
+			}
+			require.Equal(t, c.want, got, "%v", kept.Refused())
+			if !c.unbounded {
+				require.Equal(t, reports.Pass, result.Outcome, "%v", result.Failures)
+			}
+		})
+	}
+}
+
+// TestBoundedPlansPass: what the contract admits, the protocol survives; and what happened is a script that takes the
+// same course without the contract.
+func TestBoundedPlansPass(t *testing.T) {
+	plans := uint64(120)
+	if testing.Short() {
+		plans = 15
+	}
+	for seed := range plans {
+		s := swarm.Draw(seed, swarm.Options{Run: 15 * time.Second})
+		kept, first := run(t, s, seed, false)
+		require.Equal(t, reports.Pass, first.Outcome, "seed %d: %v", seed, first.Failures)
+		happened := kept.Executed()
+		require.NoError(t, script.Validate(happened), "seed %d", seed)
+		again, err := scenarios.Run(context.Background(), happened, scenarios.Options{Seed: seed})
+		require.NoError(t, err)
+		require.Equal(t, reports.Pass, again.Outcome, "seed %d: %v", seed, again.Failures)
+		require.Equal(t, first.Measures, again.Measures, "seed %d", seed)
+
+		free, _ := run(t, happened, seed, false)
+		require.Empty(t, free.Refused(), "seed %d: what was admitted is admitted again", seed)
+		require.Len(t, s.Actions, len(happened.Actions)+len(kept.Unfired())+dropped(kept), "seed %d", seed)
+	}
+}
+
+// dropped counts the actions that did not happen because the contract did not let them.
+func dropped(c *contract.Contract) (n int) {
+	for _, r := range c.Refused() {
+		if !r.Weaker {
+			n++
+		}
+	}
+	return n
+}
+
+// TestExplain: only what nobody can recover from explains a run, and never in a bounded plan.
+func TestExplain(t *testing.T) {
+	forget := parse(t, twoVoters, "vm db level ha service log on a\nat 1s save-disk b\nat 2s power-off a for 1s\nat 10s power-off b\nat 11s power-on b with-old-disk\nat 14s reboot a for 1s\nrun 16s\n")
+	c, result := run(t, forget, 1, true)
+	require.Contains(t, c.Explain(), "forgot")
+	require.Equal(t, reports.Liveness, result.Outcome, "%v", result.Failures)
+	c, _ = run(t, forget, 1, false)
+	require.Empty(t, c.Explain())
+	plain := parse(t, twoVoters, "vm db level ha service log on a\nat 1s power-off b for 2s\nrun 6s\n")
+	c, _ = run(t, plain, 1, true)
+	require.Empty(t, c.Explain())
+}

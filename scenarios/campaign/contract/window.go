@@ -1,0 +1,125 @@
+package contract
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/faults"
+	"holdfast/scenarios"
+)
+
+// forever is the end of a fault that something has to heal.
+const forever = time.Duration(math.MaxInt64)
+
+// window is a fault that is in effect.
+type window struct {
+	kind    faults.Kind
+	members []model.NodeID // whom it touches; empty: everybody
+	vm      string         // of a disk fault
+	until   time.Duration
+	// armed: the fault strikes at a moment that nobody knows, up to until.
+	armed bool
+}
+
+func (w *window) touches(id model.NodeID) bool {
+	return len(w.members) == 0 || slices.Contains(w.members, id)
+}
+
+// expire forgets what is over.
+func (c *Contract) expire(now time.Duration) {
+	c.active = slices.DeleteFunc(c.active, func(w window) bool {
+		if w.until <= now {
+			c.ended = max(c.ended, w.until)
+		}
+		return w.until <= now
+	})
+}
+
+// ends says what each repair ends.
+var ends = map[faults.Kind][]faults.Kind{
+	faults.PowerOn:        {faults.PowerOff, faults.Reboot},
+	faults.Thaw:           {faults.Freeze},
+	faults.ContinueDaemon: {faults.StopDaemon},
+	faults.NICUp:          {faults.NICDown},
+	faults.Resume:         {faults.Maintain},
+	faults.Heal:           {faults.Cut, faults.Loss, faults.Delay, faults.Jitter, faults.Duplicate, faults.Reorder, faults.Corrupt, faults.Slow},
+	faults.DiskHeal:       {faults.DiskError, faults.DiskHang, faults.DiskSlow, faults.DiskFull, faults.IODelay},
+}
+
+// bootTime is how long a host that got power back is not yet itself.
+const bootTime = 2 * time.Second
+
+// begin takes down an admitted action.
+func (c *Contract) begin(m *scenarios.Moment, f *faults.Fault) {
+	if f.Kind == faults.HealAll {
+		c.active, c.ended = c.active[:0], m.At+bootTime
+		return
+	}
+	if repairs := ends[f.Kind]; repairs != nil {
+		c.repair(m, f, repairs)
+		return
+	}
+	w := window{kind: f.Kind, members: append(slices.Clone(m.Members), m.Peers...), vm: f.VM, until: forever}
+	switch f.Kind {
+	case faults.SaveDisk, faults.Override, faults.ForceStart, faults.DiskCorrupt, faults.ClearFaults:
+		return
+	case faults.Migrate, faults.SetLevel:
+		w.until = m.At + c.settle()
+	case faults.OldDaemon:
+		w.until = m.At + f.For + 2*bootTime
+	case faults.ClockJump, faults.CrashVM:
+		w.until = m.At
+	case faults.Reboot, faults.KillDaemon:
+		w.until = m.At + f.For + bootTime
+	case faults.CrashDaemon: // an idle member performs about thirty effects in a second, with the slowest heartbeat fifteen
+		w.armed, w.until = true, m.At+time.Duration(f.Effect)*100*time.Millisecond+bootTime
+	case faults.PowerOff:
+		if f.For > 0 {
+			w.until = m.At + f.For + bootTime
+		}
+	default:
+		if f.For > 0 {
+			w.until = m.At + f.For
+		}
+	}
+	for i := range c.active { // what is armed does not strike while its member is down
+		if a := &c.active[i]; a.armed && len(m.Members) == 1 && a.touches(m.Members[0]) && w.until != forever {
+			a.until += w.until - m.At
+		}
+	}
+	c.active = append(c.active, w)
+}
+
+func (c *Contract) repair(m *scenarios.Moment, f *faults.Fault, repairs []faults.Kind) {
+	over := m.At
+	if f.Kind == faults.PowerOn {
+		over += bootTime
+	}
+	for i := range c.active {
+		w := &c.active[i]
+		same := f.Kind == faults.Heal || len(w.members) == len(m.Members) && slices.Equal(w.members, m.Members)
+		if slices.Contains(repairs, w.kind) && same && w.vm == f.VM && w.until > over {
+			if f.Kind == faults.Heal && !slices.Equal(w.members, append(slices.Clone(m.Members), m.Peers...)) {
+				continue
+			}
+			w.until = over
+		}
+	}
+}
+
+// quiet reports whether nothing has been wrong for long enough that everything is decided.
+func (c *Contract) quiet(now time.Duration) bool {
+	return len(c.active) == 0 && (c.ended == 0 || now-c.ended >= c.settle())
+}
+
+// troubled reports whether a fault on the member is in effect.
+func (c *Contract) troubled(id model.NodeID) bool {
+	return slices.ContainsFunc(c.active, func(w window) bool { return w.touches(id) })
+}
+
+// armed reports whether a fault waits to strike the member.
+func (c *Contract) armed(id model.NodeID) bool {
+	return slices.ContainsFunc(c.active, func(w window) bool { return w.armed && w.touches(id) })
+}

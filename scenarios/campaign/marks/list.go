@@ -1,0 +1,120 @@
+package marks
+
+// Mark is a rare situation.
+type Mark uint8
+
+// The marks. Texts say in words what each means.
+const (
+	LostCaptured Mark = iota
+	LostSent
+	LostReceived
+	LostSealed
+	LostAcknowledged
+	LostAtPromotion
+	LostAtExposure
+	LostAtAttach
+	SourceLostInResync
+	TargetLostInResync
+	DaemonKilledInResync
+	ResyncBrokenOff
+	PromotionInResync
+	BothPrimaryWon
+	BothSecondaryWon
+	ProposalRefused
+	PromotedBack
+	ThreeGenerations
+	LostAgain
+	BothHomesOff
+	ColdStart
+	AllHostsOff
+	WitnessLostInFailover
+	ThawedFenced
+	ReturnedFenced
+	Adopted
+	ForeignFenced
+	RedirectedAndBack
+	ServedByOther
+	OnlyCopyLostWhileServing
+	DiskFaultOnOnlyCopy
+	Mended
+	LaunchFailed
+	LaunchFailedInPromotion
+	StateLost
+	GuestCrashed
+	Amnesia
+	AmnesiaCaughtUp
+	NoQuorum
+	NoQuorumOver
+	OverrideMade
+	OverrideRejoined
+	ForcedStart
+	ClockJumpInFailover
+	FaultInSetOfTwo
+	NumMarks
+)
+
+var list = [NumMarks]struct{ name, text string }{
+	LostCaptured:             {"lost-captured", "the primary lost power with a checkpoint taken and not sent"},
+	LostSent:                 {"lost-sent", "the primary lost power with a checkpoint on its way"},
+	LostReceived:             {"lost-received", "the primary lost power with a checkpoint received and not yet one unit"},
+	LostSealed:               {"lost-sealed", "the primary lost power with a checkpoint sealed and not acknowledged"},
+	LostAcknowledged:         {"lost-acknowledged", "the primary lost power with an acknowledgement on its way: it never released what was acknowledged"},
+	LostAtPromotion:          {"lost-at-promotion", "the successor was lost between its proposal and the decision"},
+	LostAtExposure:           {"lost-at-exposure", "the primary was lost while it asked to go on alone"},
+	LostAtAttach:             {"lost-at-attach", "a home was lost while its copy was about to count as in sync"},
+	SourceLostInResync:       {"source-lost-in-resync", "the only good copy lost its host while the other was brought up to date"},
+	TargetLostInResync:       {"target-lost-in-resync", "the returning copy lost its host again while it was brought up to date"},
+	DaemonKilledInResync:     {"daemon-killed-in-resync", "a daemon died while a copy was brought up to date"},
+	ResyncBrokenOff:          {"resync-broken-off", "a resync was broken off and began again"},
+	PromotionInResync:        {"promotion-in-resync", "a VM was promoted while a copy of another VM was brought up to date"},
+	BothPrimaryWon:           {"both-proposed-primary-won", "primary and secondary both proposed, and the primary won"},
+	BothSecondaryWon:         {"both-proposed-secondary-won", "primary and secondary both proposed, and the secondary won"},
+	ProposalRefused:          {"proposal-refused", "the log refused a proposal that came too late"},
+	PromotedBack:             {"promoted-back", "a VM was promoted to one host and later back to the other"},
+	ThreeGenerations:         {"three-generations", "three generations of a VM within two seconds"},
+	LostAgain:                {"lost-again", "a host was lost again before redundancy was back"},
+	BothHomesOff:             {"both-homes-off", "both homes of a VM were without power at once"},
+	ColdStart:                {"cold-start", "a VM booted after both its homes had been without power"},
+	AllHostsOff:              {"all-hosts-off", "every host was without power at once"},
+	WitnessLostInFailover:    {"witness-lost-in-failover", "the witness was hit while a successor waited for the decision"},
+	ThawedFenced:             {"thawed-fenced", "a frozen host thawed with an instance that the pool had gone on without, and destroyed it"},
+	ReturnedFenced:           {"returned-fenced", "a host that had been cut off came back with an instance that the pool had gone on without"},
+	Adopted:                  {"foreign-adopted", "a daemon restarted into a foreign instance and was allowed to keep it"},
+	ForeignFenced:            {"foreign-fenced", "a daemon restarted into a foreign instance and had to destroy it"},
+	RedirectedAndBack:        {"redirected-and-back", "a VM's traffic took the way over the other host, and later the direct one again"},
+	ServedByOther:            {"served-by-other-disk", "a VM ran on one host and only the other's disk was in sync"},
+	OnlyCopyLostWhileServing: {"only-disk-lost-while-serving", "the only disk in sync was lost while it served a VM on the other host"},
+	DiskFaultOnOnlyCopy:      {"fault-on-only-copy", "a disk fault hit the only copy in sync"},
+	Mended:                   {"block-mended", "a bad block was mended from the other copy"},
+	LaunchFailed:             {"launch-failed", "the toolstack could not create an instance"},
+	LaunchFailedInPromotion:  {"launch-failed-in-promotion", "the toolstack failed while a successor took over"},
+	StateLost:                {"state-lost", "an ft VM lost its memory and booted from its disk"},
+	GuestCrashed:             {"guest-crashed", "the guest itself crashed"},
+	Amnesia:                  {"amnesia", "a member lost the end of its control log and stopped voting"},
+	AmnesiaCaughtUp:          {"amnesia-then-catch-up", "a member lost the end of its control log, and the pool had its full redundancy again later"},
+	NoQuorum:                 {"no-quorum", "the pool could not decide, and said so"},
+	NoQuorumOver:             {"no-quorum-then-decision", "the pool could not decide, and later did"},
+	OverrideMade:             {"override", "an operator declared a host dead"},
+	OverrideRejoined:         {"override-then-return", "a host that was declared dead came back and took part again"},
+	ForcedStart:              {"forced-start", "an operator forced a start, and the VM started"},
+	ClockJumpInFailover:      {"clock-jump-in-failover", "a clock jumped while a successor waited for the decision"},
+	FaultInSetOfTwo:          {"two-hosts-alone", "one of two hosts without a witness was lost"},
+}
+
+// String returns the mark's name.
+func (m Mark) String() string { return list[m].name }
+
+// Text returns in words what the mark means.
+func (m Mark) Text() string { return list[m].text }
+
+// All returns every mark.
+func All() []Mark {
+	all := make([]Mark, NumMarks)
+	for i := range all {
+		all[i] = Mark(i)
+	}
+	return all
+}
+
+// Counts says how often each mark was reached.
+type Counts [NumMarks]int

@@ -1,0 +1,95 @@
+package marks_test
+
+import (
+	"context"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"holdfast/scenarios"
+	"holdfast/scenarios/campaign/marks"
+	"holdfast/scenarios/script"
+)
+
+// reached runs a script and returns how often each mark was reached.
+func reached(t *testing.T, pool, body string) marks.Counts {
+	t.Helper()
+	s, err := script.Parse("test", "scenario test\npurpose \"A rare situation.\"\n"+pool+body)
+	require.NoError(t, err)
+	c := marks.New(s)
+	_, err = scenarios.Run(context.Background(), s, scenarios.Options{Seed: 1, Watch: c})
+	require.NoError(t, err)
+	return c.Counts()
+}
+
+const (
+	three = "host a\nhost b\nwitness w\n"
+	two   = "host a\nhost b\n"
+	ft    = "vm db level ft service log on a\nclients db count 3 rate 60/s keys 6\n"
+	ha    = "vm db level ha service log on a\nclients db count 3 rate 60/s keys 6\n"
+)
+
+// TestMarks: each situation, made on purpose, is recognised; and a calm run reaches none.
+func TestMarks(t *testing.T) {
+	for i, c := range []struct {
+		pool, body string
+		want       []marks.Mark
+		not        []marks.Mark
+	}{
+		{three, ft + "run 3s\n", nil, marks.All()},
+		{three, ft + "when db stage captured after 1s power-off a for 2s\nrun 6s\n", []marks.Mark{marks.LostCaptured}, []marks.Mark{marks.LostSent, marks.BothHomesOff, marks.StateLost}},
+		{three, ft + "when db stage checkpoint-sent after 1s power-off a for 2s\nrun 6s\n", []marks.Mark{marks.LostSent}, []marks.Mark{marks.LostCaptured}},
+		{three, ft + "when db stage checkpoint-received after 1s power-off a for 2s\nrun 6s\n", []marks.Mark{marks.LostReceived}, nil},
+		{three, ft + "when db stage sealed after 1s power-off a for 2s\nrun 6s\n", []marks.Mark{marks.LostSealed}, nil},
+		{three, ft + "when db stage acknowledged after 1s power-off a for 2s\nrun 6s\n", []marks.Mark{marks.LostAcknowledged}, []marks.Mark{marks.LostSealed}},
+		{three, ft + "when db stage released after 1s power-off a for 2s\nrun 6s\n", nil, []marks.Mark{marks.LostAcknowledged, marks.LostSealed}},
+		{three, ft + "at 1s power-off a for 2s\nwhen db stage promote-proposed power-off b for 1s\nrun 9s\nexpect state-lost(db)\n", []marks.Mark{marks.LostAtPromotion, marks.BothHomesOff, marks.AllHostsOff}, nil},
+		{three, ft + "at 1s power-off b for 2s\nwhen db stage expose-proposed power-off a for 1s\nrun 9s\nexpect state-lost(db)\n", []marks.Mark{marks.LostAtExposure, marks.BothHomesOff}, nil},
+		{three, ft + "at 1s power-off b for 1s\nwhen db stage attach-proposed after 1s power-off b for 1s\nrun 9s\n", []marks.Mark{marks.LostAtAttach, marks.LostAgain}, nil},
+		{three, ha + "at 1s power-off b for 1s\nwhen db stage resync-started after 1s power-off a for 1s\nrun 9s\n", []marks.Mark{marks.SourceLostInResync}, []marks.Mark{marks.TargetLostInResync}},
+		{three, ha + "at 1s power-off b for 1s\nwhen db stage resync-started after 1s power-off b for 1s\nrun 9s\n", []marks.Mark{marks.TargetLostInResync, marks.ResyncBrokenOff}, []marks.Mark{marks.SourceLostInResync}},
+		{three, ha + "at 1s power-off b for 1s\nwhen db stage resync-started after 1s kill-daemon b\nrun 9s\n", []marks.Mark{marks.DaemonKilledInResync}, nil},
+		{three, ft + "tune promote-wait 1ms\nat 1s cut all a <-> b for 4s\nrun 8s\nexpect state-lost(db)\n", []marks.Mark{marks.BothSecondaryWon}, []marks.Mark{marks.BothPrimaryWon}},
+		{three, ft + "at 1s power-off a for 1s\nat 8s power-off b for 1s\nrun 14s\n", []marks.Mark{marks.PromotedBack}, []marks.Mark{marks.BothHomesOff}},
+		{three, ft + "at 1s power-off a for 3s\nat 1s power-off b for 3s\nrun 16s\nexpect state-lost(db)\n", []marks.Mark{marks.BothHomesOff, marks.AllHostsOff, marks.ColdStart, marks.StateLost}, nil},
+		{three, ft + "at 1s power-off a for 3s\nwhen db stage promote-proposed reboot w\nrun 8s\n", []marks.Mark{marks.WitnessLostInFailover}, nil},
+		{three, ft + "at 1s power-off a for 3s\nwhen db stage promote-proposed clock-jump b +2s\nrun 8s\n", []marks.Mark{marks.ClockJumpInFailover}, nil},
+		{three, ft + "at 1s freeze a for 3s\nrun 8s\n", []marks.Mark{marks.ThawedFenced}, []marks.Mark{marks.ReturnedFenced, marks.ForeignFenced}},
+		{three, ft + "at 1s isolate a for 3s\nrun 8s\n", []marks.Mark{marks.ReturnedFenced}, []marks.Mark{marks.ThawedFenced}},
+		{three, ft + "at 1s kill-daemon a for 3s\nrun 8s\n", []marks.Mark{marks.ForeignFenced}, []marks.Mark{marks.Adopted}},
+		{three, ft + "at 1s kill-daemon a for 50ms\nrun 8s\n", []marks.Mark{marks.Adopted}, []marks.Mark{marks.ForeignFenced}},
+		{three, ha + "at 1s disk-error a db write for 1s\nrun 6s\n", []marks.Mark{marks.ServedByOther, marks.RedirectedAndBack}, nil},
+		{three, ha + "at 1s disk-error a db write for 6s\nat 3s power-off b for 1s\nrun 9s\n", []marks.Mark{marks.OnlyCopyLostWhileServing}, nil},
+		{three, ha + "at 1s power-off b for 5s\nat 4s disk-error a db write count 1\nrun 9s\n", []marks.Mark{marks.DiskFaultOnOnlyCopy}, nil},
+		{three, ft + "at 990ms toolstack-error b count 1\nat 1s power-off a for 3s\nrun 8s\n", []marks.Mark{marks.LaunchFailed, marks.LaunchFailedInPromotion}, nil},
+		{three, ha + "at 1s crash-vm db\nrun 5s\n", []marks.Mark{marks.GuestCrashed}, []marks.Mark{marks.StateLost}},
+		{three, ha + "at 1s save-disk w\nat 2s power-off b for 1s\nat 7s power-off w\nat 8s power-on w with-old-disk\nrun 11s\n", []marks.Mark{marks.Amnesia, marks.AmnesiaCaughtUp}, nil},
+		{two, ha + "at 1s power-off b for 4s\nrun 9s\n", []marks.Mark{marks.FaultInSetOfTwo, marks.NoQuorum, marks.NoQuorumOver}, nil},
+		{two, ha + "at 1s power-off b\nat 4s override a declare-dead b\nat 8s power-on b\nrun 12s\n", []marks.Mark{marks.OverrideMade, marks.OverrideRejoined}, nil},
+		{three, ft + "tune cold-start-after 30s\nat 1s power-off all\nat 2s power-on b\nat 6s force-start db on b\nat 9s power-on a\nrun 12s\nexpect state-lost(db)\n", []marks.Mark{marks.ForcedStart}, nil},
+	} {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			got := reached(t, c.pool, c.body)
+			for _, m := range c.want {
+				assert.NotZero(t, got[m], "%s (%s) is not reached by\n%s", m, m.Text(), c.body)
+			}
+			for _, m := range c.not {
+				assert.Zero(t, got[m], "%s (%s) is said to be reached by\n%s", m, m.Text(), c.body)
+			}
+		})
+	}
+}
+
+// TestNames: at least twenty-five marks, each with a name of its own and a text.
+func TestNames(t *testing.T) {
+	names := map[string]bool{}
+	for _, m := range marks.All() {
+		require.NotEmpty(t, m.String())
+		require.NotEmpty(t, m.Text(), m.String())
+		require.False(t, names[m.String()], m.String())
+		names[m.String()] = true
+	}
+	require.GreaterOrEqual(t, len(names), 25)
+}

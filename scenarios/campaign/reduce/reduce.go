@@ -1,0 +1,195 @@
+package reduce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"holdfast/scenarios/script"
+)
+
+// ErrPasses is wrapped by Reduce if the script does not fail to begin with.
+var ErrPasses = errors.New("the script does not fail")
+
+// Options say how a script is reduced.
+type Options struct {
+	// Seed is the one with which the script fails.
+	Seed uint64
+	// Rule is the rule that must go on failing; empty: the first that fails.
+	Rule string
+	// Jobs is how many candidates run side by side, 1 or more.
+	Jobs int
+	// Tries is how many other seeds are tried when the first does not help any more.
+	Tries int
+	// Budget ends the search after so much real time, with what was found so far; 0: never.
+	Budget time.Duration
+	// Now reads the real time; required with a Budget.
+	Now func() time.Time
+	// Run runs a candidate.
+	Run Runner
+	// Progress, if set, is told of each step that made the script smaller.
+	Progress func(what string, s *script.Script)
+}
+
+// Result is a reduced script.
+type Result struct {
+	Script *script.Script
+	Seed   uint64 // with which it fails
+	Rule   string
+	Before int // actions
+	Runs   int
+	// Finished is false if the time was over before nothing could be made smaller any more.
+	Finished bool
+}
+
+// reducer is one reduction.
+type reducer struct {
+	Options
+	ctx   context.Context
+	best  *script.Script
+	seed  uint64
+	rule  string
+	runs  int
+	tries int
+	end   time.Time
+}
+
+// errBudget ends a reduction whose time is over.
+var errBudget = errors.New("the time is over")
+
+// Reduce returns the smallest script it finds that fails with the same rule. s is not changed. Errors are
+// those of Run, that of ctx, or wrap ErrPasses.
+func Reduce(ctx context.Context, s *script.Script, o Options) (*Result, error) {
+	r := &reducer{Options: o, ctx: ctx, best: s, seed: o.Seed, rule: o.Rule}
+	if o.Budget > 0 {
+		r.end = o.Now().Add(o.Budget)
+	}
+	first, err := o.Run(ctx, s, o.Seed)
+	if err != nil {
+		return nil, err
+	}
+	if r.rule == "" {
+		r.rule = first.Rule
+	}
+	if r.rule == "" || !first.fails(r.rule) {
+		return nil, fmt.Errorf("%w with seed %d; it fails with %v", ErrPasses, o.Seed, first.Rules)
+	}
+	result := &Result{Before: len(s.Actions), Rule: r.rule}
+	err = r.search(&first)
+	result.Script, result.Seed, result.Runs, result.Finished = r.best, r.seed, r.runs+1, err == nil
+	if errors.Is(err, errBudget) {
+		err = nil
+	}
+	return result, err
+}
+
+// search makes the script smaller until nothing helps.
+func (r *reducer) search(first *Verdict) error {
+	if _, err := r.adopt("what happened", first.Happened); err != nil {
+		return err
+	}
+	if _, err := r.adopt("what came before the failure", until(r.best, first.At)); err != nil {
+		return err
+	}
+	for _, r.tries = range []int{0, r.Tries} {
+		for {
+			before := script.Hash(r.best)
+			for _, step := range []func() error{r.minimise, r.simplify} {
+				if err := step(); err != nil {
+					return err
+				}
+			}
+			if script.Hash(r.best) == before {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// adopt takes a candidate if it fails.
+func (r *reducer) adopt(what string, s *script.Script) (bool, error) {
+	i, err := r.choose(what, []*script.Script{s})
+	return i == 0, err
+}
+
+// choose takes the first of the candidates that fails and returns its place, or -1.
+func (r *reducer) choose(what string, candidates []*script.Script) (int, error) {
+	now := script.Hash(r.best)
+	valid := make([]int, 0, len(candidates))
+	for i, c := range candidates {
+		if c != nil && script.Hash(c) != now && script.Validate(c) == nil {
+			valid = append(valid, i)
+		}
+	}
+	for start := 0; start < len(valid); start += max(r.Jobs, 1) {
+		if r.Budget > 0 && !r.Now().Before(r.end) {
+			return -1, errBudget
+		}
+		batch := valid[start:min(start+max(r.Jobs, 1), len(valid))]
+		outcomes := r.tryAll(candidates, batch)
+		for i, o := range outcomes {
+			if o.err != nil {
+				return -1, o.err
+			}
+			r.runs += o.runs
+			if o.fails {
+				r.best, r.seed = candidates[batch[i]], o.seed
+				if r.Progress != nil {
+					r.Progress(what, r.best)
+				}
+				return batch[i], nil
+			}
+		}
+	}
+	return -1, nil
+}
+
+// outcome is what came of a candidate with all the seeds that it was given.
+type outcome struct {
+	fails bool
+	seed  uint64
+	runs  int
+	err   error
+}
+
+// tryAll runs a batch of candidates side by side.
+func (r *reducer) tryAll(candidates []*script.Script, batch []int) []outcome {
+	outcomes := make([]outcome, len(batch))
+	done := make(chan struct{}, len(batch))
+	for i, at := range batch {
+		go func() {
+			outcomes[i] = r.try(candidates[at])
+			done <- struct{}{}
+		}()
+	}
+	for range batch {
+		<-done
+	}
+	return outcomes
+}
+
+// try runs one candidate with the present seed and then with others.
+func (r *reducer) try(s *script.Script) (o outcome) {
+	seeds := []uint64{r.seed}
+	for n := uint64(1); len(seeds) <= r.tries; n++ {
+		if !slices.Contains(seeds, n) {
+			seeds = append(seeds, n)
+		}
+	}
+	for _, seed := range seeds {
+		v, err := r.Run(r.ctx, s, seed)
+		o.runs++
+		if err != nil {
+			o.err = err
+			return o
+		}
+		if v.fails(r.rule) {
+			o.fails, o.seed = true, seed
+			return o
+		}
+	}
+	return o
+}

@@ -1,0 +1,130 @@
+package reduce_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"holdfast/faults"
+	"holdfast/scenarios"
+	"holdfast/scenarios/campaign/reduce"
+	"holdfast/scenarios/campaign/swarm"
+	"holdfast/scenarios/script"
+)
+
+// needs returns a runner in which a script fails exactly if it still has all the given actions.
+func needs(wanted []string) reduce.Runner {
+	return func(_ context.Context, s *script.Script, _ uint64) (reduce.Verdict, error) {
+		v := reduce.Verdict{Happened: s}
+		have := map[string]int{}
+		for _, a := range s.Actions {
+			have[a.Fault.String()]++
+		}
+		for _, w := range wanted {
+			if have[w]--; have[w] < 0 {
+				return v, nil
+			}
+		}
+		v.Rule, v.Rules = "R1", []string{"R1"}
+		return v, nil
+	}
+}
+
+// TestSynthetic: of many actions exactly those are left that the failure needs, whatever the number of jobs.
+func TestSynthetic(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := &script.Script{Name: "synthetic", Purpose: "A failure that needs a few actions.", Run: time.Minute,
+			Hosts: []script.Member{{Name: "a"}, {Name: "b"}}, VMs: []script.VM{{Name: "db", Level: script.LevelHA, Service: script.ServiceLog, Home: "a", Second: "b"}}}
+		n := rapid.IntRange(1, 60).Draw(t, "actions")
+		for i := range n {
+			s.Actions = append(s.Actions, script.Action{
+				Trigger: script.Trigger{Kind: script.TriggerAt, At: time.Duration(i) * 900 * time.Millisecond},
+				Fault:   faults.Fault{Kind: faults.CrashDaemon, Member: faults.Named("a"), Effect: i + 1},
+			})
+		}
+		var wanted []string
+		for _, i := range rapid.SliceOfNDistinct(rapid.IntRange(0, n-1), 0, min(n, 5), rapid.ID[int]).Draw(t, "needed") {
+			wanted = append(wanted, s.Actions[i].Fault.String())
+		}
+		var results []*reduce.Result
+		for _, jobs := range []int{1, 4} {
+			r, err := reduce.Reduce(context.Background(), s, reduce.Options{Seed: 1, Jobs: jobs, Run: needs(wanted)})
+			require.NoError(t, err)
+			require.True(t, r.Finished)
+			require.Len(t, r.Script.Actions, len(wanted))
+			require.NoError(t, script.Validate(r.Script))
+			results = append(results, r)
+		}
+		require.Equal(t, script.Format(results[0].Script), script.Format(results[1].Script))
+	})
+}
+
+// TestNothingToReduce: a script that passes is refused, and so is one that fails with another rule.
+func TestNothingToReduce(t *testing.T) {
+	s := swarm.Draw(1, swarm.Options{})
+	_, err := reduce.Reduce(context.Background(), s, reduce.Options{Seed: 1, Run: needs([]string{"power-off nobody"})})
+	require.ErrorIs(t, err, reduce.ErrPasses)
+	_, err = reduce.Reduce(context.Background(), s, reduce.Options{Seed: 1, Rule: "R2", Run: needs(nil)})
+	require.ErrorIs(t, err, reduce.ErrPasses)
+}
+
+// TestBudget: what was found is returned when the time is over.
+func TestBudget(t *testing.T) {
+	s := swarm.Draw(2, swarm.Options{})
+	now := time.Unix(0, 0)
+	tick := func() time.Time { now = now.Add(time.Second); return now }
+	r, err := reduce.Reduce(context.Background(), s, reduce.Options{Seed: 1, Run: needs(nil), Budget: 3 * time.Second, Now: tick})
+	require.NoError(t, err)
+	require.False(t, r.Finished)
+	require.Equal(t, "R1", r.Rule)
+}
+
+// bothLost is a drawn plan of many faults with the loss of both hosts in it, which no ft VM survives.
+func bothLost(t *testing.T) *script.Script {
+	t.Helper()
+	for seed := uint64(0); ; seed++ {
+		s := swarm.Draw(seed, swarm.Options{})
+		if len(s.Actions) < 30 || len(s.Hosts) != 2 || s.Witness.Name == "" || len(s.Expects) > 0 {
+			continue
+		}
+		text := script.Format(s)
+		vm := s.VMs[0]
+		if vm.Level != script.LevelFT || strings.Contains(text, "heal-all") {
+			continue
+		}
+		text = strings.Replace(text, "\nrun 60s", "\nat 30s power-off a for 3s\nat 30s power-off b for 3s\nrun 60s", 1)
+		lost, err := script.Parse("lost", text)
+		require.NoError(t, err)
+		return lost
+	}
+}
+
+// TestRealFailure: a plan of more than thirty faults becomes one of five at most in less than a minute, and the
+// result fails by itself.
+func TestRealFailure(t *testing.T) {
+	s := bothLost(t)
+	require.GreaterOrEqual(t, len(s.Actions), 30)
+	began := time.Now()
+	seed := uint64(7)
+	bounds, err := reduce.Kept(context.Background(), s, seed)
+	require.NoError(t, err)
+	require.NotEqual(t, reduce.Bounded, bounds, "the loss of both hosts keeps no contract")
+	r, err := reduce.Reduce(context.Background(), s, reduce.Options{
+		Seed: seed, Jobs: 2, Tries: 2, Budget: 50 * time.Second, Now: time.Now, Run: reduce.Under(reduce.NoContract),
+	})
+	require.NoError(t, err)
+	require.LessOrEqual(t, len(r.Script.Actions), 5)
+	require.Less(t, time.Since(began), time.Minute)
+	t.Logf("%d actions became %d in %d runs:\n%s", r.Before, len(r.Script.Actions), r.Runs, script.Format(r.Script))
+
+	back, err := script.Parse("small", script.Format(r.Script))
+	require.NoError(t, err)
+	again, err := scenarios.Run(context.Background(), back, scenarios.Options{Seed: r.Seed})
+	require.NoError(t, err)
+	require.Equal(t, r.Rule, scenarios.Deciding(again).Rule, fmt.Sprint(again.Failures))
+}

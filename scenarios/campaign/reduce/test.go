@@ -1,0 +1,93 @@
+package reduce
+
+import (
+	"context"
+	"time"
+
+	"holdfast/reports"
+	"holdfast/reports/check"
+	"holdfast/scenarios"
+	"holdfast/scenarios/campaign/contract"
+	"holdfast/scenarios/script"
+)
+
+// Verdict is what came of one candidate.
+type Verdict struct {
+	// Rule is the first rule that failed, "" if none did; Rules are all.
+	Rule  string
+	Rules []string
+	// At is when the first rule failed, on the script's clock.
+	At time.Duration
+	// Happened is the candidate without what did not happen of it.
+	Happened *script.Script
+}
+
+// fails reports whether the rule is among those that failed.
+func (v *Verdict) fails(rule string) bool {
+	for _, r := range v.Rules {
+		if r == rule {
+			return true
+		}
+	}
+	return false
+}
+
+// Runner runs a candidate with a seed. It is called from several goroutines.
+type Runner func(ctx context.Context, s *script.Script, seed uint64) (Verdict, error)
+
+// Bounds says which contract a script is held to while it is reduced.
+type Bounds uint8
+
+// The contracts.
+const (
+	NoContract Bounds = iota
+	Unbounded
+	Bounded
+)
+
+// limits bounds the check of each candidate.
+func limits() check.Limits { return check.Limits{Time: 5 * time.Second, Memory: 256 << 20, Workers: 1} }
+
+// Under returns the runner that holds candidates to a contract.
+func Under(b Bounds) Runner {
+	return func(ctx context.Context, s *script.Script, seed uint64) (Verdict, error) {
+		c := contract.New(s, b == Unbounded)
+		opt := scenarios.Options{Seed: seed, Limits: limits(), AllowUnfired: true, Guard: c.Admit}
+		if b == NoContract {
+			opt.Guard, opt.Watch = nil, c.Watcher()
+		}
+		result, err := scenarios.Attempt(ctx, s, opt)
+		if err != nil {
+			return Verdict{}, err
+		}
+		return verdict(result, c.Executed()), nil
+	}
+}
+
+func verdict(result *reports.Scenario, happened *script.Script) Verdict {
+	v := Verdict{Happened: happened}
+	if result.Outcome == reports.Pass {
+		return v
+	}
+	f := scenarios.Deciding(result)
+	v.Rule, v.At = f.Rule, f.At.Duration()
+	v.Rules = append(v.Rules, f.Rule)
+	for _, f := range result.Failures {
+		v.Rules = append(v.Rules, f.Rule)
+	}
+	return v
+}
+
+// Kept returns the tightest contract that the script keeps when it runs with the seed.
+func Kept(ctx context.Context, s *script.Script, seed uint64) (Bounds, error) {
+	for _, b := range []Bounds{Bounded, Unbounded} {
+		c := contract.New(s, b == Unbounded)
+		if _, err := scenarios.Attempt(ctx, s, scenarios.Options{Seed: seed, Limits: limits(), AllowUnfired: true, Guard: c.Admit}); err != nil {
+			return NoContract, err
+		}
+		if len(c.Refused()) == 0 {
+			return b, nil
+		}
+	}
+	return NoContract, nil
+}

@@ -1,0 +1,156 @@
+package swarm
+
+import (
+	"slices"
+	"time"
+
+	"holdfast/faults"
+	"holdfast/scenarios/script"
+)
+
+// part is a fault of an episode and how long after the episode's beginning it comes.
+type part struct {
+	fault fault
+	after time.Duration
+}
+
+// episodes fills the run with troubles, near to each other in some plans and far apart in others.
+func (d *drawer) episodes() {
+	gap := d.magnitude(time.Second, 12*time.Second) // on average, for this plan
+	if !d.rough && d.Chance(1, 2) {
+		gap = d.magnitude(5*time.Second, 10*time.Second) // so that redundancy is back before the next loss
+	}
+	most := int(d.script.Run/time.Second)*2 + 4
+	at := d.instant(calm, calm+gap)
+	for n := 0; at < d.script.Run-calm && n < most; n++ {
+		d.episode(at)
+		at += d.Duration(gap/4, gap+gap*3/4).Round(time.Millisecond)
+	}
+	for len(d.script.Actions) < 3 {
+		d.episode(d.instant(calm, d.script.Run-calm))
+	}
+	d.sort()
+}
+
+// episode draws one trouble that begins at an instant.
+func (d *drawer) episode(at time.Duration) {
+	switch d.Weighted([]uint32{5, 5, 3, 2, 4, 5, 3}) {
+	case 0:
+		d.place(script.Trigger{Kind: script.TriggerAt, At: at}, d.fault())
+	case 1:
+		d.place(d.stage(at, d.anyVM(), steady), d.fault())
+	case 2:
+		d.burst(at)
+	case 3:
+		d.flap(at)
+	case 4:
+		d.edges(at)
+	case 5:
+		d.chase(at)
+	case 6:
+		d.strike(at)
+	}
+}
+
+// fault draws one trouble of the plan's mix.
+func (d *drawer) fault() []part { return d.mix[d.Weighted(d.weights)].draw(d) }
+
+// place turns parts into actions that follow a trigger. What would come after the run is left to
+// the healing at its end.
+func (d *drawer) place(t script.Trigger, parts []part) {
+	for _, p := range parts {
+		u := t
+		if u.Kind == script.TriggerAt {
+			u.At += p.after
+		} else if u.Delay += p.after; u.Delay > time.Minute {
+			continue
+		}
+		if u.At < d.script.Run {
+			d.add(script.Action{Trigger: u, Fault: p.fault})
+		}
+	}
+}
+
+// burst is several troubles within a moment.
+func (d *drawer) burst(at time.Duration) {
+	span := d.magnitude(time.Millisecond, time.Second)
+	for range d.Int(2, 4) {
+		d.place(script.Trigger{Kind: script.TriggerAt, At: at + d.Duration(0, span).Round(time.Millisecond)}, d.fault())
+	}
+}
+
+// flap is the same trouble again and again.
+func (d *drawer) flap(at time.Duration) {
+	parts, step := d.fault(), d.length(4*time.Second)
+	for i := range d.Int(2, 5) {
+		d.place(script.Trigger{Kind: script.TriggerAt, At: at + time.Duration(i)*step}, parts)
+	}
+}
+
+// edges is a second trouble at an edge of a time-out after the first.
+func (d *drawer) edges(at time.Duration) {
+	d.place(script.Trigger{Kind: script.TriggerAt, At: at}, d.fault())
+	d.place(script.Trigger{Kind: script.TriggerAt, At: at + d.edge()}, d.fault())
+}
+
+// chase is a second trouble while the pool recovers from the first, and sometimes a third.
+func (d *drawer) chase(at time.Duration) {
+	vm := d.anyVM()
+	first := script.Trigger{Kind: script.TriggerAt, At: at}
+	if d.Chance(1, 3) {
+		first = d.stage(at, vm, steady)
+	}
+	d.place(first, d.fault())
+	for range d.Weighted([]uint32{0, 3, 1}) {
+		d.place(d.stage(at, vm, recovery), d.fault())
+	}
+}
+
+// strike is the loss of the primary at a stage of a checkpoint or of a write, if power losses are in the mix.
+func (d *drawer) strike(at time.Duration) {
+	vm := d.anyVM()
+	t := d.stage(at, vm, steady)
+	if !slices.ContainsFunc(d.mix, func(w weighted) bool { return w.kind == faults.PowerOff }) {
+		d.place(t, d.fault())
+		return
+	}
+	t.Delay = 0
+	d.place(t, one(fault{Kind: faults.PowerOff, Member: faults.Primary(vm.Name), Unsynced: faults.Unsynced(d.Int(0, 3)), For: d.length(6 * time.Second)}))
+}
+
+// steady are stages that a VM passes while nothing is wrong; those of ft first.
+var steady = []script.Stage{
+	script.StageEpochStarted, script.StageCapturing, script.StageCaptured, script.StageCheckpointSent,
+	script.StageCheckpointReceived, script.StageSealed, script.StageAcknowledged, script.StageReleased,
+	script.StageIntentMarked, script.StageWriteIssued, script.StageWriteLocalDone, script.StageWriteRemoteDone,
+}
+
+// recovery are stages on the way back to full redundancy.
+var recovery = []script.Stage{
+	script.StageExposeProposed, script.StageExposed, script.StagePromoteProposed, script.StagePromoted, script.StageStarted,
+	script.StageResyncStarted, script.StageResyncHalfway, script.StageResyncCopied, script.StageAttachProposed,
+	script.StageAttached, script.StageProtected,
+}
+
+// stage draws a trigger at a stage of the VM that its level and service reach.
+func (d *drawer) stage(at time.Duration, vm *script.VM, of []script.Stage) script.Trigger {
+	var fit []script.Stage
+	for _, s := range of {
+		writes := s >= script.StageIntentMarked
+		if s.FTOnly() && vm.Level != script.LevelFT || writes && vm.Service == script.ServiceRegisters {
+			continue
+		}
+		if (s == script.StagePromoteProposed || s == script.StagePromoted) && vm.Level != script.LevelFT {
+			continue
+		}
+		fit = append(fit, s)
+	}
+	t := script.Trigger{Kind: script.TriggerWhen, At: at, VM: vm.Name, Nth: 1, Stage: fit[d.Int(0, len(fit)-1)]}
+	if d.Chance(1, 5) {
+		t.Nth = d.Int(2, 4)
+	}
+	if d.Chance(1, 3) {
+		t.Delay = d.magnitude(time.Millisecond, 400*time.Millisecond)
+	}
+	return t
+}
