@@ -19,7 +19,7 @@ func (v *vm) propose(cmd pool.Command) {
 		v.want, v.wantSince = cmd, n.now
 		notice := n.out.Notify(model.NoticeProposed, v.id, cmd.Node)
 		notice.Gen, notice.Detail = v.cfg.Gen, cmd.Kind.String()
-	} else if n.now < v.proposeAt || planted.On(planted.ProposeOnce) {
+	} else if n.now < v.proposeAt {
 		return
 	}
 	// Without a majority nothing can be decided now, and what is left in a leader's log would be
@@ -28,6 +28,9 @@ func (v *vm) propose(cmd pool.Command) {
 		n.logBusy = true
 	}
 	v.proposeAt = n.now.Add(n.cfg.Timing.ProposeEvery)
+	if planted.On(planted.ProposeOnce) {
+		v.proposeAt = model.Never
+	}
 	if v.wantSince != model.Never && n.now.Sub(v.wantSince) >= quorumPatience*n.cfg.Timing.SuspectAfter {
 		v.wantSince = model.Never // said once
 		notice := n.out.Notify(model.NoticeNoQuorum, v.id, cmd.Node)

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"time"
+
 	"holdfast/engine/model"
 	"holdfast/sim/disk"
 	"holdfast/sim/guest"
@@ -123,7 +125,12 @@ func (p *place) probeLater() {
 
 // probe tells the engine whether the guest responds.
 func (p *place) probe() {
-	if !p.m.alive() || p.inst.machine == nil {
+	if !p.m.powered || p.inst.machine == nil {
+		return
+	}
+	if p.m.frozen { // the watchdog goes on when the host does
+		ev := p.w.after(10*time.Millisecond, classDevice, p.m.id, evProbe)
+		ev.vm, ev.life = p.vm.id, p.inst.life
 		return
 	}
 	ev := model.Event{Kind: model.EventResponding, VM: p.vm.id, Gen: p.inst.gen}

@@ -98,15 +98,19 @@ func (w *World) Maintain(id model.NodeID, on bool) {
 	w.toPool(model.Order{Kind: kind, Node: id})
 }
 
-// ClearFaults has everything put back into service that failed too often. As an operator would, it is seen to
-// again while the pool does not know.
-func (w *World) ClearFaults() {
+// ClearFaults has everything put back into service that failed too often. The operator looks again every
+// second for half a minute, because members that return count what was wrong while they were away.
+func (w *World) ClearFaults() { w.clearFaults(30) }
+
+func (w *World) clearFaults(looks int) {
 	for _, m := range w.nodes[1:] {
 		if m.running() && len(m.node.Pool().Parts()) > 0 {
 			w.toPool(model.Order{Kind: model.OrderClear})
-			w.At(w.now.Add(time.Second), w.ClearFaults)
-			return
+			break
 		}
+	}
+	if looks > 1 {
+		w.At(w.now.Add(time.Second), func() { w.clearFaults(looks - 1) })
 	}
 }
 

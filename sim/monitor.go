@@ -45,6 +45,8 @@ type watch struct {
 
 	acks []acked // newest acknowledgement that a secondary gave in each session
 
+	orphans []model.IO // writes that an instance asked for and had no answer to when it ended: the copies may differ in them
+
 	writes []written // completed writes that no flush has covered
 	shadow shadow
 	recent []written // newest writes asked for, for comparisons of moving copies
@@ -225,9 +227,20 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 	}
 	v.ordered = model.NoNode
 	v.exposure = 0
-	if cfg.Exposed() && cfg.Level != model.LevelNone && cfg.Cause != pool.KindCreate && cfg.Cause != pool.KindBump && cfg.Cause != pool.KindRehome {
+	if cfg.Exposed() && cfg.Level != model.LevelNone && !goesOn(before, cfg) {
 		v.exposure, v.exposeBy, v.exposeAt = cfg.Gen, cfg.Primary, o.w.now
 	}
+}
+
+// goesOn reports whether an exposed configuration only continues what people were told of before.
+func goesOn(before, cfg *pool.Config) bool {
+	switch cfg.Cause {
+	case pool.KindCreate, pool.KindBump, pool.KindRehome:
+		return true
+	case pool.KindLevel:
+		return before.Exposed() && before.Level != model.LevelNone
+	}
+	return false
 }
 
 // proposed reports whether the configuration's proposer asked for it in the generation before it.
@@ -329,7 +342,7 @@ func (o *monitor) starting(p *place, gen model.Gen) {
 	if p.lost && o.vms[p.vm.id].forced != p.m.id {
 		o.breaks("R5", p, "generation %d starts from a copy that lost what it had promised", gen)
 	}
-	v.starts = append(v.starts, gen)
+	v.starts, v.orphans = append(v.starts, gen), v.orphans[:0]
 	o.atHome(p, gen)
 	v.writes = v.writes[:0]
 }

@@ -111,12 +111,23 @@ func (o *monitor) compareCopies(v *watch, p *place, cfg *pool.Config) {
 		}
 		s = at + 1
 		io := model.IO{Sector: at, Count: 1}
-		if p.pendingOn(&io) || other.holds(at) || v.writtenLately(&io, o.w.now) {
+		if p.pendingOn(&io) || v.orphaned(&io) || other.holds(at) || v.writtenLately(&io, o.w.now) {
 			continue
 		}
 		o.breaks("R7", p, "generation %d puts the copy on %s into the in-sync set; sector %d differs", cfg.Gen, o.w.nodes[cfg.Homes.Other(cfg.Primary)].name, at)
 		return
 	}
+}
+
+// orphaned reports whether an instance that ended had a write to the sectors under way. What is left of it is
+// marked, and settled when the VM starts again.
+func (v *watch) orphaned(io *model.IO) bool {
+	for i := range v.orphans {
+		if overlaps(&v.orphans[i], io) {
+			return true
+		}
+	}
+	return false
 }
 
 // holds reports whether a write to the sector waits for its epoch here.

@@ -196,6 +196,10 @@ func (p *place) dropReplica() {
 // destroy ends the instance; what its plug held is gone.
 func (p *place) destroy() {
 	for i := range p.inst.calls {
+		if c := &p.inst.calls[i]; c.io.Op == model.OpWrite {
+			v := &p.w.monitor.vms[p.vm.id]
+			v.orphans = append(v.orphans, c.io)
+		}
 		p.w.drop(p.inst.calls[i].att)
 	}
 	p.inst = instance{life: p.w.nextLife(), calls: p.inst.calls[:0], waiting: p.inst.waiting[:0], asked: p.inst.asked[:0]}

@@ -157,6 +157,12 @@ func (w *World) addMembers() error {
 	return nil
 }
 
+// A world in which so many events happen in so little time is not going anywhere.
+const (
+	stuckEvents = 1_000_000
+	stuckTime   = model.Time(10 * time.Millisecond)
+)
+
 // Now returns the present simulated time: nanoseconds since the pool was powered on.
 func (w *World) Now() model.Time { return w.now }
 
@@ -200,6 +206,7 @@ func (w *World) after(d time.Duration, class uint8, node model.NodeID, kind even
 
 // Run lets everything happen until time t.
 func (w *World) Run(until model.Time) {
+	since, events := w.now, w.events
 	for {
 		o, ok := w.q.Peek()
 		if !ok || o.At > until {
@@ -208,6 +215,11 @@ func (w *World) Run(until model.Time) {
 		_, e := w.q.Take()
 		w.now = o.At
 		w.events++
+		if w.now-since > stuckTime {
+			since, events = w.now, w.events
+		} else if w.events-events > stuckEvents {
+			panic(fmt.Sprintf("sim: %d events within %v: somebody goes in circles", stuckEvents, time.Duration(stuckTime)))
+		}
 		w.dispatch(e)
 	}
 	w.now = max(w.now, until)

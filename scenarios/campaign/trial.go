@@ -18,7 +18,7 @@ const checkMemory = 256 << 20
 
 // limits bounds the check of each history of a trial.
 func limits() check.Limits {
-	return check.Limits{Time: 10 * time.Second, Memory: checkMemory, Workers: 1}
+	return check.Limits{Time: time.Minute, Memory: checkMemory, Workers: 1}
 }
 
 // trial is what came of one seed. It holds nothing of the world.

@@ -20,6 +20,7 @@ type Contract struct {
 	ended   time.Duration       // when the newest fault that is over ended
 	rolled  int                 // system disks that went back
 	alone   bool                // an operator let a host decide alone
+	decides model.NodeID        // that host
 	calm    time.Duration       // nothing may go wrong before: a member has lost its memory of the log
 	corrupt map[model.VMID]bool // VMs with a corrupted copy
 

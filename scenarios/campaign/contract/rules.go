@@ -14,6 +14,9 @@ func (c *Contract) operator(m *scenarios.Moment) (faults.Fault, string) {
 		return f, ""
 	}
 	acting := m.Members[0]
+	if f.Kind == faults.Override && c.alone && c.decides != acting {
+		return faults.Fault{}, "the other host decided alone before, and what it decided would be void"
+	}
 	if f.Kind == faults.Override && c.rolled > 0 {
 		return faults.Fault{}, "a member forgot the log, and whoever decides alone must know it all"
 	}
@@ -38,7 +41,9 @@ func (c *Contract) operator(m *scenarios.Moment) (faults.Fault, string) {
 			return faults.Fault{}, "a forced start is the loss of the memory of " + vm.Name
 		}
 	}
-	c.alone = c.alone || f.Kind == faults.Override
+	if f.Kind == faults.Override {
+		c.alone, c.decides = true, acting
+	}
 	return f, ""
 }
 
