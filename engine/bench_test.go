@@ -50,7 +50,7 @@ var paths = []path{
 func newBench(t require.TestingT, p *path) *bench {
 	r := newRunner(t, 3, func(c *engine.Config) { c.Pair.Epoch, c.Pair.EpochMax = shortEpoch, shortEpoch })
 	r.run(time.Second)
-	r.create(p.level, 1)
+	r.create(p.level, 1, false)
 	r.run(30 * time.Millisecond)
 	config := r.members[1].node.Pool().VM(1)
 	for i := 0; config.Exposed(); i++ {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"holdfast/engine/dr"
+	"holdfast/engine/lease"
 	"holdfast/engine/mirror"
 	"holdfast/engine/model"
 	"holdfast/engine/pair"
@@ -37,6 +38,9 @@ type Config struct {
 	Protocol uint8
 
 	Timing Timing
+	// Lease holds the times of leases for VMs on shared storage; the zero value means lease.Default. Safety
+	// depends on them, and on nothing else of this kind (R8).
+	Lease  lease.Config
 	Pair   pair.Timing
 	Mirror mirror.Config
 	// Recovery is how copies at another place are kept. Its Extents and ExtentSectors are those of Mirror; the zero
@@ -76,6 +80,9 @@ type Timing struct {
 	// RehomeAfter is how long the second home of a VM may be of no use before another host is
 	// made its second home and gets a whole copy. Default 5 min: longer than a host takes to boot.
 	RehomeAfter time.Duration
+	// MendAfter is how long a policy has to be broken, or the loads of hosts out of balance, before a VM is
+	// moved for it. Default 30 s. Short: copies are made for what would have passed by itself.
+	MendAfter time.Duration
 	// VoterLostAfter is how long a voter may not be heard before another member votes in its place.
 	// Default 1 min. It costs nothing but a few entries of the log; too short, and a pool that
 	// falls apart slowly ends with voters that are all on one side.
@@ -93,7 +100,7 @@ func DefaultTiming() Timing {
 		PromoteWait: 200 * time.Millisecond, ColdStartAfter: 5 * time.Second,
 		ProposeEvery: 150 * time.Millisecond, ReportEvery: time.Second,
 		RepairEvery: 500 * time.Millisecond, HangAfter: 5 * time.Second, MTBF: 5 * time.Second,
-		RehomeAfter: 5 * time.Minute, VoterLostAfter: time.Minute, Far: 10,
+		RehomeAfter: 5 * time.Minute, MendAfter: 30 * time.Second, VoterLostAfter: time.Minute, Far: 10,
 	}
 }
 
@@ -129,14 +136,19 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: MTBF is %v; it must not be negative", ErrConfig, t.MTBF)
 	case t.HangAfter <= 0:
 		return fmt.Errorf("%w: HangAfter is %v; it must be positive", ErrConfig, t.HangAfter)
-	case t.RehomeAfter <= 0 || t.VoterLostAfter <= 0:
-		return fmt.Errorf("%w: RehomeAfter %v and VoterLostAfter %v must be positive", ErrConfig, t.RehomeAfter, t.VoterLostAfter)
+	case t.RehomeAfter <= 0 || t.VoterLostAfter <= 0 || t.MendAfter <= 0:
+		return fmt.Errorf("%w: RehomeAfter %v, VoterLostAfter %v and MendAfter %v must be positive", ErrConfig, t.RehomeAfter, t.VoterLostAfter, t.MendAfter)
 	case t.Far < 1 || t.Far > maxFar:
 		return fmt.Errorf("%w: Far is %d, want 1 to %d", ErrConfig, t.Far, maxFar)
 	case c.Voters != 0 && c.Voters != 3 && c.Voters != 5:
 		return fmt.Errorf("%w: Voters is %d, want 3, 5, or 0 for what suits the pool", ErrConfig, c.Voters)
 	case c.Pair.Epoch <= 0 || c.Pair.EpochMax < c.Pair.Epoch || c.Pair.Resend <= 0 || c.Pair.AckTimeout < c.Pair.Resend:
 		return fmt.Errorf("%w: pair timing %+v: all must be positive, EpochMax at least Epoch and AckTimeout at least Resend", ErrConfig, c.Pair)
+	}
+	if c.Lease != (lease.Config{}) {
+		if err := c.Lease.Validate(); err != nil {
+			return fmt.Errorf("%w: %w", ErrConfig, err)
+		}
 	}
 	if err := c.Mirror.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)

@@ -20,6 +20,9 @@
 //     FlagLost when a copy turns out to have lost some of it.
 //   - Deliver EventWake at the instant of the last EffectWake. A late one costs time,
 //     never safety; an early one is asked for again.
+//   - For VMs on shared storage, drive two timers of the host's hardware watchdog (lease.Timers), which go on
+//     when the daemon dies. This is the one duty on which safety in time depends; a runner that has no watchdog must
+//     not be given such VMs.
 //   - Messages may be lost, repeated, delayed and overtake each other; a message
 //     that was changed on the way must not be delivered.
 //

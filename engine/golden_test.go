@@ -65,7 +65,7 @@ func (s *scene) perform(command string, args golden.Args) {
 	case "create":
 		level, ok := model.ParseLevel(args.Value("level"))
 		require.True(s.t, ok)
-		r.create(level, s.node(args.Value("node")))
+		r.create(level, s.node(args.Value("node")), args.Has("shared"))
 	case "run", "watch":
 		d, err := time.ParseDuration(args[0])
 		require.NoError(s.t, err)
@@ -86,6 +86,8 @@ func (s *scene) perform(command string, args golden.Args) {
 		r.members[s.node(args[0])].broken[1] = command == "break-disk"
 	case "hang":
 		r.step(s.node(args[0]), &model.Event{Kind: model.EventResponding, VM: 1})
+	case "hand-over":
+		r.step(s.node(args[0]), &model.Event{Kind: model.EventOperator, Order: model.Order{Kind: model.OrderHandOver, VM: 1}})
 	case "fail-start":
 		r.members[s.node(args[0])].failStarts++
 	case "lose-disk":

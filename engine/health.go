@@ -21,7 +21,7 @@ type troubled struct {
 // which errs on the side of the component.
 func (n *Node) fault(part pool.Part) {
 	cmd := pool.Command{Kind: pool.KindFault, By: n.cfg.ID, Incarnation: n.incarnation, Node: part.Node, VM: part.VM, Component: part.Component}
-	if n.cfg.Timing.MTBF > 0 && n.tooOld(cmd.Kind) == "" && n.log.Quorate() && n.log.Propose(cmd.Encode()) == nil {
+	if n.cfg.Timing.MTBF > 0 && n.tooOld(cmd.Format()) == "" && n.log.Quorate() && n.log.Propose(cmd.Encode()) == nil {
 		n.logBusy = true
 	}
 }
@@ -52,7 +52,7 @@ func (n *Node) faulted(cmd *pool.Command) {
 	}
 	if soon && n.log.Leading() && !n.pool.Retired(part) {
 		out := pool.Command{Kind: pool.KindRetire, By: n.cfg.ID, Incarnation: n.incarnation, Node: part.Node, VM: part.VM, Component: part.Component}
-		if n.tooOld(out.Kind) == "" && n.log.Propose(out.Encode()) == nil {
+		if n.tooOld(out.Format()) == "" && n.log.Propose(out.Encode()) == nil {
 			n.logBusy = true
 		}
 	}

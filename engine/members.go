@@ -106,7 +106,7 @@ func (n *Node) steer() {
 
 // orderMembers carries out an operator's order about a host of the pool.
 func (n *Node) orderMembers(cmd pool.Command) {
-	if reason := n.tooOld(cmd.Kind); reason != "" {
+	if reason := n.tooOld(cmd.Format()); reason != "" {
 		n.out.Notify(model.NoticeRefused, 0, cmd.Node).Detail = reason
 		return
 	}
@@ -140,7 +140,7 @@ func (n *Node) membersChanged(before pool.Members, cmd *pool.Command) {
 // reason may be gone.
 func (n *Node) refuseOrder(cmd *pool.Command) {
 	for i := range n.orders {
-		if n.orders[i].cmd == *cmd {
+		if n.orders[i].cmd == *cmd || n.orders[i].chosen(cmd) {
 			n.orders = append(n.orders[:i], n.orders[i+1:]...)
 			return
 		}

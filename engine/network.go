@@ -49,7 +49,7 @@ func (v *vm) announceAgain() {
 	if !v.route.set || v.route.via != model.NoNode || v.instance != running || v.cfg.Gen != v.gen {
 		return
 	}
-	if v.cfg.Exposed() || !v.peerTrouble() {
+	if v.cfg.Shared || v.cfg.Exposed() || !v.peerTrouble() {
 		v.n.out.Add(model.EffectAnnounce, v.id)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"holdfast/engine/control"
+	"holdfast/engine/lease"
 	"holdfast/engine/model"
 	"holdfast/engine/planted"
 	"holdfast/engine/pool"
@@ -45,6 +46,12 @@ type Node struct {
 	sessions                 uint64
 	orders                   []pendingOrder
 	troubles                 []troubled
+	governor                 governor
+
+	lease    *lease.Holder
+	renewAt  model.Time                    // when to propose the renewal (again)
+	renewals [model.MaxNode + 1]model.Time // when the newest of each member was applied here
+	unsafe   bool                          // that this host cannot renew was said
 
 	out model.Effects
 }
@@ -63,6 +70,10 @@ func New(cfg Config, records []model.Record) (*Node, error) {
 		cfg.Protocol = model.ProtocolNewest
 	}
 	n := &Node{cfg: cfg, pool: newPool(&cfg), nic: true, wakeAt: model.Never}
+	if n.cfg.Lease == (lease.Config{}) {
+		n.cfg.Lease = lease.Default()
+	}
+	n.lease = lease.NewHolder(n.cfg.Lease)
 	n.peers, n.erased = make([]peer, model.MaxNode+1), make(map[model.VMID]bool)
 	voters := pool.FirstVoters(n.pool.Members(), cfg.Voters)
 	n.log, err = control.New(control.Config{
@@ -147,6 +158,7 @@ func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 		return n.out.List
 	}
 	if ev.Kind != model.EventStart && ev.Kind != model.EventInstance {
+		n.keepLease()
 		n.maintained()
 		n.reconcile() // not before it is known which instances an earlier life left behind
 	}
@@ -162,6 +174,7 @@ func (n *Node) clock(now model.Time, ev *model.Event) {
 	if ev.Kind == model.EventStart {
 		n.now, n.incarnation = now, ev.ID
 		n.greet()
+		n.sayReset(ev)
 		n.touchAll()
 		n.logBusy = true
 		return
@@ -216,7 +229,7 @@ func (n *Node) receive(ev *model.Event) {
 
 // inLife notes in which life a member is; false: it is nobody we know, or the life is over.
 func (n *Node) inLife(p *peer, life uint64) bool {
-	if p.id == model.NoNode || life < p.incarnation && !planted.On(planted.OldLives) {
+	if p.id == model.NoNode || life < p.incarnation {
 		return false
 	}
 	if life > p.incarnation {
@@ -261,6 +274,7 @@ func (n *Node) timers() {
 	}
 	if n.now >= n.heartbeatAt {
 		n.heartbeat()
+		n.govern()
 	}
 	if n.now >= n.log.NextWake() {
 		n.log.Wake(n.now)
@@ -290,8 +304,8 @@ func (n *Node) drain() {
 
 func (n *Node) apply(index uint64, data []byte) {
 	cmd, err := pool.Decode(data)
-	if err == nil && cmd.Kind.Format() > n.cfg.Protocol {
-		err = fmt.Errorf("%w: %v is of protocol %d", pool.ErrCommand, cmd.Kind, cmd.Kind.Format())
+	if err == nil && cmd.Format() > n.cfg.Protocol {
+		err = fmt.Errorf("%w: %v is of protocol %d", pool.ErrCommand, cmd.Kind, cmd.Format())
 	}
 	if err != nil {
 		n.outgrow(err)
@@ -305,7 +319,9 @@ func (n *Node) apply(index uint64, data []byte) {
 	before := n.pool.Members()
 	result := n.pool.Apply(index, cmd)
 	n.membersChanged(before, &cmd)
-	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) && !waits(&cmd, result.Refused) {
+	n.settled()
+	mine := cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation
+	if result.Refused != nil && mine && !n.won(&cmd) && !n.replaced(&cmd, result.Refused) && !waits(&cmd, result.Refused) {
 		n.refuseOrder(&cmd)
 		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
 		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()
@@ -319,6 +335,9 @@ func (n *Node) apply(index uint64, data []byte) {
 		}
 	}
 	n.syncVMs()
+	if cmd.Kind == pool.KindRenew && result.OK {
+		n.renewed(&cmd)
+	}
 }
 
 // won reports whether cmd is a repetition of something that this node has already got.
@@ -380,7 +399,7 @@ func (n *Node) route() {
 
 // wake asks for the next EventWake if the instant changed.
 func (n *Node) wake() {
-	next := min(n.heartbeatAt, n.detectAt, n.log.NextWake(), n.ordersAt())
+	next := min(n.heartbeatAt, n.detectAt, n.log.NextWake(), n.ordersAt(), n.leaseAt())
 	for _, v := range n.vms {
 		next = min(next, v.nextWake())
 	}

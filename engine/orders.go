@@ -10,7 +10,7 @@ import (
 
 // orderChecked carries out an operator's order that the pool's state allows or refuses.
 func (n *Node) orderChecked(cmd pool.Command) {
-	reason := n.tooOld(cmd.Kind)
+	reason := n.tooOld(cmd.Format())
 	if cmd.Kind.Recovery() {
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
 	}
@@ -28,14 +28,14 @@ func (n *Node) orderChecked(cmd pool.Command) {
 	n.pushOrders()
 }
 
-// tooOld returns which member that is heard could not read a command of the kind, or nothing. One that is
+// tooOld returns which member that is heard could not read a command of the format, or nothing. One that is
 // away now and comes back with an old version finds out by itself, and takes no part.
-func (n *Node) tooOld(kind pool.Kind) string {
-	if n.cfg.Protocol < kind.Format() {
+func (n *Node) tooOld(format uint8) string {
+	if n.cfg.Protocol < format {
 		return "this member runs an older version; upgrade it first"
 	}
 	for _, id := range n.others {
-		if p := &n.peers[id]; !p.suspected && p.incarnation != 0 && p.protocol < kind.Format() {
+		if p := &n.peers[id]; !p.suspected && p.incarnation != 0 && p.protocol < format {
 			return fmt.Sprintf("member %d runs an older version that cannot read it; upgrade it first", id)
 		}
 	}
@@ -59,7 +59,7 @@ func (n *Node) proposeOrder(cmd *pool.Command) {
 	}
 	if cmd.Kind.Recovery() {
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
-		if _, err := n.pool.Check(*cmd); err != nil && waits(cmd, err) || n.tooOld(cmd.Kind) != "" {
+		if _, err := n.pool.Check(*cmd); err != nil && waits(cmd, err) || n.tooOld(cmd.Format()) != "" {
 			return
 		}
 	}
@@ -79,6 +79,8 @@ func (n *Node) orderMigration(o *model.Order) {
 		reason = "the VM can move to its other home only"
 	case v.cfg.Exposed() || v.cfg.InSync != v.cfg.Homes:
 		reason = "the other home is not ready to take the VM over; wait until it is protected"
+	case v.cfg.Shared && !v.otherAble():
+		reason = "the other home does not answer, or cannot run the VM"
 	default:
 		v.moving, v.dirty = true, true
 		return

@@ -75,6 +75,10 @@ func (v *vm) started(ev *model.Event) {
 	if v.instance == absent || v.instance == starting && ev.Gen != v.gen || v.instance != starting && !failed {
 		return
 	}
+	if v.cfg.Shared {
+		v.sharedStarted(failed)
+		return
+	}
 	if failed {
 		if v.cfg.Cause == pool.KindPromote && v.in.Holds() != 0 && v.instance == starting {
 			v.launched = 0 // what it held is still there
@@ -340,7 +344,7 @@ func (v *vm) peerTrouble() bool {
 	if v.session == 0 {
 		return v.cfg.InSync.Has(v.other) && v.cfg.InSync.Has(v.self())
 	}
-	return p.suspected || p.incarnation != v.sessionOf && !planted.On(planted.LoseSession) || v.main.RemoteFailed() && !v.reopening() || v.out.Failed()
+	return p.suspected || p.incarnation != v.sessionOf || v.main.RemoteFailed() && !v.reopening() || v.out.Failed()
 }
 
 // reopening reports that a session with the only in-sync copy is being opened.

@@ -50,7 +50,11 @@ func (n *Node) order(o *model.Order) {
 	cmd := pool.Command{VM: o.VM, By: n.cfg.ID, Incarnation: n.incarnation, Node: o.Node}
 	switch o.Kind {
 	case model.OrderCreate:
-		cmd.Kind, cmd.Level, cmd.Homes = pool.KindCreate, o.Level, o.Homes
+		cmd.Kind, cmd.Level, cmd.Homes, cmd.Shared = pool.KindCreate, o.Level, o.Homes, o.Shared
+		if reason := n.tooOld(cmd.Format()); reason != "" {
+			n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason
+			return
+		}
 	case model.OrderDeclareDead:
 		cmd.Kind = pool.KindOverride
 		n.log.ForceAlone(n.now)
@@ -73,6 +77,10 @@ func (n *Node) order(o *model.Order) {
 		return
 	case model.OrderReplaceHome:
 		n.orderHome(o)
+		return
+	case model.OrderPolicy:
+		cmd.Kind, cmd.Policy = pool.KindPolicy, o.Policy
+		n.orderPolicy(cmd)
 		return
 	case model.OrderMigrate:
 		n.orderMigration(o)
@@ -99,6 +107,9 @@ func (n *Node) order(o *model.Order) {
 	case model.OrderFailOver, model.OrderFailBack, model.OrderTestFailOver:
 		n.recoveryOrder(o)
 		return
+	case model.OrderHandOver:
+		n.orderHandOver(o)
+		return
 	}
 	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
 	n.pushOrders()
@@ -121,21 +132,32 @@ func (n *Node) refuseStart(id model.VMID) string {
 
 // pendingOrder is an operator's order that the log has not decided.
 type pendingOrder struct {
-	cmd pool.Command
-	at  model.Time // when to propose it (again)
+	cmd   pool.Command
+	at    model.Time // when to propose it (again)
+	waits bool       // for an order before it that is not decided
 }
 
 // pushOrders proposes the orders that are due and forgets those that are decided.
 func (n *Node) pushOrders() {
-	kept := n.orders[:0]
+	kept, open := n.orders[:0], false // whether an order before must be decided first
 	for _, o := range n.orders {
 		if n.decided(&o.cmd) {
 			continue
 		}
 		if n.now >= o.at {
-			n.proposeOrder(&o.cmd)
+			o.waits = open && (o.cmd.Kind == pool.KindCreate || o.cmd.Kind == pool.KindPolicy)
+			switch placed := o.cmd; {
+			case o.waits:
+			case o.cmd.Kind != pool.KindCreate || o.cmd.Homes != 0:
+				n.proposeOrder(&o.cmd)
+			case n.placeOrder(&placed):
+				n.proposeOrder(&placed)
+			default:
+				continue
+			}
 			o.at = n.now.Add(n.cfg.Timing.ProposeEvery)
 		}
+		open = open || o.settles()
 		kept = append(kept, o)
 	}
 	n.orders = kept
@@ -157,6 +179,8 @@ func (n *Node) decided(cmd *pool.Command) bool {
 		return n.pool.VM(cmd.VM).Gen != 0
 	case pool.KindStart:
 		return n.pool.VM(cmd.VM).Gen != cmd.Expect
+	case pool.KindPolicy:
+		return n.pool.Rules().Stated(cmd.Node, cmd.VM, cmd.Policy)
 	case pool.KindClear:
 		return len(n.pool.Parts()) == 0
 	case pool.KindLevel:

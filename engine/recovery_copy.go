@@ -139,7 +139,7 @@ func (n *Node) refuseRecovery(v *vm, o *model.Order) string {
 	if v == nil || v.cfg.Gen == 0 {
 		return "this member does not know the VM; give the order to the host with its recovery copy"
 	}
-	if reason := n.tooOld(pool.KindFailOver); reason != "" {
+	if reason := n.tooOld(pool.KindFailOver.Format()); reason != "" {
 		return reason
 	}
 	if o.Kind == model.OrderFailBack {

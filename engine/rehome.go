@@ -10,7 +10,11 @@ import (
 // partner is what a primary remembers about its VM's other home as a place for the second copy.
 type partner struct {
 	uselessSince model.Time   // since when there is neither a copy in sync nor a session; 0: there is
-	instead      model.NodeID // the host that an operator wants in its place; NoNode: none
+	instead      model.NodeID // the host that an operator or a policy wants in its place; NoNode: none
+	governed     bool         // a policy wants it
+	yield        bool         // a policy wants the other home to run the VM
+	askAt        model.Time   // when to look for another home again; policies allowed none
+	refusedIn    model.Gen    // generation in which that was said
 }
 
 // rehome gives the VM another second home if the present one was of no use for too long, leaves the
@@ -21,7 +25,7 @@ func (v *vm) rehome() bool {
 		return false
 	}
 	to := v.successor()
-	if to == model.NoNode || v.n.tooOld(pool.KindRehome) != "" {
+	if to == model.NoNode || v.n.tooOld(pool.KindRehome.Format()) != "" {
 		return false
 	}
 	switch {
@@ -54,18 +58,13 @@ func (v *vm) successor() model.NodeID {
 	if v.partner.instead == model.NoNode && !patience && !leaves {
 		return model.NoNode
 	}
-	able := model.NodeSet(0)
-	for _, id := range n.others {
-		if p := &n.peers[id]; !p.suspected && p.incarnation != 0 {
-			able = able.With(id)
-		}
-	}
+	able := n.able()
 	if able.Has(v.partner.instead) {
 		able = model.Nodes(v.partner.instead)
 	} else if !patience && !leaves {
 		return model.NoNode
 	}
-	return n.pool.Third(v.id, able)
+	return v.third(able)
 }
 
 // uselessFor reports whether the other home has been without a copy in sync and without a
@@ -87,22 +86,27 @@ func (v *vm) uselessFor() bool {
 // orderHome takes an operator's wish to have the VM's second copy on another host.
 func (n *Node) orderHome(o *model.Order) {
 	v, to := n.vm(o.VM), o.Homes.First()
+	_, err := n.pool.Third(o.VM, model.Nodes(to))
 	reason := ""
 	switch {
+	case v != nil && v.cfg.Shared:
+		reason = "its disk is shared storage, of which there are no copies"
 	case v == nil || !v.isPrimary() || v.instance != running:
 		reason = "give the order to the host that runs the VM"
 	case v.cfg.KeepsHomes():
 		reason = pool.ErrKeepsHomes.Error()
 	case v.other != o.Node:
 		reason = "the host is not the second home of the VM"
-	case n.pool.Third(v.id, model.Nodes(to)) == model.NoNode:
+	case !n.pool.Members().Staying().Has(to) || v.cfg.Homes.Has(to):
 		reason = "the new home must be a host of the pool that stays and has no copy yet"
+	case err != nil:
+		reason = err.Error()
 	case n.peers[to].suspected || n.peers[to].incarnation == 0:
 		reason = "the new home does not answer"
 	case !v.cfg.InSync.Has(v.self()):
 		reason = "the second home has the only copy in sync; wait until the VM is protected"
 	default:
-		v.partner.instead = to
+		v.partner.instead, v.partner.governed, v.partner.askAt = to, false, 0
 		v.dirty = true
 		return
 	}
@@ -182,11 +186,11 @@ func (n *Node) sweep() {
 }
 
 // yields reports whether this host should give the VM to the other home, because it is about to leave
-// the pool or in maintenance or an operator wants it, and can.
+// the pool or in maintenance, or an operator or a policy wants it, and can.
 func (v *vm) yields() bool {
 	members := v.n.pool.Members()
 	avoid := members.Leaving | members.Maintenance
-	if !v.moving && !v.failing() && (!avoid.Has(v.self()) || avoid.Has(v.other)) {
+	if !v.moving && !v.partner.yield && !v.failing() && (!avoid.Has(v.self()) || avoid.Has(v.other)) {
 		return false
 	}
 	return v.cfg.InSync == v.cfg.Homes && !v.cfg.Exposed() && !v.peer().suspected

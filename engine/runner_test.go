@@ -79,6 +79,8 @@ type testMember struct {
 	broken    map[model.VMID]bool      // its disk fails
 	lost      map[model.VMID]bool      // its disk lost what it had called durable
 
+	watchdog watchdog
+
 	failStarts int      // so many instances cannot be created
 	cut        [20]bool // by receiver
 }
@@ -134,9 +136,9 @@ func (r *runner) start(id model.NodeID) {
 }
 
 // create puts VM 1 under protection, with node as its first primary.
-func (r *runner) create(level model.Level, node model.NodeID) {
+func (r *runner) create(level model.Level, node model.NodeID, shared bool) {
 	r.step(node, &model.Event{Kind: model.EventOperator, Order: model.Order{
-		Kind: model.OrderCreate, VM: 1, Level: level, Node: node, Homes: model.Nodes(1, 2),
+		Kind: model.OrderCreate, VM: 1, Level: level, Node: node, Homes: model.Nodes(1, 2), Shared: shared,
 	}})
 }
 
@@ -146,6 +148,7 @@ func (r *runner) kill(id model.NodeID, power bool) {
 	m.node, m.wakeAt, m.life = nil, model.Never, 0
 	if power {
 		clear(m.instances)
+		m.watchdog = watchdog{}
 	}
 }
 
@@ -169,6 +172,9 @@ func (r *runner) later(id model.NodeID, d time.Duration, ev model.Event) {
 func (r *runner) run(d time.Duration) {
 	for end := r.now.Add(d); ; {
 		next, who := r.next()
+		if r.watchdogEnds(min(next, end)) {
+			continue
+		}
 		if next > end {
 			r.now = end
 			return
@@ -256,6 +262,12 @@ func (r *runner) perform(id model.NodeID, m *testMember, e *model.Effect) {
 		after(startDelay, model.EventStarted)
 	case model.EffectDestroy:
 		delete(m.instances, e.VM)
+		if e.ID != 0 {
+			answer.Flags = 0
+			after(destroyDelay, model.EventDestroyed)
+		}
+	case model.EffectWatchdogNext, model.EffectWatchdogKeep, model.EffectWatchdogOff:
+		m.watchdog.perform(r.now, e)
 	case model.EffectAdopt:
 		m.instances[e.VM] = e.Gen
 	case model.EffectCapture:

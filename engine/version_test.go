@@ -20,7 +20,7 @@ import (
 // protectedPool returns two hosts and a witness with an ft VM that has its redundancy, primary on 1.
 func protectedPool(t *testing.T, configure func(*engine.Config)) *runner {
 	r := newRunner(t, 3, configure)
-	r.create(model.LevelFT, 1)
+	r.create(model.LevelFT, 1, false)
 	r.run(3 * time.Second)
 	require.Equal(t, model.Nodes(1, 2), r.members[1].node.Pool().VM(1).InSync)
 	return r
@@ -187,4 +187,30 @@ func TestStateOfTheFirstVersion(t *testing.T) {
 			require.NotContains(t, strings.Join(r.trace, "\n"), "outgrown")
 		})
 	}
+}
+
+// TestSharedStorageNeedsEveryMember: a member of the first version cannot read that a VM is on shared storage, so no such VM
+// is made while one is heard; it takes no part when one that was away meanwhile comes back.
+func TestSharedStorageNeedsEveryMember(t *testing.T) {
+	create := model.Order{Kind: model.OrderCreate, VM: 1, Level: model.LevelRestart, Node: 1, Homes: model.Nodes(1, 2), Shared: true}
+	old := model.NodeID(3)
+	r := newRunner(t, 3, func(c *engine.Config) {
+		if c.ID == old {
+			c.Protocol = model.Protocol1
+		}
+	})
+	r.run(time.Second)
+	r.order(1, create)
+	r.run(time.Second)
+	require.Contains(t, strings.Join(r.trace, "\n"), "member 3 runs an older version")
+	require.Zero(t, r.members[1].node.Pool().VM(1).Gen)
+
+	r.kill(3, true)
+	r.run(2 * time.Second)
+	r.order(1, create)
+	r.run(2 * time.Second)
+	require.True(t, r.members[1].node.Pool().VM(1).Shared)
+	r.start(3)
+	r.run(2 * time.Second)
+	require.Contains(t, strings.Join(r.trace, "\n"), "notify outgrown node=3")
 }

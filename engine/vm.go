@@ -87,6 +87,7 @@ type vm struct {
 
 	route    route
 	partner  partner
+	shared   sharedState
 	recovery recovery
 }
 
@@ -194,6 +195,7 @@ func (v *vm) event(ev *model.Event) {
 			return
 		}
 		v.instance, v.gen = foreign, ev.Gen
+		v.shared.settled = false
 	case model.EventStarted:
 		v.started(ev)
 	case model.EventDied:
@@ -201,6 +203,8 @@ func (v *vm) event(ev *model.Event) {
 			v.lose()
 			v.guestFailed()
 		}
+	case model.EventDestroyed:
+		v.destroyed(ev)
 	case model.EventResponding:
 		v.responding(ev)
 	case model.EventOpened:
@@ -217,8 +221,11 @@ func (v *vm) event(ev *model.Event) {
 		}
 	case model.EventRequest:
 		v.shipRequest(&ev.IO)
-		if v.main != nil {
+		switch {
+		case v.main != nil:
 			v.main.Request(now, &ev.IO, out)
+		case v.shared.disk != nil:
+			v.shared.disk.request(now, &ev.IO, out)
 		}
 	case model.EventDisk:
 		v.diskDone(ev)
@@ -238,6 +245,8 @@ func (v *vm) event(ev *model.Event) {
 func (v *vm) diskDone(ev *model.Event) {
 	failed := ev.Flags.Has(model.FlagError)
 	switch {
+	case v.shared.disk != nil:
+		v.shared.disk.done(ev.ID, failed, v.otherAble(), &v.n.out)
 	case v.recovery.src != nil && v.recovery.src.DiskDone(v.n.now, ev.ID, failed, &v.n.out):
 	case v.main != nil:
 		v.main.DiskDone(v.n.now, ev.ID, failed, &v.n.out)
@@ -258,6 +267,10 @@ func (v *vm) sealed(ev *model.Event) {
 
 // opened takes the outcome of opening the local copy.
 func (v *vm) opened(ev *model.Event) {
+	if v.cfg.Shared {
+		v.sharedOpened(ev)
+		return
+	}
 	if v.disk != diskOpening {
 		return
 	}
@@ -333,7 +346,7 @@ func (v *vm) ensureDisk() bool {
 func (v *vm) lose() {
 	v.moving = false
 	v.instance, v.lost, v.absentSince, v.silentSince = absent, v.cfg.Gen, v.n.now, model.Never
-	v.out, v.main = nil, nil
+	v.out, v.main, v.shared.disk = nil, nil, nil
 	v.stopShipping()
 	v.session = 0
 	v.disk = diskClosed // reopening ends the operations that are under way
@@ -390,6 +403,10 @@ func (v *vm) reconcile() {
 		v.drop()
 		return
 	}
+	if v.cfg.Shared {
+		v.reconcileShared()
+		return
+	}
 	switch {
 	case v.isPrimary():
 		v.leaveRecovery()
@@ -413,7 +430,7 @@ func (v *vm) tell() {
 	}
 	m := v.n.out.Send(model.MsgReport, v.other, v.id)
 	m.Gen = v.cfg.Gen
-	if v.instance != absent {
+	if v.instance != absent || v.cfg.Shared && !v.shared.settled {
 		m.Flags |= model.FlagInstance
 	}
 	if v.holdsVM() {

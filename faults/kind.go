@@ -50,10 +50,12 @@ const (
 	DiskLyingFlush
 	DiskHeal
 	IODelay
+	StorageCut
 
 	ClockJump
 	ClockDrift
 	ClockFreeze
+	WatchdogDrift
 
 	Override
 	ForceStart
@@ -65,6 +67,8 @@ const (
 	Maintain
 	Resume
 	ClearFaults
+	OrderVM
+	HandOver
 	FailOver
 	FailBack
 	TestFailOver

@@ -100,6 +100,8 @@ func init() {
 			"Ends every fault of the host's copy of the VM's disk; what it missed has to be copied."},
 		IODelay: {"io-delay", ClassDisk, true, list(paramMember, paramVM, paramIO, paramTimeouts), nil,
 			"The next operation of that direction on the host's copy completes after that multiple of the I/O time-out T, plus or minus the offset."},
+		StorageCut: {"storage-cut", ClassDisk, true, list(paramMember), list(optFor),
+			"The host's way to shared storage is cut: what is asked there waits, and nobody is told. When it ends, what waits goes on."},
 
 		ClockJump: {"clock-jump", ClassClock, false, list(paramMember, paramJump), nil,
 			"The source of the clock that the member's daemon lives by jumps. Forwards, the clock follows; backwards, the daemon notices and goes on from where it was, because its clock never goes back."},
@@ -107,6 +109,8 @@ func init() {
 			"The member's clocks run too fast (positive) or too slow (negative) by that many parts per million."},
 		ClockFreeze: {"clock-freeze", ClassClock, false, list(paramMember), list(optFor),
 			"The clock that the member's daemon lives by stands still, so that no timer of it ends; everything else goes on. When it ends, the clock goes on from where it stood."},
+		WatchdogDrift: {"watchdog-drift", ClassClock, true, list(paramMember, paramPPM), list(optFor),
+			"The clock of the host's hardware watchdog runs too fast (positive) or too slow (negative) by that many parts per million; no other clock does."},
 
 		Override: {"override", ClassOperator, true, list(paramMember, paramDead), nil,
 			"The operator tells the first host that the second is dead and will not act. For a pool that has no majority without the dead; it is recorded."},
@@ -128,6 +132,10 @@ func init() {
 			"The operator has seen to everything that was taken out of service because it failed too often: it is in service again. Healing at the end of the run does the same."},
 		ReplaceHome: {"replace-home", ClassOperator, true, list(paramVM, paramFrom, paramTo), nil,
 			"The operator has the second copy of the VM moved from the one host to the other."},
+		OrderVM: {"order-vm", ClassOperator, true, list(paramVM), nil,
+			"The operator has a VM protected that was declared with later; it is refused if no homes fit the policies."},
+		HandOver: {"hand-over", ClassOperator, true, list(paramVM), nil,
+			"The operator has the VM, on shared storage, stopped where it runs and started on its other home."},
 		FailOver: {"fail-over", ClassOperator, true, list(paramVM, paramOn), nil,
 			"The operator starts the VM from its recovery copy, which that host has; what the copy lacks is lost, and it is recorded."},
 		FailBack: {"fail-back", ClassOperator, true, list(paramVM, paramOn), nil,

@@ -79,6 +79,36 @@ vm db level ha service log on a second b
 clients db count 3 rate 40/s keys 6
 at 300ms leave-host a
 run 3s`,
+	"ft-apart-restored": `
+vm db level ft service log on auto
+vm two level ft service log on auto
+policy apart db two
+clients db count 3 rate 40/s keys 6
+tune mend-after 300ms
+at 300ms power-off primary(db)
+at 1200ms power-on a
+run 5s
+expect state-lost(db)
+expect state-lost(two)`,
+	"shared-host-lost": `
+vm db level restart service log storage shared on a
+clients db count 3 rate 40/s keys 6
+tune lease-timeout 1s
+at 300ms power-off a
+at 1500ms power-on a
+run 4s`,
+	"shared-isolated": `
+vm db level restart service bank storage shared on a
+clients db count 3 rate 40/s keys 6
+tune lease-timeout 1s
+at 300ms isolate a for 2s
+run 4s`,
+	"shared-hand-over": `
+vm db level restart service log storage shared on a
+clients db count 3 rate 40/s keys 6
+tune lease-timeout 1s
+at 300ms hand-over db
+run 3s`,
 	"restart-vm-crash": `
 vm db level restart service bank on a
 clients db count 3 rate 40/s keys 6

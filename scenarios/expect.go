@@ -46,6 +46,10 @@ func (r *run) measure(e *script.Expect, histories []*history.History) (ok bool, 
 		at := r.secondary(e.VM)
 		want := r.members(e.Role)
 		return len(want) == 1 && at == want[0], "its other home is " + r.name(at)
+	case script.ExpectApart:
+		return r.apart(e)
+	case script.ExpectRefused:
+		return r.refused(e)
 	case script.ExpectConverged:
 		if r.converged < 0 {
 			return false, "it did not converge"

@@ -32,7 +32,7 @@ var stages = map[script.Stage]sim.Stage{
 	script.StageStarted: sim.StageStarted, script.StageResyncStarted: sim.StageResync,
 	script.StageResyncHalfway: sim.StageResyncHalf, script.StageResyncCopied: sim.StageResyncCopied,
 	script.StageAttachProposed: sim.StageAttachProposed, script.StageAttached: sim.StageAttached,
-	script.StageProtected: sim.StageProtected, script.StageIntentMarked: sim.StageIntent,
+	script.StageClaimed: sim.StageClaimed, script.StageProtected: sim.StageProtected, script.StageIntentMarked: sim.StageIntent,
 	script.StageWriteIssued: sim.StageWriteIssued, script.StageWriteLocalDone: sim.StageWriteLocal,
 	script.StageWriteRemoteDone: sim.StageWriteRemote, script.StagePointSent: sim.StagePointSent,
 	script.StagePointSealed: sim.StagePointSealed, script.StagePointApplied: sim.StagePointApplied,
@@ -131,6 +131,10 @@ func (r *run) members(role faults.Role) []model.NodeID {
 			r.fail("expect", "nobody is bound to %q when an action needs it", role.Name)
 			return nil
 		}
+	}
+	if id == model.NoNode {
+		r.fail("expect", "%s is nobody when an action needs it", role)
+		return nil
 	}
 	if role.Other {
 		id = model.NodeID(len(r.script.Hosts)) + 1 - id // pools of two hosts only
@@ -261,6 +265,9 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 	case faults.ClockDrift:
 		w.ClockDrift(m, f.DriftPPM)
 		r.ends(f, 0, func() { w.ClockDrift(m, 0) })
+	case faults.WatchdogDrift:
+		w.WatchdogDrift(m, f.DriftPPM)
+		r.ends(f, 0, func() { w.WatchdogDrift(m, 0) })
 	case faults.ClockFreeze:
 		w.ClockStop(m)
 		r.ends(f, 0, func() { w.ClockResume(m) })
@@ -285,6 +292,10 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 		w.JoinHost(m)
 	case faults.LeaveHost:
 		w.LeaveHost(m)
+	case faults.OrderVM:
+		w.OrderVM(w.VM(f.VM))
+	case faults.HandOver:
+		w.HandOver(w.VM(f.VM))
 	case faults.ReplaceHome:
 		if to := r.members(f.Peer); len(to) == 1 {
 			w.ReplaceHome(w.VM(f.VM), m, to[0])
@@ -300,6 +311,11 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 
 func (r *run) hitDisk(f *faults.Fault, m model.NodeID) {
 	w, vm := r.world, r.world.VM(f.VM)
+	if f.Kind == faults.StorageCut {
+		w.CutStorage(m, true)
+		r.ends(f, 0, func() { w.CutStorage(m, false) })
+		return
+	}
 	h := w.Disk(m, vm)
 	if h == nil {
 		return

@@ -168,6 +168,8 @@ func (r *run) healAll() {
 		w.SlowCPU(a, 1)
 		w.ClockResume(a)
 		w.ClockDrift(a, 0)
+		w.WatchdogDrift(a, 0)
+		w.CutStorage(a, false)
 		w.CutLAN(a, false)
 		w.NIC(a, true)
 		w.ToolstackErrors(a, 0)

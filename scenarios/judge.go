@@ -84,7 +84,7 @@ func (r *run) unconverged() string {
 	text := fmt.Sprintf("%v after the faults stopped:", convergeBudget)
 	for i := range r.script.VMs {
 		vm := model.VMID(i + 1)
-		if r.world.Redundant(vm) {
+		if r.world.Redundant(vm) || r.script.VMs[i].Later && !r.world.Exists(vm) {
 			continue
 		}
 		cfg := r.world.Config(vm)
@@ -226,7 +226,7 @@ func (r *run) words(n *sim.Notice) string {
 		text += " epoch " + strconv.FormatUint(uint64(n.Epoch), 10)
 	}
 	if n.Detail != "" {
-		text += ": " + n.Detail
+		text += ": " + r.named(n.Detail)
 	}
 	return text
 }

@@ -184,7 +184,8 @@ func (r *run) ready() bool {
 
 func (r *run) redundant() bool {
 	for i := range r.script.VMs {
-		if !r.world.Redundant(model.VMID(i + 1)) {
+		vm := model.VMID(i + 1)
+		if !r.world.Redundant(vm) && (!r.script.VMs[i].Later || r.world.Exists(vm)) {
 			return false
 		}
 	}
@@ -216,7 +217,7 @@ func (r *run) build() error {
 	s := r.script
 	r.names = make(map[string]model.NodeID)
 	r.began = -1
-	opt := sim.Options{Seed: r.opt.Seed, Witness: s.Witness.Name, Voters: s.Voters, Timing: timing(s)}
+	opt := sim.Options{Seed: r.opt.Seed, Witness: s.Witness.Name, Voters: s.Voters, Timing: timing(s), Policies: policies(s)}
 	for _, h := range s.Hosts {
 		opt.Hosts = append(opt.Hosts, h.Name)
 		if h.Spare {
@@ -224,7 +225,10 @@ func (r *run) build() error {
 		}
 	}
 	for _, v := range s.VMs {
-		spec := sim.VM{Name: v.Name, Level: level(v.Level), Service: service(v.Service), Home: v.Home, Second: v.Second, Recovery: v.Recovery, Target: v.Target, Keys: script.DefaultKeys}
+		spec := sim.VM{
+			Name: v.Name, Level: level(v.Level), Service: service(v.Service), Shared: v.Shared, Home: v.Home, Second: v.Second,
+			Recovery: v.Recovery, Target: v.Target, Later: v.Later, Keys: script.DefaultKeys,
+		}
 		for _, c := range s.Clients {
 			if c.VM == v.Name {
 				spec.Clients, spec.Rate, spec.Keys = c.Count, c.Rate, c.Keys
@@ -251,6 +255,9 @@ func timing(s *script.Script) sim.Timing {
 	t.Engine.HangAfter = s.Value(script.SettingHangAfter)
 	t.Engine.RehomeAfter = s.Value(script.SettingRehomeAfter)
 	t.Engine.VoterLostAfter = s.Value(script.SettingVoterLostAfter)
+	t.Engine.MendAfter = s.Value(script.SettingMendAfter)
+	t.Lease.Timeout = s.Value(script.SettingLeaseTimeout)
+	t.Lease.Every = t.Lease.Timeout / 4
 	t.IOTimeout = s.Value(script.SettingIOTimeout)
 	t.AckTimeout = s.Value(script.SettingAckTimeout)
 	t.EpochMax = s.Value(script.SettingEpochMax)

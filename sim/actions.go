@@ -17,6 +17,7 @@ func (w *World) PowerOff(id model.NodeID, loss disk.Loss) {
 	m.die()
 	m.powered, m.frozen, m.hostLife = false, false, w.nextLife()
 	m.lostPower = w.now
+	m.watchdog.stopAll()
 	m.store.PowerLoss(w.rDisk, loss)
 	for _, p := range m.vms {
 		if p != nil {
@@ -235,7 +236,7 @@ func (w *World) Serving(vm model.VMID) model.NodeID {
 	if cfg.Gen == 0 {
 		return model.NoNode
 	}
-	p := w.nodes[cfg.Primary].vms[vm]
+	p := w.nodes[cfg.Primary].place(vm)
 	if p.runs() && p.inst.machine.Serving() {
 		return cfg.Primary
 	}
@@ -250,6 +251,9 @@ func (w *World) Redundant(vm model.VMID) bool {
 	}
 	if !cfg.Former.Empty() { // it runs on its recovery copy, and its former primary has one in turn
 		return w.Serving(vm) != model.NoNode
+	}
+	if cfg.Shared && !w.nodes[cfg.Secondary].running() {
+		return false
 	}
 	whole := !cfg.Exposed() && cfg.InSync == cfg.Homes || cfg.Level == model.LevelNone
 	return cfg.Gen != 0 && whole && w.Serving(vm) != model.NoNode

@@ -25,6 +25,8 @@ const (
 	evToClient                       // pkt arrives at client
 	evToGuest                        // pkt arrives at the guest LAN side of a host
 	evClient                         // a client wants to act
+	evWatchdog                       // a timer of the hardware watchdog of node ends; id is the timer
+	evDestroyed                      // nothing of the instance of vm on node is left
 )
 
 // Classes of events within one instant: what the world does to the pool goes first.

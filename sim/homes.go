@@ -46,6 +46,9 @@ func (m *member) erase(e *model.Effect) {
 // blank puts an empty copy in the place of the one that is there, all of which counts as different from
 // any other.
 func (p *place) blank(gen model.Gen) {
+	if p.vm.shared != nil {
+		return
+	}
 	p.w.monitor.discarded(p)
 	p.dropReplica()
 	for i := range p.journal {
@@ -67,6 +70,7 @@ func (w *World) JoinHost(id model.NodeID) {
 	w.nodes[id].spare = false
 	w.powerUp(w.nodes[id])
 	w.toPool(model.Order{Kind: model.OrderJoin, Node: id})
+	w.stateHost(id)
 }
 
 // LeaveHost has a host give up its copies and leave the pool.

@@ -176,7 +176,12 @@ func (p *place) adopt(gen model.Gen) {
 // capture suspends the guest and stages its state.
 func (p *place) capture(e *model.Effect) {
 	w := p.w
-	if !p.inst.present || p.inst.machine == nil || p.inst.capturing {
+	if !p.inst.present || p.inst.machine == nil {
+		return
+	}
+	if p.inst.capturing { // one that an earlier life of the daemon began; this one's comes after it
+		next := *e
+		p.inst.capture = &next
 		return
 	}
 	p.inst.suspended, p.inst.capturing, p.inst.final = true, true, e.Flags.Has(model.FlagFinal)
@@ -205,6 +210,11 @@ func (p *place) captured(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		return
 	}
 	p.inst.capturing = false
+	if next := p.inst.capture; next != nil {
+		p.inst.capture = nil
+		p.capture(next)
+		return
+	}
 	if p.m.node == nil || p.staged == nil || p.stagedAs != epoch {
 		return // nobody is there to let it run: it stays suspended until it is adopted
 	}

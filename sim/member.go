@@ -38,6 +38,10 @@ type member struct {
 
 	clock clock
 
+	watchdog   watchdog
+	wasReset   bool // by the watchdog, since the last life of the daemon
+	storageCut bool // it does not reach shared storage
+
 	store disk.Store
 	saved *disk.Store
 
@@ -113,6 +117,8 @@ func (m *member) device(e *event) {
 			m.blocked = false
 			m.perform()
 		}
+	case evWatchdog:
+		m.watchdogEnds(int(e.id), e.life)
 	case evGuest:
 		if e.life == m.life {
 			m.tell(&model.Event{Kind: model.EventKind(e.id), VM: e.vm, Gen: e.gen, Flags: e.flags, IO: e.io})
@@ -139,7 +145,11 @@ func (m *member) begin() {
 	m.node, m.life, m.wakeAt = node, w.nextLife(), model.Never
 	m.todo, m.blocked, m.inbox, m.boxes = m.todo[:0], false, m.inbox[:0], m.boxes[:0]
 	w.tape.host(w, m)
-	m.tell(&model.Event{Kind: model.EventStart, ID: m.life})
+	first := model.Event{Kind: model.EventStart, ID: m.life}
+	if m.wasReset {
+		m.wasReset, first.Flags = false, model.FlagError
+	}
+	m.tell(&first)
 	for _, p := range m.vms {
 		if p != nil && p.remnant && m.node != nil {
 			m.tell(&model.Event{Kind: model.EventInstance, VM: p.vm.id, Flags: model.FlagError})
@@ -160,18 +170,24 @@ func (m *member) begin() {
 	w.orderVMs(m)
 }
 
-// orderVMs is the operator who sets the pool up: each VM is ordered from its home until it exists.
+// orderVMs is the operator who sets the pool up: what there is to state is stated, and each VM is ordered from its home
+// until it exists.
 func (w *World) orderVMs(m *member) {
+	stated := false
 	for _, v := range w.vms[1:] {
-		if v.homes[0] == m.id && m.node != nil && !w.monitor.exists(v.id) {
-			m.tell(&model.Event{Kind: model.EventOperator, Order: model.Order{
-				Kind: model.OrderCreate, VM: v.id, Level: v.spec.Level, Node: v.homes[0], Homes: model.Nodes(v.homes[:]...),
-			}})
+		if v.spec.Later || w.operatorAt(v) != m.id {
+			continue
 		}
-		if v.homes[0] == m.id && m.node != nil && v.recovery != model.NoNode && !w.monitor.points[v.id].begun {
-			m.tell(&model.Event{Kind: model.EventOperator, Order: model.Order{
-				Kind: model.OrderAddRecovery, VM: v.id, Node: v.recovery, Target: v.spec.Target,
-			}})
+		exists := w.monitor.exists(v.id)
+		if m.node != nil && !exists && !stated {
+			stated = true
+			w.statePolicies(m)
+		}
+		if m.node != nil && !exists {
+			m.tell(&model.Event{Kind: model.EventOperator, Order: v.creation()})
+		}
+		if m.node != nil && v.recovery != model.NoNode && !w.monitor.points[v.id].begun {
+			m.tell(&model.Event{Kind: model.EventOperator, Order: v.cover()})
 		}
 	}
 }
@@ -213,7 +229,7 @@ func (m *member) give(ev *model.Event, att *attachment) {
 		m.w.drop(att)
 		return
 	case m.frozen || m.stopped:
-		if len(m.inbox) >= inboxLimit {
+		if len(m.inbox) >= inboxLimit && ev.Kind == model.EventMessage { // a network loses, the own hardware does not
 			m.w.drop(att)
 			return
 		}
@@ -292,6 +308,8 @@ func (m *member) performOne(e *model.Effect) bool {
 		w.notice(m, &e.Notice)
 	case model.EffectErase:
 		m.erase(e)
+	case model.EffectWatchdogNext, model.EffectWatchdogKeep, model.EffectWatchdogOff:
+		m.performWatchdog(e)
 	default:
 		m.place(e.VM).perform(e)
 	}

@@ -53,6 +53,8 @@ type watch struct {
 
 	copiedAt model.Time // when a copy that was brought up to date lacked nothing more
 
+	holder model.NodeID // of a VM on shared storage: who started it last
+
 	exposure model.Gen // exposed generation that people have to be told of; 0: none
 	exposeBy model.NodeID
 	exposeAt model.Time
@@ -160,7 +162,9 @@ func (o *monitor) observe(m *member) {
 	for _, cfg := range state.VMs() {
 		v := &o.vms[cfg.VM]
 		if before := v.newest(); cfg.Gen > before.Gen {
-			o.told(v, o.w.now)
+			if cfg.Cause != pool.KindBump { // a bump goes on with what is still to be said
+				o.told(v, o.w.now)
+			}
 			v.truth, v.since = append(v.truth, cfg), append(v.since, o.w.now)
 			v.seenBy = append(v.seenBy, sighting{by: m.id, record: m.asked})
 			o.committed(v, &before, &cfg)
@@ -193,7 +197,7 @@ func (o *monitor) agrees(m *member, v *watch, cfg *pool.Config) {
 			v.seenBy[i].by = model.NoNode
 		}
 		if v.truth[i].Gen == cfg.Gen && v.truth[i] != *cfg {
-			o.breaks("R2", o.w.nodes[cfg.Primary].vms[cfg.VM], "generation %d is %v by %d for %s and was %v by %d for others",
+			o.breaks("R2", o.w.nodes[cfg.Primary].place(cfg.VM), "generation %d is %v by %d for %s and was %v by %d for others",
 				cfg.Gen, cfg.Cause, cfg.By, m.name, v.truth[i].Cause, v.truth[i].By)
 		}
 	}
@@ -201,7 +205,7 @@ func (o *monitor) agrees(m *member, v *watch, cfg *pool.Config) {
 
 // committed checks a step from one configuration to the next.
 func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
-	p := o.w.nodes[cfg.Primary].vms[cfg.VM]
+	p := o.w.nodes[cfg.Primary].place(cfg.VM)
 	single := before.Gen != 0 && cfg.Gen == before.Gen+1
 	switch cfg.Cause {
 	case pool.KindStart, pool.KindPromote:
@@ -226,8 +230,9 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 		o.breaks("R2", p, "generation %d was made by a proposal of %v for another generation", cfg.Gen, cfg.Cause)
 	}
 	v.ordered = model.NoNode
+	owed := v.exposure != 0 && cfg.Cause == pool.KindBump
 	v.exposure = 0
-	if cfg.Exposed() && cfg.Level != model.LevelNone && !goesOn(before, cfg) {
+	if cfg.Exposed() && cfg.Level != model.LevelNone && (owed || !goesOn(before, cfg)) {
 		v.exposure, v.exposeBy, v.exposeAt = cfg.Gen, cfg.Primary, o.w.now
 	}
 }
@@ -269,13 +274,19 @@ func (o *monitor) noticed(m *member, n *model.Notice) {
 	}
 }
 
+// knows reports whether the member's daemon has learnt of a generation: nobody can tell people what he does
+// not know, such as another level that was ordered elsewhere while he is cut off.
+func (m *member) knows(vm model.VMID, gen model.Gen) bool {
+	return m.node != nil && m.node.Pool().VM(vm).Gen >= gen
+}
+
 // told checks that an exposure that lasted was said.
 func (o *monitor) told(v *watch, now model.Time) {
 	if v.exposure == 0 || now.Sub(v.exposeAt) < 2*time.Second {
 		return
 	}
 	m := o.w.nodes[v.exposeBy]
-	if p := m.vms[v.newest().VM]; m.running() && p.runs() && p.plug.passing {
+	if p := m.vms[v.newest().VM]; m.running() && m.knows(v.newest().VM, v.exposure) && p.runs() && p.plug.passing {
 		o.breaks("R10", p, "runs alone since generation %d and nobody was told", v.exposure)
 	}
 	v.exposure = 0
@@ -314,10 +325,14 @@ func (o *monitor) acknowledged(p *place, msg *model.Message) {
 func (o *monitor) released(p *place, epoch model.Epoch) {
 	v := &o.vms[p.vm.id]
 	cfg := v.newest()
+	if cfg.Shared {
+		o.releasedShared(p)
+		return
+	}
 	if epoch != 0 && epoch <= v.ackedIn(p.session).epoch {
 		return
 	}
-	if epoch == 0 && v.exposure != 0 && v.exposeBy == p.m.id && o.w.now.Sub(v.exposeAt) >= 2*time.Second {
+	if epoch == 0 && v.exposure != 0 && v.exposeBy == p.m.id && p.m.knows(p.vm.id, v.exposure) && o.w.now.Sub(v.exposeAt) >= 2*time.Second {
 		o.breaks("R10", p, "output leaves the only copy since generation %d and nobody was told", v.exposure)
 		v.exposure = 0
 	}
@@ -344,6 +359,7 @@ func (o *monitor) starting(p *place, gen model.Gen) {
 	}
 	v.starts, v.orphans = append(v.starts, gen), v.orphans[:0]
 	o.atHome(p, gen)
+	o.startingShared(p, gen)
 	v.writes = v.writes[:0]
 }
 

@@ -76,6 +76,9 @@ func (o *monitor) has(p *place, cfg *pool.Config, c *call, io *model.IO, want []
 			continue // its cache is gone, and with it what nobody asked to be durable
 		}
 		copy := m.vms[p.vm.id]
+		if copy == nil {
+			continue // a home that has not looked at the shared storage yet
+		}
 		if durable && (copy.health.IgnoreFlush || copy.lost) {
 			continue // it promises what it does not keep: that has to be found out, and is not survived
 		}

@@ -8,6 +8,7 @@ import (
 
 	"holdfast/engine"
 	"holdfast/engine/dr"
+	"holdfast/engine/lease"
 	"holdfast/engine/mirror"
 	"holdfast/engine/model"
 	"holdfast/sim/client"
@@ -25,6 +26,8 @@ type Options struct {
 	Witness string   // name; empty: none. It is the last member.
 	Voters  int      // 0: what suits the size of the pool
 	VMs     []VM
+	// Policies are stated, in order, before the VMs are ordered; those about spare hosts are not known then.
+	Policies []model.Order
 	// Timing holds the engine's settings; the zero value of a part means its defaults.
 	Timing Timing
 }
@@ -36,6 +39,7 @@ type Timing struct {
 	EpochMax   time.Duration // default 500 ms, at least Epoch
 	AckTimeout time.Duration // default 1 s
 	IOTimeout  time.Duration // default 500 ms
+	Lease      lease.Config  // default lease.Default
 }
 
 // VM is one protected machine and its clients.
@@ -43,10 +47,12 @@ type VM struct {
 	Name         string
 	Level        model.Level
 	Service      guest.Service
-	Home, Second string        // hosts
+	Home, Second string        // hosts; both empty: the policies choose
+	Shared       bool          // its disk is shared storage that both of them reach
 	Recovery     string        // host with a copy at another place; empty: none
 	Target       time.Duration // recovery point target; needed with Recovery
-	Clients      int           // 0 to guest.MaxClients
+	Later        bool          // not ordered before OrderVM
+	Clients      int           // 0 to guest.MaxClients; 0 if Later
 	Rate         int           // operations per second of all clients together
 	Keys         int
 	Recorder     client.Recorder // takes down what the clients saw; required if Clients > 0
@@ -64,7 +70,7 @@ const (
 // DefaultTiming returns the settings that apply where a scenario tunes nothing.
 func DefaultTiming() Timing {
 	p := engine.DefaultPair()
-	return Timing{Engine: engine.DefaultTiming(), Epoch: p.Epoch, EpochMax: p.EpochMax, AckTimeout: p.AckTimeout, IOTimeout: 500 * time.Millisecond}
+	return Timing{Engine: engine.DefaultTiming(), Epoch: p.Epoch, EpochMax: p.EpochMax, AckTimeout: p.AckTimeout, IOTimeout: 500 * time.Millisecond, Lease: lease.Default()}
 }
 
 // member returns the number of the named member, or NoNode.
@@ -88,11 +94,11 @@ func (o *Options) validate() error {
 		return fmt.Errorf("%w: %d hosts; a pool has 2 to 16", ErrOptions, len(o.Hosts))
 	}
 	for _, v := range o.VMs {
-		if o.spare(v.Home) || o.spare(v.Second) {
-			return fmt.Errorf("%w: VM %q has a home that is not in the pool yet", ErrOptions, v.Name)
+		if err := o.validateHomes(&v); err != nil {
+			return err
 		}
-		if o.member(v.Home) == model.NoNode || o.member(v.Second) == model.NoNode || v.Home == v.Second {
-			return fmt.Errorf("%w: VM %q needs two different hosts, has %q and %q", ErrOptions, v.Name, v.Home, v.Second)
+		if v.Shared && v.Level != model.LevelRestart {
+			return fmt.Errorf("%w: VM %q is on shared storage at level %v; only restart has that", ErrOptions, v.Name, v.Level)
 		}
 		if v.Recovery != "" && (o.member(v.Recovery) == model.NoNode || v.Recovery == v.Home || v.Recovery == v.Second || v.Target < time.Millisecond) {
 			return fmt.Errorf("%w: VM %q needs a third host for its recovery copy, with a target; it has %q and %v", ErrOptions, v.Name, v.Recovery, v.Target)
@@ -123,7 +129,7 @@ func (o *Options) engineConfig(id model.NodeID) engine.Config {
 	pair.EpochMax = max(o.Timing.EpochMax, pair.Epoch)
 	pair.Resend = min(pair.Resend, pair.AckTimeout)
 	return engine.Config{
-		ID: id, Hosts: hosts, Witnesses: witnesses, Contacts: contacts, Voters: o.Voters, Seed: o.Seed, Timing: o.Timing.Engine, Pair: pair,
+		ID: id, Hosts: hosts, Witnesses: witnesses, Contacts: contacts, Voters: o.Voters, Seed: o.Seed, Timing: o.Timing.Engine, Lease: o.Timing.Lease, Pair: pair,
 		Mirror: mirror.Config{
 			Extents: diskSectors / extentSectors, ExtentSectors: extentSectors,
 			ActiveExtents: 24, CopyDepth: 4, IOTimeout: o.Timing.IOTimeout, Resend: min(50*time.Millisecond, o.Timing.IOTimeout/4),

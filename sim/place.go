@@ -28,6 +28,7 @@ type place struct {
 	// Operations under way. A new ops life ends them all.
 	opsLife uint64
 	hung    []event // those that a hanging disk does not finish
+	gone    uint64  // the ops life that ended with the host: what had left it still reaches shared storage
 
 	inst    instance
 	remnant bool // a creation that failed left a domain behind, which never runs
@@ -126,6 +127,7 @@ type instance struct {
 	asked     []uint64   // guest requests that this life of the daemon was told of
 	waiting   []guest.Packet
 	unseen    []model.Effect // completions for a guest that hangs
+	capture   *model.Effect  // to be begun when the one under way has ended
 	calls     []call         // requests that the guest waits for
 }
 
@@ -144,6 +146,9 @@ func newPlace(w *World, m *member, v *load) (*place, error) {
 	p := &place{
 		w: w, m: m, vm: v, disk: disk.New(diskSectors + 1), image: image,
 		marked: model.NewBitmap(diskSectors / extentSectors), lied: model.NewBitmap(diskSectors / extentSectors),
+	}
+	if v.shared != nil {
+		p.disk = v.shared
 	}
 	// A new copy has never been compared with the other one: all of it counts as different.
 	for x := range uint32(diskSectors / extentSectors) {
@@ -167,6 +172,7 @@ func (p *place) forget() {
 		w.drop(p.copies[i].att)
 		p.answers[i], p.copies[i] = answer{}, answer{}
 	}
+	p.inst.capture = nil
 	p.inst.asked, p.inst.unseen = p.inst.asked[:0], nil // the next life is asked again
 	p.forwardTo = model.NoNode
 	if p.inst.fed && p.inst.booting && p.inst.machine == nil {
@@ -213,6 +219,11 @@ func (p *place) powerLoss(loss disk.Loss) {
 	p.forget()
 	p.destroy()
 	p.remnant = false
+	if p.vm.shared != nil {
+		p.gone = p.opsLife
+		p.endOperations()
+		return // the storage has power of its own
+	}
 	p.applyPart()
 	p.endOperations()
 	p.disk.PowerLoss(p.w.rDisk, p.losePromises(loss))
@@ -234,6 +245,10 @@ func (p *place) device(e *event) {
 		if e.life == p.inst.life {
 			p.launched(e.flags, e.gen, e.epoch)
 		}
+	case evDestroyed:
+		if e.life == p.m.life {
+			p.m.tell(&model.Event{Kind: model.EventDestroyed, VM: p.vm.id, ID: e.id})
+		}
 	case evBoot:
 		if e.life == p.inst.life && p.m.powered {
 			p.boot()
@@ -248,6 +263,9 @@ func (p *place) device(e *event) {
 		}
 	case evDisk:
 		if e.life != p.opsLife || !p.m.powered {
+			if p.vm.shared != nil && e.life == p.gone {
+				p.arriveLate(e)
+			}
 			p.w.drop(e.att)
 			return
 		}
@@ -270,6 +288,9 @@ func (p *place) perform(e *model.Effect) {
 		}
 		p.destroy()
 		p.remnant = false
+		if e.ID != 0 {
+			p.sayDestroyed(e.ID)
+		}
 	case model.EffectAdopt:
 		p.adopt(e.Gen)
 	case model.EffectCapture:

@@ -43,6 +43,9 @@ const stampSector = diskSectors
 
 // promise notes on the copy that something on it is durable.
 func (p *place) promise() {
+	if p.vm.shared != nil {
+		return // storage that several hosts write to keeps its own word
+	}
 	var s [1]disk.Sector
 	s[0][0] = p.promises.next(p.w.now)
 	_ = p.disk.Write(stampSector, s[:], !p.health.IgnoreFlush) // within the disk
@@ -81,6 +84,9 @@ func (p *place) losePromises(loss disk.Loss) disk.Loss {
 
 // inspect finds out, when a copy is opened, whether it broke a promise.
 func (p *place) inspect() {
+	if p.vm.shared != nil {
+		return
+	}
 	var s [1]disk.Sector
 	_ = p.disk.Read(stampSector, 1, s[:]) // within the disk
 	if s[0][0] >= p.promises.known {

@@ -32,6 +32,7 @@ const (
 	StageWriteLocal
 	StageWriteRemote
 	StageIntent
+	StageClaimed
 	StagePointSent    // a recovery point was announced
 	StagePointSealed  // the recovery copy has it durably
 	StagePointApplied // it is on the recovery copy
@@ -89,6 +90,8 @@ func (w *World) notice(m *member, n *model.Notice) {
 		s = StageAttached
 	case model.NoticeProtected:
 		s = StageProtected
+	case model.NoticeClaimed:
+		s = StageClaimed
 	case model.NoticeProposed:
 		s = proposed(n.Detail)
 	}

@@ -127,7 +127,7 @@ func (p *place) submit(op diskOp, d time.Duration, e *model.Effect, att *attachm
 
 // diskDone ends a disk operation.
 func (p *place) diskDone(e *event) {
-	if p.health.Hang {
+	if p.health.Hang || p.vm.shared != nil && p.m.storageCut {
 		p.hung = append(p.hung, *e)
 		return
 	}
@@ -188,6 +188,7 @@ func (p *place) guestOp(io *model.IO, id uint64, att *attachment) bool {
 
 // write stores the data on the copy, durably if it is forced; false: it failed.
 func (p *place) write(sector uint64, att *attachment, force bool) bool {
+	p.w.monitor.writing(p)
 	if att == nil || !p.health.Write() || p.disk.Write(sector, att.sectors, force && p.forced()) != nil {
 		return false
 	}

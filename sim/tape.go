@@ -55,7 +55,10 @@ type tape struct {
 	w      *World
 }
 
-const maxDelays = 200_000
+const (
+	maxDelays  = 200_000
+	maxNotices = 500_000
+)
 
 func (t *tape) ready(w *World) {
 	if t.w != nil {
@@ -117,6 +120,9 @@ func (t *tape) committed(w *World, cfg *pool.Config) {
 }
 
 func (t *tape) notice(w *World, m *member, n *model.Notice) {
+	if len(t.notices) >= maxNotices {
+		panic("sim: people are told of so much that they see nothing")
+	}
 	t.notices = append(t.notices, Notice{At: w.now, Member: m.id, Notice: *n})
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"holdfast/engine/model"
 	"holdfast/sim/client"
+	"holdfast/sim/disk"
 	"holdfast/sim/guest"
 	"holdfast/sim/queue"
 	"holdfast/sim/random"
@@ -46,6 +47,7 @@ type load struct {
 	homes    [2]model.NodeID
 	recovery model.NodeID // host with a copy at another place; NoNode: none
 	guest    guest.Config
+	shared   *disk.Disk   // the one disk of all homes; nil: each home has a copy
 	attached model.NodeID // the host at whose port the switch saw the VM's address last
 	clients  []*client.Client
 	clientAt []model.Time // when the queue will wake each client
@@ -98,6 +100,9 @@ func (t Timing) withDefaults() Timing {
 	if t.IOTimeout != 0 {
 		d.IOTimeout = t.IOTimeout
 	}
+	if t.Lease.Timeout != 0 {
+		d.Lease = t.Lease
+	}
 	return d
 }
 
@@ -107,7 +112,10 @@ func (w *World) addLoad(id model.VMID, spec VM) error {
 	if _, err := guest.NewMachine(v.guest); err != nil {
 		return fmt.Errorf("%w: VM %q: %w", ErrOptions, spec.Name, err)
 	}
-	v.attached = v.homes[0]
+	v.attached = max(v.homes[0], 1) // where nobody answers before there is an instance
+	if spec.Shared {
+		v.shared = disk.New(diskSectors + 1)
+	}
 	r := random.New(w.opt.Seed, "clients "+spec.Name)
 	for c := range spec.Clients {
 		first, count, err := client.Share(spec.Service, spec.Clients, v.guest.Keys, c)
@@ -159,8 +167,8 @@ func (w *World) addMembers() error {
 
 // A world in which so many events happen in so little time is not going anywhere.
 const (
-	stuckEvents = 1_000_000
-	stuckTime   = model.Time(10 * time.Millisecond)
+	stuckEvents = 2_000_000
+	stuckTime   = model.Time(time.Second)
 )
 
 // Now returns the present simulated time: nanoseconds since the pool was powered on.
@@ -234,9 +242,9 @@ func (w *World) dispatch(e *event) {
 		w.actions[e.id]()
 	case evMessage:
 		w.arrive(e)
-	case evWake, evPersisted, evDaemon, evGuest:
+	case evWake, evPersisted, evDaemon, evGuest, evWatchdog:
 		w.nodes[e.node].device(e)
-	case evResume, evBoot, evProbe, evLaunched, evDisk, evSealed:
+	case evResume, evDestroyed, evBoot, evProbe, evLaunched, evDisk, evSealed:
 		w.nodes[e.node].vms[e.vm].device(e)
 	case evToClient:
 		w.toClient(e)

@@ -150,7 +150,7 @@ func (r *Replica) Attached(out *model.Effects) {
 // counts only while nothing was written since: a late one would take away the mark of a newer write.
 func (r *Replica) Stable(m *model.Message, out *model.Effects) {
 	stable, ok := model.ParseBitmap(m.Data, r.cfg.Extents)
-	if m.Session != r.session || !ok || r.received > m.Seq && !planted.On(planted.StableStale) {
+	if m.Session != r.session || !ok || r.received > m.Seq {
 		return
 	}
 	for i := range stable {

@@ -26,7 +26,8 @@ const (
 	// operations under way on the copy. The checkpoint is kept until the instance runs.
 	EffectActivate
 	// EffectDestroy: destroy the instance of VM, or what is left of one, and drop its buffered output. It
-	// is not answered: the runner goes on until nothing is left.
+	// is not answered, and the runner goes on until nothing is left; except that with an ID it is answered by
+	// EventDestroyed, when nothing is left and no operation of the instance can reach the storage any more.
 	EffectDestroy
 	// EffectAdopt: from now on the running instance of VM belongs to Gen. If it is
 	// suspended, or about to be for a final capture, let it run. The first one of a life for an instance that EventInstance
@@ -92,6 +93,15 @@ const (
 	// EffectErase: this host had nothing of VM to keep in Gen. Forget the copy that was made for an earlier
 	// generation, and a recovery copy, with all that belongs to it, and stop to carry VM's traffic.
 	EffectErase
+
+	// EffectWatchdogNext: start, or start again, the next timer of the host's hardware watchdog, which resets the
+	// host in Count milliseconds of the hardware's own clock. The guard, if there is one, goes on. Nothing
+	// that follows may be performed before the timer runs. ID is the number of the round.
+	// EffectWatchdogKeep: the next timer becomes the guard; then the old guard is stopped.
+	// EffectWatchdogOff: stop both. Package lease has the bookkeeping (lease.Timers).
+	EffectWatchdogNext
+	EffectWatchdogKeep
+	EffectWatchdogOff
 	// EffectShipKeep: keep the data of the guest's write IO as ID, for a copy at another place. EffectShipDrop:
 	// the data kept as ID is not needed any more. EffectShipRead: read extent Count, keep it as ID → EventDisk with ID.
 	EffectShipKeep
@@ -131,7 +141,7 @@ var effectNames = [...]string{
 	EffectIntent: "intent", EffectForget: "forget", EffectDisk: "disk", EffectDiskCopy: "disk-copy",
 	EffectDiskHold: "disk-hold", EffectDiskRead: "disk-read", EffectExtentRead: "extent-read",
 	EffectExtentWrite: "extent-write", EffectComplete: "complete",
-	EffectErase:    "erase",
+	EffectErase: "erase", EffectWatchdogNext: "watchdog-next", EffectWatchdogKeep: "watchdog-keep", EffectWatchdogOff: "watchdog-off",
 	EffectShipKeep: "ship-keep", EffectShipDrop: "ship-drop", EffectShipRead: "ship-read", EffectChanged: "changed",
 	EffectRecoveryOpen: "recovery-open", EffectRecoveryStore: "recovery-store", EffectRecoverySeal: "recovery-seal",
 	EffectRecoveryApply: "recovery-apply", EffectRecoveryDrop: "recovery-drop",

@@ -8,7 +8,8 @@ type EventKind uint8
 // What a runner tells the engine. The comment names the fields that each one uses.
 const (
 	// EventStart is the first event of an engine's life. ID is the number of this
-	// life: higher than that of every earlier life of the node, even if its disk was restored.
+	// life: higher than that of every earlier life of the node, even if its disk was restored. FlagError: the
+	// host's watchdog reset it since the earlier one.
 	EventStart EventKind = iota + 1
 	// EventWake: the instant asked for by EffectWake has come.
 	EventWake
@@ -16,7 +17,8 @@ const (
 	EventMessage
 
 	// EventInstance: the hypervisor already has an instance of VM, started in Gen
-	// by an earlier life of this daemon. Comes right after EventStart. FlagError: what is there is the
+	// by an earlier life of this daemon; for a VM on shared storage also one that is just being created or destroyed. Comes
+	// right after EventStart. FlagError: what is there is the
 	// remnant of a creation that failed, and never ran; Gen is not used.
 	EventInstance
 	// EventStarted: the instance asked for by EffectStart or EffectActivate runs,
@@ -66,14 +68,18 @@ const (
 	EventNIC
 	// EventOperator: Command is an operator's order.
 	EventOperator
+
+	// EventDestroyed: the EffectDestroy of VM with ID is done.
+	EventDestroyed
 )
 
 var eventNames = [...]string{
 	EventStart: "start", EventWake: "wake", EventMessage: "message", EventInstance: "instance",
 	EventStarted: "started", EventDied: "died", EventResponding: "responding", EventCaptured: "captured", EventSealed: "sealed",
 	EventOutput: "output", EventOpened: "opened", EventRequest: "request", EventDisk: "disk",
-	EventIntent: "intent", EventRecoveryOpened: "recovery-opened", EventRecoverySealed: "recovery-sealed",
-	EventRecoveryApplied: "recovery-applied", EventTested: "tested", EventNIC: "nic", EventOperator: "operator",
+	EventIntent: "intent", EventNIC: "nic", EventOperator: "operator", EventDestroyed: "destroyed",
+	EventRecoveryOpened: "recovery-opened", EventRecoverySealed: "recovery-sealed",
+	EventRecoveryApplied: "recovery-applied", EventTested: "tested",
 }
 
 func (k EventKind) String() string { return name(eventNames[:], int(k)) }
@@ -83,7 +89,8 @@ type OrderKind uint8
 
 // The operator's orders.
 const (
-	// OrderCreate puts VM under protection: Level, Node (first primary), Homes.
+	// OrderCreate puts VM under protection: Level, Node (first primary), Homes. Without Homes they are chosen
+	// by the policies, Node too if it is NoNode.
 	OrderCreate OrderKind = iota + 1
 	// OrderDeclareDead makes this node decide alone in place of Node, which the
 	// operator knows to be dead. For pools of two hosts without a witness.
@@ -107,6 +114,11 @@ const (
 	OrderResume
 	// OrderClear puts every component that was taken out of service back, and forgets the faults counted.
 	OrderClear
+	// OrderPolicy states Policy, about the host Node or about VM. It waits for joins and statements that were ordered before
+	// it at the same member, and creations wait for it.
+	OrderPolicy
+	// OrderHandOver lets the other home run VM, whose disk is shared storage. It goes to the host that runs VM.
+	OrderHandOver
 	// OrderAddRecovery gives VM a recovery copy on Node, with the recovery point target Target.
 	// OrderRemoveRecovery ends it.
 	OrderAddRecovery
@@ -128,6 +140,10 @@ type Order struct {
 	Level Level
 	Node  NodeID
 	Homes NodeSet
+	// Policy is what OrderPolicy states.
+	Policy Policy
+	// Shared, with OrderCreate: the disk is one that both homes reach.
+	Shared bool
 	// Target is the recovery point target: 1 ms to 24 h, in whole milliseconds.
 	Target time.Duration
 }

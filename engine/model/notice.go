@@ -73,6 +73,18 @@ const (
 	// NoticeVoter: Node votes on the control log. NoticeLearner: it does not any more.
 	NoticeVoter
 	NoticeLearner
+	// NoticePolicyBroken: a policy about VM or Node does not hold; Detail says what does not. NoticePolicyKept: it holds
+	// again. NoticeMoving: VM moves to Node because of a policy; Detail says what moves.
+	NoticePolicyBroken
+	NoticePolicyKept
+	NoticeMoving
+	// NoticeClaimed: VM, whose disk is shared storage, is Node's from now on; it is started when the old instance has
+	// certainly stopped. NoticeReleased: the old host gave it up and has stopped it.
+	NoticeClaimed
+	NoticeReleased
+	// NoticeUnrenewed: Node cannot renew its lease; its watchdog will reset it. NoticeReset: it did.
+	NoticeUnrenewed
+	NoticeReset
 	// NoticeRecoveryPoint: the recovery copy of VM on Node is within its recovery point target (again).
 	// NoticeRecoveryLate: it is not; Detail says by how much.
 	NoticeRecoveryPoint
@@ -98,6 +110,8 @@ var noticeNames = [...]string{
 	NoticeAmnesia: "amnesia", NoticeOutgrown: "outgrown", NoticeOverride: "override", NoticeRefused: "refused", NoticeNoQuorum: "no-quorum",
 	NoticeRehomed: "rehomed", NoticeJoined: "joined", NoticeLeaving: "leaving", NoticeLeft: "left",
 	NoticeVoter: "voter", NoticeLearner: "learner",
+	NoticePolicyBroken: "policy-broken", NoticePolicyKept: "policy-kept", NoticeMoving: "moving",
+	NoticeClaimed: "claimed", NoticeReleased: "released", NoticeUnrenewed: "unrenewed", NoticeReset: "reset",
 	NoticeRecoveryPoint: "recovery-point", NoticeRecoveryLate: "recovery-late", NoticeOverflow: "overflow",
 	NoticeFailedOver: "failed-over", NoticeFailedBack: "failed-back", NoticeTested: "tested", NoticeTestFailed: "test-failed",
 }

@@ -62,6 +62,7 @@ type Primary struct {
 	acked    model.Epoch
 
 	captureAt model.Time    // when the running epoch should end
+	askedAt   model.Time    // when a capture was wanted last
 	beganAt   model.Time    // when the running epoch began: the end of the last capture
 	longest   time.Duration // what the dirty pages of the last epoch allow
 	wokenAt   model.Time    // the last Wake
@@ -161,10 +162,21 @@ func (p *Primary) hold(out *model.Effects) {
 	p.base = p.epoch
 }
 
+// capturePatience is how many times AckTimeout a capture may take. One that was not answered by then is
+// taken for lost.
+const capturePatience = 10
+
 // WantsCapture reports whether the running epoch should end now. A capture that a given-up pair
 // began has to end first: a hypervisor takes one at a time.
 func (p *Primary) WantsCapture(now model.Time) bool {
-	return p.checkpoints && now >= p.captureAt && p.capturing == 0 && p.sent.Kind == 0 && !p.final && !p.failed
+	if p.capturing != 0 && p.sent.Kind == 0 && now >= p.askedAt.Add(capturePatience*p.timing.AckTimeout) {
+		p.capturing = 0
+	}
+	wants := p.checkpoints && now >= p.captureAt && p.capturing == 0 && p.sent.Kind == 0 && !p.final && !p.failed
+	if wants {
+		p.askedAt = now
+	}
+	return wants
 }
 
 // staging reports that the checkpoint in sent is not staged yet.

@@ -69,20 +69,12 @@ const (
 	BoundaryShort
 	// JoinOverLate lets a copy join while a write that others were enough for is on its way to it (R7).
 	JoinOverLate
-	// StableStale lets a replica forget marks although newer writes have come (R7).
-	StableStale
 	// PassAlone lets held output go when nobody at all is heard (R8).
 	PassAlone
 	// ProposeOnce does not repeat a proposal that was lost (R9).
 	ProposeOnce
-	// OldLives takes messages of lives that are over (R2).
-	OldLives
 	// LevelKeepsSecondary changes the level and leaves the secondary as if it had what that promises (R1, R3).
 	LevelKeepsSecondary
-	// PromoteAnybody lets a host that is not the secondary continue an ft VM (R2, R3).
-	PromoteAnybody
-	// LoseSession goes on with a partner that has begun a new life (R3, R4).
-	LoseSession
 	// SilentExposure does not tell anybody that redundancy is gone (R10).
 	SilentExposure
 	// StartDropped lets a host that is no home of a VM any more start it (R5).
@@ -96,6 +88,21 @@ const (
 	LearnerVotes
 	// TwoChanges begins a change of the voters before the one before it is decided (R2).
 	TwoChanges
+	// ReservedNotCounted places VMs as if second homes kept no room (R9).
+	ReservedNotCounted
+	// SitesIgnored places second homes on any site.
+	SitesIgnored
+	// ApartOutdated keeps VMs apart from where others once may have run, not from where they run.
+	ApartOutdated
+	// RehomeUnruled gives a VM a third home whatever the policies say.
+	RehomeUnruled
+	// LeaseWaitEarly counts a successor's wait on shared storage from the first suspicion, not from the log's
+	// word that no lease can be renewed any more (R2).
+	LeaseWaitEarly
+	// LeaseUnproven renews the lease of a VM on shared storage without a majority (R2).
+	LeaseUnproven
+	// LeaseUnarmed starts a VM on shared storage before the watchdog is armed (R2).
+	LeaseUnarmed
 	// PointUnsealed tells of a recovery point before it is durable as a whole (R6).
 	PointUnsealed
 	// PointTorn seals a recovery point of which entries are still missing (R6).
@@ -118,12 +125,14 @@ var names = [numBugs]string{
 	AttachEarly: "attach-early", SendBeforePersist: "send-before-persist", AmnesiaIgnored: "amnesia-ignored",
 	StrikesForgotten: "strikes-forgotten", StartLost: "start-lost", HangIgnored: "hang-ignored", RemnantKept: "remnant-kept",
 	RenounceForgotten: "renounce-forgotten", AckLocal: "ack-local", FlushEarly: "flush-early",
-	BoundaryShort: "boundary-short", JoinOverLate: "join-over-late", StableStale: "stable-stale",
-	PassAlone: "pass-alone", ProposeOnce: "propose-once", OldLives: "old-lives",
-	LevelKeepsSecondary: "level-keeps-secondary", PromoteAnybody: "promote-anybody", LoseSession: "lose-session",
-	NeverReprotect: "never-reprotect", SilentExposure: "silent-exposure", StartDropped: "start-dropped",
+	BoundaryShort: "boundary-short", JoinOverLate: "join-over-late",
+	PassAlone: "pass-alone", ProposeOnce: "propose-once",
+	LevelKeepsSecondary: "level-keeps-secondary",
+	NeverReprotect:      "never-reprotect", SilentExposure: "silent-exposure", StartDropped: "start-dropped",
 	RehomeUnchecked: "rehome-unchecked", KeepDropped: "keep-dropped",
 	LearnerVotes: "learner-votes", TwoChanges: "two-changes",
+	ReservedNotCounted: "reserved-not-counted", SitesIgnored: "sites-ignored", ApartOutdated: "apart-outdated", RehomeUnruled: "rehome-unruled",
+	LeaseWaitEarly: "lease-wait-early", LeaseUnproven: "lease-unproven", LeaseUnarmed: "lease-unarmed",
 	PointUnsealed: "point-unsealed", PointTorn: "point-torn", PointUncommitted: "point-uncommitted",
 	JournalReversed: "journal-reversed", ChangesForgotten: "changes-forgotten",
 }

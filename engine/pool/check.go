@@ -44,8 +44,14 @@ var (
 	ErrOwnCopy = errors.New("the primary's own copy is not in sync; wait until it is")
 	// ErrPoolSize: the pool would have fewer hosts than MinHosts, or more than MaxHosts.
 	ErrPoolSize = errors.New("a pool has 2 to 16 hosts")
+	// ErrShared: the VM's disk is shared storage, of which there are no copies, or it is not.
+	ErrShared = errors.New("shared storage does not allow it")
+	// ErrHolder: the node is not the one that may start the VM on shared storage; it has to claim it first.
+	ErrHolder = errors.New("the VM on shared storage belongs to another host")
 	// ErrOnlyCopy: the host has the only copy of a VM that holds every acknowledged write.
 	ErrOnlyCopy = errors.New("it has the only copy in sync")
+	// ErrPolicy: a policy does not allow it, or cannot be stated. It comes with the error of package policy that says why.
+	ErrPolicy = errors.New("policies do not allow it")
 )
 
 // MinHosts and MaxHosts bound the number of a pool's hosts.
@@ -87,6 +93,9 @@ func transition(cur Config, cmd Command) (Config, error) {
 	case cmd.Expect != cur.Gen && !unchecked(cmd.Kind):
 		return cur, fmt.Errorf("%w: expected %d", ErrStale, cmd.Expect)
 	}
+	if cur.Shared {
+		return onShared(cur, cmd)
+	}
 	switch cmd.Kind {
 	case KindStart:
 		return start(cur, cmd)
@@ -123,6 +132,8 @@ func create(cur Config, cmd Command) (Config, error) {
 		return cur, fmt.Errorf("%w: %v", ErrLevel, cmd.Level)
 	case !cmd.Homes.Has(cmd.Node):
 		return cur, fmt.Errorf("%w: node %d, homes %v", ErrNotHome, cmd.Node, cmd.Homes)
+	case cmd.Shared:
+		return createShared(cmd)
 	}
 	return Config{
 		VM: cmd.VM, Level: cmd.Level, Homes: cmd.Homes,
@@ -149,7 +160,7 @@ func promote(cur Config, cmd Command) (Config, error) {
 	switch {
 	case cur.Level != model.LevelFT:
 		return cur, fmt.Errorf("%w: %v", ErrLevel, cur.Level)
-	case cmd.Node != cur.Secondary && !planted.On(planted.PromoteAnybody) || cmd.By != cmd.Node:
+	case cmd.Node != cur.Secondary || cmd.By != cmd.Node:
 		return cur, fmt.Errorf("%w: node %d, secondary %d", ErrProposer, cmd.Node, cur.Secondary)
 	case !cur.InSync.Has(cmd.Node):
 		return cur, fmt.Errorf("%w: node %d, in sync %v", ErrNotInSync, cmd.Node, cur.InSync)

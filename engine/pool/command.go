@@ -20,7 +20,7 @@ type Kind uint8
 // Incarnation. Those of which ForVM holds change a VM and use VM; all of them but
 // KindCreate use Expect as well.
 const (
-	// KindCreate: Level, Homes, Node (the first primary, with the only copy).
+	// KindCreate: Level, Homes, Node (the first primary, with the only copy), Shared.
 	KindCreate Kind = iota + 1
 	// KindStart: boot from disk on Node; the other copy drops out. Override: although
 	// Node may lack acknowledged writes.
@@ -54,6 +54,18 @@ const (
 	KindRetire
 	// KindClear: the part is in service again and its faults are forgotten; without a Component, every part.
 	KindClear
+	// KindPolicy: Policy, about the host Node or VM, as its kind says. The command's encoding is longer by its fields.
+	KindPolicy
+	// KindClaim: Node, the proposer and the other home of a VM on shared storage, takes it from a primary that
+	// is gone. From here on no renewal of the old primary's lease counts for the VM; Node starts it when
+	// the old instance has certainly stopped.
+	KindClaim
+	// KindRelease: Node, the other home of a VM on shared storage, gets it from the primary, which
+	// has stopped its own instance.
+	KindRelease
+	// KindRenew changes nothing. Its place in the log proves to By what the VMs' configurations are there, so that
+	// By can renew its lease. Expect is the number of the renewal.
+	KindRenew
 	// KindAddRecovery: Node keeps a recovery copy, with the target TargetMS. KindRemoveRecovery ends it.
 	KindAddRecovery
 	KindRemoveRecovery
@@ -67,7 +79,7 @@ const (
 
 // ForVM reports whether commands of this kind change the configuration of a VM.
 func (k Kind) ForVM() bool {
-	return k >= KindCreate && k <= KindBump || k == KindRehome || k == KindLevel || k.Recovery()
+	return k >= KindCreate && k <= KindBump || k == KindRehome || k == KindLevel || k == KindClaim || k == KindRelease || k.Recovery()
 }
 
 // Format returns the version of the format that first had this kind. A member that speaks an older
@@ -85,6 +97,8 @@ var kindNames = [...]string{
 	KindRehome: "rehome", KindJoin: "join", KindLeave: "leave",
 	KindLevel: "level", KindMaintain: "maintain",
 	KindRetire: "retire", KindClear: "clear",
+	KindPolicy: "policy",
+	KindClaim:  "claim", KindRelease: "release", KindRenew: "renew",
 	KindAddRecovery: "add-recovery", KindRemoveRecovery: "remove-recovery", KindFailOver: "fail-over", KindFailBack: "fail-back",
 }
 
@@ -108,20 +122,35 @@ type Command struct {
 	BaseEpoch   model.Epoch
 	Component   Component
 	Override    bool
-	TargetMS    uint32 // recovery point target in milliseconds; not in the first format
+	Policy      model.Policy
+	Shared      bool   // the disk is shared storage that both homes reach
+	TargetMS    uint32 // recovery point target in milliseconds; of KindAddRecovery only
 }
 
-// Encode returns the command's only encoding: the version of the format that has its kind, then
-// every field in the order of the struct as a base-128 varint; TargetMS came with the second one.
+// Format returns the version of the format that first had such a command: that of its kind, and the second
+// for shared storage.
+func (c Command) Format() uint8 {
+	if c.Shared {
+		return model.Protocol2
+	}
+	return c.Kind.Format()
+}
+
+// Encode returns the command's only encoding: the version of the format that has such a command, then every field in
+// the order of the struct as a base-128 varint, Override and Shared as one (1 and 2); those of Policy for KindPolicy
+// only, and TargetMS for KindAddRecovery only, at the end.
 func (c Command) Encode() []byte {
-	b := []byte{c.Kind.Format()}
+	b := []byte{c.Format()}
 	for _, v := range [...]uint64{
 		uint64(c.Kind), uint64(c.VM), uint64(c.Expect), uint64(c.By), c.Incarnation, uint64(c.Node),
-		uint64(c.Level), uint64(c.Homes), uint64(c.BaseEpoch), uint64(c.Component), flag(c.Override),
+		uint64(c.Level), uint64(c.Homes), uint64(c.BaseEpoch), uint64(c.Component), flag(c.Override) + 2*flag(c.Shared),
 	} {
 		b = protowire.AppendVarint(b, v)
 	}
-	if c.Kind.Format() >= model.Protocol2 {
+	switch c.Kind {
+	case KindPolicy:
+		b = appendPolicy(b, c.Policy)
+	case KindAddRecovery:
 		b = protowire.AppendVarint(b, uint64(c.TargetMS))
 	}
 	return b
@@ -144,15 +173,19 @@ func Decode(data []byte) (Command, error) {
 		Incarnation: d.number("incarnation"), Node: d.node("node"),
 		Level: model.Level(d.below("level", uint64(model.LevelFT)+1)), Homes: d.nodes("homes"),
 		BaseEpoch: model.Epoch(d.number("base epoch")), Component: Component(d.below("component", uint64(numComponents))),
-		Override: d.below("override", 2) == 1,
 	}
-	if d.format >= model.Protocol2 {
+	marks := d.below("override and shared", 4)
+	c.Override, c.Shared = marks&1 != 0, marks&2 != 0
+	if c.Kind == KindPolicy {
+		c.Policy = d.policy()
+	}
+	if c.Kind == KindAddRecovery {
 		c.TargetMS = uint32(d.below("recovery point target", 1<<32))
 	}
 	switch {
 	case c.Kind == 0:
 		d.fail("kind is 0")
-	case d.err == nil && c.Kind.Format() != d.format:
+	case d.err == nil && c.Format() != d.format:
 		d.fail("%v in format %d", c.Kind, d.format)
 	}
 	if err := d.end(); err != nil {

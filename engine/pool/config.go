@@ -18,6 +18,10 @@ type Config struct {
 	Level model.Level
 	Homes model.NodeSet // the two hosts that hold a disk copy, in sync or not
 
+	// Shared: there are no copies but one disk that both homes reach, at level restart only. Both homes
+	// then count as in sync and the other home as secondary, always.
+	Shared bool
+
 	Primary   model.NodeID // the home that runs the VM
 	Secondary model.NodeID // the other home, if it can take over at once; NoNode: exposed
 
@@ -75,6 +79,10 @@ func (c Config) Validate() error {
 		return fail("secondary %d is not in sync (%v)", c.Secondary, c.InSync)
 	case (c.BaseEpoch > 0) != (c.Level == model.LevelFT && c.Secondary != model.NoNode):
 		return fail("base epoch %d at level %v with secondary %d", c.BaseEpoch, c.Level, c.Secondary)
+	case c.Shared && (c.Level != model.LevelRestart || c.InSync != c.Homes || c.Secondary == model.NoNode):
+		return fail("shared storage at level %v with secondary %d and in-sync set %v", c.Level, c.Secondary, c.InSync)
+	case !c.Shared && (c.Cause == KindClaim || c.Cause == KindRelease):
+		return fail("cause is %v without shared storage", c.Cause)
 	case c.Since[0] > c.Gen || c.Since[1] > c.Gen:
 		return fail("homes %v since generations %v", c.Homes, c.Since)
 	case !c.Cause.ForVM():

@@ -73,6 +73,11 @@ func (d *decoder) nodes(what string) model.NodeSet {
 	return v
 }
 
+// section reports whether a section of the snapshot comes next that begins with this mark, a number below 128.
+func (d *decoder) section(mark byte) bool {
+	return d.err == nil && d.at < len(d.data) && d.data[d.at] == mark
+}
+
 // end returns the first error; bytes that are left over are one.
 func (d *decoder) end() error {
 	if d.err == nil && d.at < len(d.data) {

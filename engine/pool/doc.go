@@ -47,5 +47,15 @@
 // Who of the members votes is not decided here but by the control log's own changes of
 // configuration; FirstVoters says with whom they begin.
 //
+// # Policies
+//
+// KindPolicy states something about a host, a VM or a group of VMs. What is stated is part of the state, and what
+// follows from it is decided by package policy, which Check asks about new homes and raised levels.
+//
+// # Shared storage
+//
+// A VM of level restart whose disk both homes reach has its own transitions, drawn at onShared, and none of those above that
+// are about copies. A pool has it in the second version of the format only.
+//
 // The package knows nothing of time, messages or disks.
 package pool

@@ -66,6 +66,11 @@ func membership(m Members, vms []Config, cmd Command) (Members, error) {
 			return m, ErrMember
 		}
 		return m, nil
+	case KindRenew:
+		if !m.Hosts.Has(cmd.By) {
+			return m, ErrProposer
+		}
+		return m, nil
 	case KindFault, KindRetire, KindClear:
 		return m, checkPart(m, cmd)
 	case KindJoin:
@@ -109,6 +114,9 @@ func leave(m Members, vms []Config, cmd Command) (Members, error) {
 		return m, fmt.Errorf("%w: %v would stay", ErrPoolSize, m.Staying().Without(cmd.Node))
 	}
 	for i := range vms {
+		if vms[i].Shared && vms[i].Homes.Has(cmd.Node) {
+			return m, fmt.Errorf("%w: it is a home of VM %d, which cannot get another one", ErrShared, vms[i].VM)
+		}
 		if vms[i].InSync == model.Nodes(cmd.Node) {
 			return m, fmt.Errorf("%w of VM %d; wait until the VM is protected", ErrOnlyCopy, vms[i].VM)
 		}
@@ -145,28 +153,6 @@ func (s *State) release() {
 	s.members.Maintenance &^= gone
 	for ; !gone.Empty(); gone = gone.Without(gone.First()) {
 		s.forget(gone.First())
+		s.rules.Forget(gone.First())
 	}
-}
-
-// Third returns the host that should hold the second copy of the VM in place of its present one:
-// of the candidates the one that is home to the fewest VMs, the lowest of several; NoNode if
-// none of them is a host that stays and no home of the VM yet.
-func (s *State) Third(vm model.VMID, candidates model.NodeSet) model.NodeID {
-	rest := candidates & s.members.Staying() &^ s.members.Maintenance &^ s.VM(vm).Holders()
-	best, least := model.NoNode, 0
-	for ; !rest.Empty(); rest = rest.Without(rest.First()) {
-		id, copies := rest.First(), 0
-		if s.Retired(Part{Component: ComponentHost, Node: id}) {
-			continue
-		}
-		for i := range s.vms {
-			if s.vms[i].Homes.Has(id) {
-				copies++
-			}
-		}
-		if best == model.NoNode || copies < least {
-			best, least = id, copies
-		}
-	}
-	return best
 }

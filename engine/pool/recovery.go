@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"holdfast/engine/model"
 )
 
@@ -113,6 +115,8 @@ func failBack(cur Config, cmd Command) (Config, error) {
 func (c Config) validRecovery() string {
 	has := c.Recovery != model.NoNode
 	switch {
+	case c.Shared && c.KeepsHomes():
+		return "a recovery copy of shared storage"
 	case has != (c.History > 0) || has != (c.TargetMS > 0):
 		return fmt.Sprintf("recovery copy on %d with history %d and target %d ms", c.Recovery, c.History, c.TargetMS)
 	case c.Homes.Has(c.Recovery) || c.Recovery > model.MaxNode:
@@ -129,4 +133,48 @@ func (c Config) validRecovery() string {
 		return fmt.Sprintf("homes %v, former homes %v", c.Homes, c.Former)
 	}
 	return ""
+}
+
+// sectionRecovery marks the section of the snapshot with the recovery copies.
+const sectionRecovery = 2
+
+// appendRecovery appends the section of the snapshot with the recovery copies, if there are any: its mark and, preceded by
+// their number, the VMs that have one, or run on one, each with its host, history, target and the former homes.
+func appendRecovery(b []byte, vms []Config) []byte {
+	covered := []uint64{sectionRecovery, 0}
+	for _, c := range vms {
+		if c.KeepsHomes() {
+			covered[1]++
+			covered = append(covered, uint64(c.VM), uint64(c.Recovery), uint64(c.History), uint64(c.TargetMS), uint64(c.Former))
+		}
+	}
+	for i := 0; i < len(covered) && covered[1] > 0; i++ {
+		b = protowire.AppendVarint(b, covered[i])
+	}
+	return b
+}
+
+// recovery reads what appendRecovery wrote.
+func (d *decoder) recovery(s *State) {
+	d.at++ // the mark
+	n, last := d.number("number of VMs with a recovery copy"), model.VMID(0)
+	if n == 0 {
+		d.fail("an empty list of recovery copies")
+	}
+	for ; n > 0 && d.err == nil; n-- {
+		vm := model.VMID(d.below("VM", 1<<16))
+		recovery, history := d.node("recovery copy"), model.Gen(d.number("history"))
+		target, former := uint32(d.below("recovery point target", 1<<32)), d.nodes("former homes")
+		i, found := s.find(vm)
+		if d.err != nil {
+			return
+		}
+		if !found || vm <= last || recovery == model.NoNode && former.Empty() {
+			d.fail("recovery copy of VM %d on %d, after VM %d", vm, recovery, last)
+			return
+		}
+		c := &s.vms[i]
+		c.Recovery, c.History, c.TargetMS, c.Former = recovery, history, target, former
+		last = vm
+	}
 }

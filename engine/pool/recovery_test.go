@@ -141,7 +141,9 @@ func TestRecoveryKeepsHosts(t *testing.T) {
 	for _, node := range []model.NodeID{2, 3} {
 		require.ErrorIs(t, leaves(node), ErrKeepsHomes)
 	}
-	require.Equal(t, model.NodeID(4), s.Third(1, model.Nodes(3, 4)), "the host with the recovery copy is no candidate")
+	third, err := s.Third(1, model.Nodes(3, 4))
+	require.NoError(t, err)
+	require.Equal(t, model.NodeID(4), third, "the host with the recovery copy is no candidate")
 
 	require.NoError(t, apply(Command{Kind: KindFailOver, By: 3, Node: 3}))
 	for _, node := range []model.NodeID{1, 2} {

@@ -12,13 +12,17 @@ import (
 // ErrSnapshot is wrapped by Restore when data is not a snapshot.
 var ErrSnapshot = errors.New("pool: invalid snapshot")
 
+// shared is added to the level of a VM on shared storage. The first version has no such level, and a state with one is
+// therefore always in the second.
+const shared = uint64(model.LevelFT) + 1
+
 // Snapshot returns the whole state. Equal states give equal bytes: the format's
 // version, then as base-128 varints the members, Applied, and the lists of VMs and
 // overrides, each preceded by its length, and 0. The second version, which a pool has only
 // when it uses what came with it, has after that the hosts that leave, those in maintenance and, preceded by
 // their number, the VMs that got another home, each with the generations in which its homes became such,
-// the VMs that have a recovery copy, each with its host, history, target and the former homes,
-// and the parts that had faults.
+// the parts that had faults, and at the end two sections that only pools have which need them: that of what is stated
+// (appendRules), and that of the recovery copies (appendRecovery).
 func (s *State) Snapshot() []byte {
 	b := []byte{s.format()}
 	put := func(values ...uint64) {
@@ -28,7 +32,7 @@ func (s *State) Snapshot() []byte {
 	}
 	put(uint64(s.members.Hosts), uint64(s.members.Witness), s.applied, uint64(len(s.vms)))
 	for _, c := range s.vms {
-		put(uint64(c.VM), uint64(c.Gen), uint64(c.Level), uint64(c.Homes), uint64(c.Primary), uint64(c.Secondary),
+		put(uint64(c.VM), uint64(c.Gen), uint64(c.Level)+shared*flag(c.Shared), uint64(c.Homes), uint64(c.Primary), uint64(c.Secondary),
 			uint64(c.InSync), uint64(c.BaseEpoch), uint64(c.Cause), uint64(c.By), c.Incarnation)
 	}
 	put(uint64(len(s.overrides)))
@@ -36,36 +40,35 @@ func (s *State) Snapshot() []byte {
 		put(o.Index, uint64(o.Kind), uint64(o.VM), uint64(o.By), uint64(o.Node), o.Incarnation)
 	}
 	put(0) // the first version counted faults here, and nobody ever asked it to
-	var moved, covered []uint64
+	var moved []uint64
 	for _, c := range s.vms {
 		if c.Since != [2]model.Gen{} {
 			moved = append(moved, uint64(c.VM), uint64(c.Since[0]), uint64(c.Since[1]))
-		}
-		if c.KeepsHomes() {
-			covered = append(covered, uint64(c.VM), uint64(c.Recovery), uint64(c.History), uint64(c.TargetMS), uint64(c.Former))
 		}
 	}
 	if s.format() >= model.Protocol2 {
 		put(uint64(s.members.Leaving), uint64(s.members.Maintenance), uint64(len(moved)/3))
 		put(moved...)
-		put(uint64(len(covered) / 5))
-		put(covered...)
 		put(uint64(len(s.parts)))
 		for _, h := range s.parts {
 			put(uint64(h.Component), uint64(h.Node), uint64(h.VM), h.Faults, flag(h.Retired))
 		}
 	}
-	return b
+	if !s.rules.Empty() {
+		b = appendRules(b, &s.rules)
+	}
+	return appendRecovery(b, s.vms)
 }
 
 // format returns the oldest version of the format that can hold the state, so that members which
 // are to be set back can read it as long as that is possible.
 func (s *State) format() uint8 {
-	if s.members.Leaving|s.members.Maintenance != 0 || len(s.parts) > 0 {
+	if s.members.Leaving|s.members.Maintenance != 0 || len(s.parts) > 0 || !s.rules.Empty() {
 		return model.Protocol2
 	}
 	for i := range s.vms {
-		if c := &s.vms[i]; c.Since != [2]model.Gen{} || c.KeepsHomes() || c.Cause.Format() >= model.Protocol2 {
+		c := &s.vms[i]
+		if c.Shared || c.Since != [2]model.Gen{} || c.KeepsHomes() || c.Cause.Format() >= model.Protocol2 {
 			return model.Protocol2
 		}
 	}
@@ -90,8 +93,13 @@ func Restore(data []byte) (*State, error) {
 	}
 	if d.format >= model.Protocol2 {
 		d.moved(s)
-		d.covered(s)
 		d.parts(s)
+		if d.section(sectionRules) {
+			d.rules(s)
+		}
+		if d.section(sectionRecovery) {
+			d.recovery(s)
+		}
 	}
 	d.valid(s)
 	if d.err == nil && s.format() != d.format {
@@ -108,13 +116,16 @@ func (d *decoder) vms(s *State) {
 	for n := d.number("number of VMs"); n > 0 && d.err == nil; n-- {
 		c := Config{
 			VM: model.VMID(d.below("VM", 1<<16)), Gen: model.Gen(d.number("generation")),
-			Level: model.Level(d.below("level", uint64(model.LevelFT)+1)), Homes: d.nodes("homes"),
+			Level: model.Level(d.below("level", 2*shared)), Homes: d.nodes("homes"),
 			Primary: d.node("primary"), Secondary: d.node("secondary"), InSync: d.nodes("in-sync set"),
 			BaseEpoch: model.Epoch(d.number("base epoch")), Cause: Kind(d.below("cause", uint64(numKinds))),
 			By: d.node("proposer"), Incarnation: d.number("incarnation"),
 		}
 		if d.err != nil {
 			return
+		}
+		if c.Level >= model.Level(shared) {
+			c.Level, c.Shared = c.Level-model.Level(shared), true
 		}
 		if c.VM <= last {
 			d.fail("VM %d follows VM %d", c.VM, last)
@@ -195,27 +206,6 @@ func (d *decoder) moved(s *State) {
 			return
 		}
 		s.vms[i].Since = since
-		last = vm
-	}
-}
-
-// covered reads the recovery copies and former homes of the VMs that have any.
-func (d *decoder) covered(s *State) {
-	last := model.VMID(0)
-	for n := d.number("number of VMs with a recovery copy"); n > 0 && d.err == nil; n-- {
-		vm := model.VMID(d.below("VM", 1<<16))
-		recovery, history := d.node("recovery copy"), model.Gen(d.number("history"))
-		target, former := uint32(d.below("recovery point target", 1<<32)), d.nodes("former homes")
-		i, found := s.find(vm)
-		if d.err != nil {
-			return
-		}
-		if !found || vm <= last || recovery == model.NoNode && former.Empty() {
-			d.fail("recovery copy of VM %d on %d, after VM %d", vm, recovery, last)
-			return
-		}
-		c := &s.vms[i]
-		c.Recovery, c.History, c.TargetMS, c.Former = recovery, history, target, former
 		last = vm
 	}
 }

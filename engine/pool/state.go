@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"holdfast/engine/model"
+	"holdfast/engine/policy"
 )
 
 // Override is an operator's decision against the rules, kept for ever.
@@ -25,6 +26,7 @@ type State struct {
 	vms       []Config // ordered by VM
 	overrides []Override
 	parts     []Health // ordered by Part
+	rules     policy.Rules
 }
 
 // Result is what became of a command.
@@ -84,6 +86,9 @@ func (s *State) Apply(index uint64, cmd Command) Result {
 // Check returns what Apply would answer to cmd now, without applying it: the VM's next
 // configuration, zero for commands that are not for a VM, or why it is refused.
 func (s *State) Check(cmd Command) (Config, error) {
+	if cmd.Kind == KindPolicy {
+		return Config{}, s.checkPolicy(cmd)
+	}
 	if !cmd.Kind.ForVM() {
 		_, err := CheckMembers(s.members, s.vms, cmd)
 		return Config{}, err
@@ -99,7 +104,14 @@ func (s *State) Check(cmd Command) (Config, error) {
 			return Config{}, fmt.Errorf("%v of VM %d by member %d: %w", cmd.Kind, cmd.VM, cmd.By, err)
 		}
 	}
-	return Check(s.VM(cmd.VM), cmd)
+	next, err := Check(s.VM(cmd.VM), cmd)
+	if err == nil {
+		err = s.admit(cmd, &next)
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	return next, nil
 }
 
 func (s *State) perform(cmd Command) error {
@@ -109,11 +121,16 @@ func (s *State) perform(cmd Command) error {
 		return err
 	}
 	switch cmd.Kind {
+	case KindRenew:
+		return nil
 	case KindOverride:
 		s.override(cmd)
 		return nil
 	case KindFault, KindRetire, KindClear:
 		s.service(cmd)
+		return nil
+	case KindPolicy:
+		s.rules.Apply(cmd.Node, cmd.VM, cmd.Policy)
 		return nil
 	case KindJoin, KindLeave, KindMaintain:
 		s.members, _ = CheckMembers(s.members, s.vms, cmd) // Check has just allowed it
@@ -121,7 +138,8 @@ func (s *State) perform(cmd Command) error {
 		s.put(next)
 	}
 	s.release()
-	if cmd.Kind == KindStart && !before.InSync.Has(cmd.Node) || cmd.Kind == KindFailOver {
+	overridden := cmd.Kind == KindStart && (!before.InSync.Has(cmd.Node) || before.Shared && cmd.Override)
+	if overridden || cmd.Kind == KindFailOver {
 		s.override(cmd)
 	}
 	return nil

@@ -21,8 +21,12 @@ func drawCommand(t *rapid.T, s *State) Command {
 		BaseEpoch:   model.Epoch(rapid.IntRange(0, 2).Draw(t, "epoch")),
 		Component:   Component(rapid.IntRange(0, int(numComponents)).Draw(t, "component")),
 		Override:    rapid.Bool().Draw(t, "override"),
+		Shared:      rapid.Bool().Draw(t, "shared"),
 		Incarnation: rapid.Uint64Range(0, 3).Draw(t, "incarnation"),
 		TargetMS:    rapid.Uint32Range(0, 2).Draw(t, "target"),
+	}
+	if c.Kind == KindPolicy {
+		drawPolicy(t, &c)
 	}
 	if cur := s.VM(c.VM); c.Kind == KindRehome && cur.Gen != 0 && rapid.Bool().Draw(t, "sensible") {
 		c.Homes, c.By = model.Nodes(cur.Primary, node.Draw(t, "third")), cur.Primary
@@ -51,8 +55,8 @@ func drawCommand(t *rapid.T, s *State) Command {
 			c.VM = 0
 		}
 	}
-	if c.Kind < KindFault {
-		c.TargetMS = 0 // the first format has none
+	if c.Kind != KindAddRecovery {
+		c.TargetMS = 0 // no other command says it
 	}
 	c.Expect = s.VM(c.VM).Gen
 	if rapid.IntRange(0, 4).Draw(t, "stale") == 0 {
@@ -96,6 +100,7 @@ func TestInvariants(t *testing.T) {
 				changed(t, before, after, cmd, len(s.Overrides())-overrides)
 			}
 			membersHold(t, s, members, cmd, result.OK)
+			rulesHold(t, s, &cmd, result.OK)
 			again, err := Restore(s.Snapshot())
 			require.NoError(t, err)
 			require.Equal(t, s.Snapshot(), again.Snapshot())
@@ -116,6 +121,10 @@ func changed(t *rapid.T, before, after Config, cmd Command, overrides int) {
 	if before.Gen == 0 {
 		return
 	}
+	require.Equal(t, before.Shared, after.Shared)
+	if before.Shared {
+		onlyTheHolderStarts(t, before, after, cmd)
+	}
 	if cmd.Kind == KindLevel {
 		require.Equal(t, model.Nodes(before.Primary), after.InSync, "the primary goes on alone")
 		require.Equal(t, cmd.Level, after.Level)
@@ -128,7 +137,7 @@ func changed(t *rapid.T, before, after Config, cmd Command, overrides int) {
 	case KindAttach:
 		require.True(t, stale)
 	case KindStart:
-		require.Equal(t, stale, overrides == 1, "an override is recorded, and nothing else is")
+		require.Equal(t, stale || before.Shared && cmd.Override, overrides == 1, "an override is recorded, and nothing else is")
 	default:
 		require.False(t, stale, "only a resync or an override makes a copy the truth (R5)")
 	}
@@ -249,7 +258,7 @@ func TestCommandRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCommand(t, New(three))
 		got, err := Decode(c.Encode())
-		if c.Kind == 0 || c.Kind >= numKinds || c.Level > model.LevelFT || c.Component >= numComponents {
+		if c.Kind == 0 || c.Kind >= numKinds || c.Level > model.LevelFT || c.Component >= numComponents || !known(c.Policy) {
 			require.ErrorIs(t, err, ErrCommand)
 			return
 		}
@@ -264,7 +273,7 @@ func TestDecodeErrors(t *testing.T) {
 		"byte 0: it is empty":                                            nil,
 		"format version is 9, want 1 to 2":                               append([]byte{9}, good[1:]...),
 		"byte 12: 1 bytes follow the end":                                append(append([]byte{}, good...), 0),
-		"byte 11: override: unexpected EOF":                              good[:11],
+		"byte 11: override and shared: unexpected EOF":                   good[:11],
 		"byte 1: kind: 0 takes 2 bytes, want 1":                          {1, 0x80, 0},
 		fmt.Sprintf("kind is %d, want less than %d", numKinds, numKinds): {1, byte(numKinds)},
 		"byte 12: rehome in format 1":                                    append([]byte{1, byte(KindRehome)}, good[2:]...),
@@ -278,6 +287,8 @@ func TestDecodeErrors(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add(Command{Kind: KindCreate, VM: 1, By: 1, Node: 1, Level: model.LevelFT, Homes: model.Nodes(1, 2)}.Encode())
+	f.Add(Command{Kind: KindPolicy, By: 1, Node: 1, Policy: model.Policy{Kind: model.PolicyHost, Site: 2, Memory: 4096}}.Encode())
+	f.Add(Command{Kind: KindAddRecovery, VM: 1, Expect: 2, By: 1, Node: 3, TargetMS: 1000}.Encode())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if c, err := Decode(data); err == nil {
 			require.Equal(t, data, c.Encode())
@@ -294,12 +305,16 @@ func FuzzRestore(f *testing.F) {
 	s.Apply(4, Command{Kind: KindRehome, VM: 1, Expect: 1, By: 1, Homes: model.Nodes(1, 3)})
 	s.Apply(5, Command{Kind: KindJoin, By: 1, Node: 5})
 	s.Apply(6, Command{Kind: KindLeave, By: 1, Node: 3})
+	s.Apply(7, Command{Kind: KindCreate, VM: 2, By: 1, Node: 1, Level: model.LevelRestart, Homes: model.Nodes(1, 2), Shared: true})
 	f.Add(s.Snapshot())
-	s.Apply(7, Command{Kind: KindCreate, VM: 2, By: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)})
-	s.Apply(8, Command{Kind: KindAttach, VM: 2, Expect: 1, By: 1, Node: 2})
-	s.Apply(9, Command{Kind: KindAddRecovery, VM: 2, Expect: 2, By: 1, Node: 5, TargetMS: 9})
+	stateRules(s, 8)
 	f.Add(s.Snapshot())
-	s.Apply(10, Command{Kind: KindFailOver, VM: 2, Expect: 3, By: 5, Node: 5})
+	s.Apply(21, Command{Kind: KindCreate, VM: 3, By: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)})
+	s.Apply(22, Command{Kind: KindAttach, VM: 3, Expect: 1, By: 1, Node: 2})
+	s.Apply(23, Command{Kind: KindAddRecovery, VM: 3, Expect: 2, By: 1, Node: 5, TargetMS: 9})
+	f.Add(s.Snapshot())
+	s.Apply(24, Command{Kind: KindFailOver, VM: 3, Expect: 3, By: 5, Node: 5})
+	require.Equal(f, model.Nodes(1, 2), s.VM(3).Former)
 	f.Add(s.Snapshot())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if s, err := Restore(data); err == nil {

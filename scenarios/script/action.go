@@ -117,6 +117,8 @@ func (p *parser) sensible(t lex.Token, a Action, mentions []faults.Mention) erro
 		return p.c.Problem(t, fmt.Sprintf("found set-level of %s, whose service is registers", f.VM), "a VM with service log or bank: registers live in memory, which only ft keeps", "")
 	case f.Kind == faults.JoinHost && f.Member.Kind != faults.RoleName, f.Kind == faults.LeaveHost && f.Member.Kind == faults.RoleAll:
 		return p.c.Problem(t, fmt.Sprintf("found %s of %s", f.Kind, f.Member), "one host by its name", "")
+	case f.Kind == faults.OrderVM && !p.s.VMs[p.names[f.VM].vm].Later:
+		return p.c.Problem(t, fmt.Sprintf("found order-vm of %q, which is there from the beginning", f.VM), "a VM that was declared with later", "")
 	case f.Kind == faults.Override:
 		p.later(t, func() bool { return p.overridable() }, func() (string, string) {
 			return "found override in a pool that can decide by itself", "a pool of two hosts without a witness, or one with a recovery copy"
@@ -164,7 +166,7 @@ func (p *parser) copyHolder(m faults.Mention, f faults.Fault) error {
 	}
 	p.later(m.Token, func() bool {
 		v := p.s.VMs[vm.vm]
-		return len(p.s.Hosts) == 2 || p.s.changesHomes() || v.Home == m.Role.Name || v.Second == m.Role.Name || v.Recovery == m.Role.Name
+		return len(p.s.Hosts) == 2 || p.s.changesHomes() || v.Home == "" || v.Home == m.Role.Name || v.Second == m.Role.Name || v.Recovery == m.Role.Name
 	}, func() (string, string) {
 		v := p.s.VMs[vm.vm]
 		return fmt.Sprintf("found host %q, which holds no copy of %q", m.Role.Name, v.Name), lex.Choice([]string{v.Home, v.Second})
@@ -215,6 +217,9 @@ func (s *Script) changesHomes() bool {
 		if t.Setting == SettingRehomeAfter {
 			return true
 		}
+	}
+	if s.moves() {
+		return true
 	}
 	for _, a := range s.Actions {
 		if a.Fault.Kind == faults.LeaveHost || a.Fault.Kind == faults.ReplaceHome {

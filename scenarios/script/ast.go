@@ -22,6 +22,8 @@ type Script struct {
 	// Voters is the number of members that vote, 3 or 5; 0: what suits the pool.
 	Voters int
 	VMs    []VM
+	// Policies say where VMs may be.
+	Policies []Policy
 	// Clients has at most one entry for each VM. A VM without one has no clients.
 	Clients []Clients
 	// Tunes has at most one entry for each Setting.
@@ -54,7 +56,11 @@ type Member struct {
 	Name string
 	// Spare: the host is not in the pool, and without power, before join-host.
 	Spare bool
-	Note  Note
+	// Site is where a host is; empty: the script does not say.
+	Site string
+	// Memory is a host's room for VMs in MiB, 1 to MaxMemory; 0: as much as the VMs need.
+	Memory int
+	Note   Note
 }
 
 // VM is a protected virtual machine.
@@ -62,13 +68,30 @@ type VM struct {
 	Name    string
 	Level   Level
 	Service Service
-	// Home is the host it starts on, Second the host with the second copy.
+	// Shared: the disk is shared storage that both homes reach; level restart only.
+	Shared bool
+	// Home is the host it starts on, Second the host with the second copy. Both are empty if the policies choose.
 	Home, Second string
 	// Recovery is the host at another place with a recovery copy, Target its recovery point target, from 1ms to
 	// MaxRun. Without one they are empty and 0.
 	Recovery string
 	Target   time.Duration
-	Note     Note
+	// Memory is what it needs on each of its homes in MiB, up to MaxMemory.
+	Memory int
+	// Later: it is not there, and needs not be, before order-vm. Such a VM has no clients.
+	Later bool
+	Note  Note
+}
+
+// MaxMemory bounds the memory of hosts and VMs, in MiB.
+const MaxMemory = 1 << 20
+
+// Policy is a rule for some VMs.
+type Policy struct {
+	Kind PolicyKind
+	// VMs has one VM at least, and two if they are kept apart. None of them is named twice.
+	VMs  []string
+	Note Note
 }
 
 // Default and extreme values of a clients statement.
@@ -168,6 +191,11 @@ const (
 	ExpectStateLost
 	// ExpectSecondary: at the very end Role is VM's other home.
 	ExpectSecondary
+	// ExpectApart: VM and Other had different primaries at all times from From to To; if To is 0, at the very end.
+	ExpectApart
+	// ExpectRefused: an order or proposal about VM was refused for a reason that contains Text. Hosts and VMs
+	// are called by their names in it.
+	ExpectRefused
 	// ExpectRPO: the highest age of the recovery point of VM in the run, until it is started from there, compares to Duration.
 	ExpectRPO
 )
@@ -187,7 +215,7 @@ const (
 // Expect is one thing that must be true after the run. Fields that its Kind does not use are zero.
 type Expect struct {
 	Kind       ExpectKind
-	VM         string
+	VM, Other  string
 	Comparator Comparator
 	Count      int
 	Duration   time.Duration
@@ -198,5 +226,6 @@ type Expect struct {
 	Subject string
 	// From and To are instants of the run, From before To.
 	From, To time.Duration
+	Text     string
 	Note     Note
 }

@@ -38,8 +38,17 @@ func (p *parser) host(n Note) error {
 	if len(p.s.Hosts) == MaxHosts {
 		return p.c.Problem(t, "found too many hosts", fmt.Sprintf("at most %d", MaxHosts), "")
 	}
-	p.s.Hosts = append(p.s.Hosts, Member{Name: name, Spare: p.c.Accept("spare"), Note: n})
-	return p.c.End("spare")
+	h := Member{Name: name, Spare: p.c.Accept("spare"), Note: n}
+	if p.c.Accept("site") {
+		if h.Site, err = p.c.Name("the name of a site"); err != nil {
+			return err
+		}
+	}
+	if h.Memory, err = p.memory(); err != nil {
+		return err
+	}
+	p.s.Hosts = append(p.s.Hosts, h)
+	return p.c.End("spare", "site", "memory")
 }
 
 func (p *parser) voters(n Note) error {
@@ -117,8 +126,15 @@ func (p *parser) vm(n Note) error {
 	if vm.Level, vm.Service = Level(level), Service(service); vm.Service == ServiceRegisters && vm.Level != LevelFT {
 		return p.c.Problem(at, fmt.Sprintf("found service registers at level %s", vm.Level), "service log or bank, or level ft: registers live in memory, which only ft keeps", "")
 	}
+	if err := p.storage(&vm); err != nil {
+		return err
+	}
 	if err := p.c.Expect("on"); err != nil {
 		return err
+	}
+	if p.auto() {
+		p.s.VMs = append(p.s.VMs, vm)
+		return p.demand(len(p.s.VMs) - 1)
 	}
 	home := p.c.Peek()
 	if vm.Home, _, err = p.lookup("a host declared above", symbolHost); err != nil {
@@ -134,13 +150,17 @@ func (p *parser) vm(n Note) error {
 	if err := p.recovery(&p.s.VMs[len(p.s.VMs)-1]); err != nil {
 		return err
 	}
-	return p.c.End("second", "dr")
+	return p.demand(len(p.s.VMs)-1, "second", "dr")
 }
 
 // recovery reads the host with the recovery copy, if the VM is to have one.
 func (p *parser) recovery(vm *VM) (err error) {
+	at := p.c.Peek()
 	if !p.c.Accept("dr") {
 		return nil
+	}
+	if vm.Shared {
+		return p.c.Problem(at, "found a recovery copy of a VM on shared storage", "storage of its own: of shared storage there are no copies", "")
 	}
 	t := p.c.Peek()
 	if vm.Recovery, _, err = p.lookup("a host declared above", symbolHost); err != nil {
@@ -154,6 +174,21 @@ func (p *parser) recovery(vm *VM) (err error) {
 	}
 	vm.Target, err = p.c.Duration("a recovery point target", MinTune, MaxRun)
 	return err
+}
+
+// storage takes what kind of disk the VM has, if that is said.
+func (p *parser) storage(vm *VM) error {
+	at := p.c.Peek()
+	if !p.c.Accept("storage") {
+		return nil
+	}
+	if err := p.c.Expect("shared"); err != nil {
+		return err
+	}
+	if vm.Shared = true; vm.Level != LevelRestart {
+		return p.c.Problem(at, fmt.Sprintf("found shared storage at level %s", vm.Level), "level restart: the other levels keep copies", "")
+	}
+	return nil
 }
 
 // second reads or infers the host with the second copy. Two hosts leave no choice; more need one.
@@ -190,6 +225,9 @@ func (p *parser) clients(n Note) error {
 	vm, s, err := p.lookup("a VM declared above", symbolVM)
 	if err != nil {
 		return err
+	}
+	if p.s.VMs[s.vm].Later {
+		return p.c.Problem(t, fmt.Sprintf("found clients of %q, which comes later", vm), "a VM that is there from the beginning", "")
 	}
 	for _, c := range p.s.Clients {
 		if c.VM == vm {
@@ -266,6 +304,9 @@ func (p *parser) tune(n Note) error {
 	value, err := p.c.Duration("the value of "+setting.String(), MinTune, MaxTune)
 	if err != nil {
 		return err
+	}
+	if setting == SettingLeaseTimeout && value < time.Second {
+		return p.c.Problem(t, fmt.Sprintf("found lease-timeout %s", lex.FormatDuration(value)), "1s at least: watchdogs count seconds", "")
 	}
 	p.s.Tunes = append(p.s.Tunes, Tune{Setting: setting, Value: value, Note: n})
 	if setting == SettingHeartbeat || setting == SettingSuspectAfter {

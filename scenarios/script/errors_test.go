@@ -39,7 +39,7 @@ clients db
 
 func TestParseErrors(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"unknown statement", pool + "vn x", `f:8:1: found "vn", expected a statement: scenario, purpose, host, witness, voters, vm, clients, tune, at, when, run or expect; did you mean "vm"?`},
+		{"unknown statement", pool + "vn x", `f:8:1: found "vn", expected a statement: scenario, purpose, host, witness, voters, vm, policy, clients, tune, at, when, run or expect; did you mean "vm"?`},
 		{"no scenario first", "host a", `f:1:1: found "host", expected "scenario" and its name as the first statement`},
 		{"empty", "", `f:1:1: found the end of the script, expected "scenario" and its name`},
 		{"second scenario", "scenario a\nscenario b", `f:2:1: found a second scenario, expected one in a script`},
@@ -64,6 +64,9 @@ func TestParseErrors(t *testing.T) {
 		{"VM on the witness", pool + "vm x level ft service log on w", `f:8:30: found "w", which is a witness, expected a host declared above`},
 		{"unknown level", pool + "vm x level fft service log on a", `f:8:12: found "fft", expected a level: restart, ha, ft or none; did you mean "ft"?`},
 		{"unknown service", pool + "vm x level ft service bang on a", `f:8:23: found "bang", expected a service: registers, log or bank; did you mean "bank"?`},
+		{"shared storage at ha", pool + "vm x level ha service log storage shared on a", `f:8:27: found shared storage at level ha, expected level restart: the other levels keep copies`},
+		{"unknown storage", pool + "vm x level restart service log storage local on a", `f:8:40: found "local", expected "shared"`},
+		{"short lease", pool + "tune lease-timeout 900ms", `f:8:6: found lease-timeout 900ms, expected 1s at least: watchdogs count seconds`},
 		{"registers on ha", pool + "vm x level ha service registers on a", `f:8:23: found service registers at level ha, expected service log or bank, or level ft: registers live in memory, which only ft keeps`},
 		{"no level", pool + "vm x service log on a", `f:8:6: found "service", expected "level"`},
 		{"no second of three", "scenario s\npurpose \"p\"\nhost a\nhost b\nhost c\nvm x level ft service log on a\nrun 5s", `f:6:31: found no second host for x in a pool of 3 hosts, expected "second" and a host`},
@@ -76,7 +79,7 @@ func TestParseErrors(t *testing.T) {
 		{"one account", pool + "vm x level ft service bank on a\nclients x keys 1", `f:9:16: found "1", expected a number of keys from 2 to 4096`},
 		{"count twice", pool + "vm x level ft service log on a\nclients x count 1 count 2", `f:9:19: found a second count, expected each setting once`},
 		{"unknown client setting", pool + "vm x level ft service log on a\nclients x key 1", `f:9:11: found "key", expected count, rate or keys; did you mean "keys"?`},
-		{"unknown setting", pool + "tune hartbeat 1s", `f:8:6: found "hartbeat", expected a setting: heartbeat, suspect-after, promote-wait, io-timeout, ack-timeout, epoch, cold-start-after, hang-after, epoch-max, rehome-after, voter-lost-after or mtbf; did you mean "heartbeat"?`},
+		{"unknown setting", pool + "tune hartbeat 1s", `f:8:6: found "hartbeat", expected a setting: heartbeat, suspect-after, promote-wait, io-timeout, ack-timeout, epoch, cold-start-after, hang-after, epoch-max, rehome-after, voter-lost-after, mtbf, mend-after or lease-timeout; did you mean "heartbeat"?`},
 		{"setting twice", pool + "tune epoch 10ms\ntune epoch 20ms", `f:9:6: found a second value for epoch, expected one; the first is on line 8`},
 		{"setting out of range", pool + "tune epoch 0s", `f:8:12: found "0s", expected the value of epoch from 1ms to 60s`},
 		{"suspicion below two heartbeats", pool + "tune heartbeat 300ms\nrun 5s", `f:8:6: found suspect-after 400ms with heartbeat 300ms, expected suspect-after to be two heartbeats at least, or every lost packet makes a suspect`},

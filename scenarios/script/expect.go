@@ -50,7 +50,12 @@ func (p *parser) about(t lex.Token, e *Expect) error {
 		return err
 	}
 	e.VM = name
-	if err := p.c.Expect(")"); err != nil {
+	if e.Kind == ExpectApart {
+		err = p.apart(e)
+	} else {
+		err = p.c.Expect(")")
+	}
+	if err != nil {
 		return err
 	}
 	switch e.Kind {
@@ -94,8 +99,14 @@ func (p *parser) measure(e *Expect) (err error) {
 		if err = p.c.Expect("="); err == nil {
 			err = p.finalHost(e)
 		}
+	case ExpectApart:
+		if !p.c.Empty() {
+			err = p.period(e)
+		}
 	case ExpectStalled, ExpectServed:
 		err = p.period(e)
+	case ExpectRefused:
+		err = p.because(e)
 	}
 	return err
 }

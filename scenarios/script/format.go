@@ -50,6 +50,9 @@ func (p *printer) script(s *Script) {
 	for _, vm := range s.VMs {
 		p.line(vm.Note, formatVM(vm, len(s.Hosts) > 2))
 	}
+	for _, policy := range s.Policies {
+		p.line(policy.Note, formatPolicy(policy))
+	}
 	for _, c := range s.Clients {
 		p.line(c.Note, fmt.Sprintf("clients %s count %d rate %d/s keys %d", c.VM, c.Count, c.Rate, c.Keys))
 	}
@@ -101,21 +104,49 @@ func (p *printer) above(comments []string) {
 }
 
 func formatHost(h Member) string {
+	s := "host " + h.Name
 	if h.Spare {
-		return "host " + h.Name + " spare"
+		s += " spare"
 	}
-	return "host " + h.Name
+	if h.Site != "" {
+		s += " site " + h.Site
+	}
+	return s + formatMemory(h.Memory)
 }
 
 func formatVM(vm VM, withSecond bool) string {
-	s := fmt.Sprintf("vm %s level %s service %s on %s", vm.Name, vm.Level, vm.Service, vm.Home)
-	if withSecond {
-		s += " second " + vm.Second
+	s := fmt.Sprintf("vm %s level %s service %s", vm.Name, vm.Level, vm.Service)
+	if vm.Shared {
+		s += " storage shared"
+	}
+	s += " on "
+	switch {
+	case vm.Home == "" && vm.Second == "":
+		s += "auto"
+	case withSecond:
+		s += vm.Home + " second " + vm.Second
+	default:
+		s += vm.Home
 	}
 	if vm.Recovery != "" {
 		s += fmt.Sprintf(" dr %s rpo %s", vm.Recovery, lex.FormatDuration(vm.Target))
 	}
+	s += formatMemory(vm.Memory)
+	if vm.Later {
+		s += " later"
+	}
 	return s
+}
+
+func formatMemory(mib int) string {
+	if mib == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" memory %d MiB", mib)
+}
+
+func formatPolicy(p Policy) string {
+	return fmt.Sprintf("policy %s %s", p.Kind, strings.Join(p.VMs, " "))
 }
 
 func formatAction(a Action) string {
@@ -159,6 +190,14 @@ func formatExpect(e Expect) string {
 		return fmt.Sprintf("no event %s(%s)", e.Event, e.Subject)
 	case ExpectStalled, ExpectServed:
 		return fmt.Sprintf("%s(%s) from %s to %s", e.Kind, e.VM, lex.FormatDuration(e.From), lex.FormatDuration(e.To))
+	case ExpectApart:
+		s := fmt.Sprintf("%s(%s %s)", e.Kind, e.VM, e.Other)
+		if e.To != 0 {
+			s += fmt.Sprintf(" from %s to %s", lex.FormatDuration(e.From), lex.FormatDuration(e.To))
+		}
+		return s
+	case ExpectRefused:
+		return fmt.Sprintf(`%s(%s) because "%s"`, e.Kind, e.VM, e.Text)
 	default:
 		return fmt.Sprintf("%s(%s)", e.Kind, e.VM)
 	}

@@ -177,7 +177,8 @@ func tables() map[string][]string {
 	}
 	all := map[string][]string{
 		"| level | what it means |\n|---|---|\n": rows(levelWords), "| service | what runs in the guest |\n|---|---|\n": rows(serviceWords),
-		"| stage | the moment |\n|---|---|\n": rows(stageWords), "| event | what the notice says |\n|---|---|\n": rows(eventWords),
+		"| policy | what it demands |\n|---|---|\n": rows(policyWords),
+		"| stage | the moment |\n|---|---|\n":       rows(stageWords), "| event | what the notice says |\n|---|---|\n": rows(eventWords),
 	}
 	settings := "| setting | default | meaning |\n|---|---|---|\n"
 	for i, w := range settingWords {
@@ -244,10 +245,12 @@ var drawScript = rapid.Custom(func(t *rapid.T) *Script {
 		vm := VM{Name: fmt.Sprintf("vm%d", i), Level: LevelFT, Service: Service(rapid.IntRange(1, 3).Draw(t, "service")), Home: "a", Second: "b"}
 		if vm.Service != ServiceRegisters {
 			vm.Level = Level(rapid.IntRange(1, 3).Draw(t, "level"))
+			vm.Shared = vm.Level == LevelRestart && rapid.Bool().Draw(t, "shared")
 		}
 		s.VMs = append(s.VMs, vm)
 		s.Clients = append(s.Clients, Clients{VM: vm.Name, Count: rapid.IntRange(1, 8).Draw(t, "count"), Rate: rapid.IntRange(1, MaxRate).Draw(t, "rate"), Keys: rapid.IntRange(2, MaxKeys).Draw(t, "keys")})
 	}
+	drawPolicies(t, s)
 	if rapid.Bool().Draw(t, "tune") {
 		s.Tunes = []Tune{{Setting: SettingIOTimeout, Value: duration("value", MinTune, MaxTune)}}
 	}
@@ -270,6 +273,9 @@ var drawScript = rapid.Custom(func(t *rapid.T) *Script {
 
 func drawExpect(t *rapid.T, s *Script) Expect {
 	e := Expect{Kind: ExpectKind(rapid.IntRange(int(ExpectPause), int(ExpectServed)).Draw(t, "kind"))}
+	if len(s.VMs) > 1 && rapid.IntRange(0, 5).Draw(t, "about policies") == 0 {
+		return drawPolicyExpect(t, s)
+	}
 	if e.Kind != ExpectConverged && e.Kind != ExpectEvent && e.Kind != ExpectNoEvent {
 		e.VM = "vm0"
 	}

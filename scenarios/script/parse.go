@@ -10,14 +10,15 @@ import (
 
 // Bounds of a script. They keep what a hostile or broken file can ask for affordable.
 const (
-	MaxBytes   = 16 << 20
-	MaxLines   = 5000 // that are not empty
-	MaxHosts   = 16
-	MaxVMs     = 16
-	MaxActions = 1000
-	MaxExpects = 1000
-	MinRun     = 100 * time.Millisecond
-	MaxRun     = 10 * time.Minute
+	MaxBytes    = 16 << 20
+	MaxLines    = 5000 // that are not empty
+	MaxHosts    = 16
+	MaxVMs      = 16
+	MaxPolicies = 64
+	MaxActions  = 1000
+	MaxExpects  = 1000
+	MinRun      = 100 * time.Millisecond
+	MaxRun      = 10 * time.Minute
 )
 
 // parser reads a script line by line and checks each name where it is used, so that a complaint
@@ -67,6 +68,7 @@ var statements = []struct {
 	{"witness", true, (*parser).witness},
 	{"voters", true, (*parser).voters},
 	{"vm", false, (*parser).vm},
+	{"policy", false, (*parser).policy},
 	{"clients", false, (*parser).clients},
 	{"tune", false, (*parser).tune},
 	{"at", false, (*parser).at},

@@ -27,11 +27,15 @@ func Validate(s *Script) error {
 func Content(s *Script) *Script {
 	c := &Script{Name: s.Name, Purpose: s.Purpose, Witness: Member{Name: s.Witness.Name}, Voters: s.Voters, Run: s.Run}
 	for _, h := range s.Hosts {
-		c.Hosts = append(c.Hosts, Member{Name: h.Name, Spare: h.Spare})
+		c.Hosts = append(c.Hosts, Member{Name: h.Name, Spare: h.Spare, Site: h.Site, Memory: h.Memory})
 	}
 	for _, v := range s.VMs {
 		v.Note = Note{}
 		c.VMs = append(c.VMs, v)
+	}
+	for _, v := range s.Policies {
+		v.Note = Note{}
+		c.Policies = append(c.Policies, v)
 	}
 	for _, v := range s.Clients {
 		v.Note = Note{}

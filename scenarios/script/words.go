@@ -47,6 +47,8 @@ const (
 	SettingRehomeAfter
 	SettingVoterLostAfter
 	SettingMTBF
+	SettingMendAfter
+	SettingLeaseTimeout
 )
 
 // Stage is a point that a VM passes in its life, or in the life of an epoch, a resync or a write.
@@ -77,6 +79,7 @@ const (
 	StageWriteIssued
 	StageWriteLocalDone
 	StageWriteRemoteDone
+	StageClaimed
 	StagePointSent
 	StagePointSealed
 	StagePointApplied
@@ -126,6 +129,13 @@ const (
 	EventLeft
 	EventVoter
 	EventLearner
+	EventPolicyBroken
+	EventPolicyKept
+	EventMoving
+	EventClaimed
+	EventReleased
+	EventUnrenewed
+	EventReset
 	EventRecoveryPoint
 	EventRecoveryLate
 	EventOverflow
@@ -133,6 +143,20 @@ const (
 	EventFailedBack
 	EventTested
 	EventTestFailed
+)
+
+// PolicyKind is what a policy demands.
+type PolicyKind uint8
+
+// The policies.
+const (
+	// PolicyApart: no host runs two of the VMs.
+	PolicyApart PolicyKind = iota + 1
+	// PolicyApartHomes: no host is a home of two of the VMs.
+	PolicyApartHomes
+	// PolicySiteOther: the two homes of each of the VMs are on different sites. PolicySiteSame: on the same one.
+	PolicySiteOther
+	PolicySiteSame
 )
 
 // word is an enum's word in scripts and its sentence in the reference.
@@ -163,10 +187,12 @@ var (
 		{"rehome-after", "how long a VM's second home is of no use before another host becomes its second home"},
 		{"voter-lost-after", "how long a voter is not heard before another member votes in its place"},
 		{"mtbf", "mean time between failures below which a component is taken out of service: five faults within four times this"},
+		{"mend-after", "how long a policy is broken, or hosts are out of balance, before a VM is moved for it"},
+		{"lease-timeout", "time W after which the watchdog resets a host that runs VMs on shared storage and cannot renew its lease; 1s at least"},
 	}
 	settingDefaults = []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 200 * time.Millisecond,
 		500 * time.Millisecond, time.Second, 50 * time.Millisecond, 5 * time.Second, 5 * time.Second, 500 * time.Millisecond,
-		5 * time.Minute, time.Minute, 5 * time.Second}
+		5 * time.Minute, time.Minute, 5 * time.Second, 30 * time.Second, 5 * time.Second}
 	stageWords = []word{
 		{"epoch-started", "the guest runs in a new epoch"},
 		{"capturing", "the guest is paused for its checkpoint"},
@@ -191,6 +217,7 @@ var (
 		{"write-issued", "a disk write of the guest was issued to the copies"},
 		{"write-local-done", "the copy on the primary has it"},
 		{"write-remote-done", "the copy on the secondary has it"},
+		{"claimed", "the pool gave a VM on shared storage to its other home, which waits until the old instance has certainly stopped"},
 		{"point-sent", "the primary has announced a recovery point"},
 		{"point-sealed", "the recovery copy has the point durably"},
 		{"point-applied", "the point is on the recovery copy, out of the journal"},
@@ -235,6 +262,13 @@ var (
 		{"left", "a host does not belong to the pool any more"},
 		{"voter", "a member votes on the pool's log that did not"},
 		{"learner", "a member does not vote any more"},
+		{"policy-broken", "a policy about a VM or a host does not hold"},
+		{"policy-kept", "it holds again"},
+		{"moving", "a VM or its second copy moves because of a policy"},
+		{"claimed", "a VM on shared storage belongs to its other home, which starts it when the old instance has certainly stopped"},
+		{"released", "a VM on shared storage was stopped and given to its other home"},
+		{"unrenewed", "a host that runs a VM on shared storage cannot renew its lease; its watchdog is about to reset it"},
+		{"reset", "a host was reset by its watchdog"},
 		{"recovery-point", "a VM's recovery copy is within its recovery point target"},
 		{"recovery-late", "it is not"},
 		{"overflow", "more writes wait for a recovery copy than are kept; changed extents are copied instead"},
@@ -243,9 +277,15 @@ var (
 		{"tested", "a test fail-over of a VM served"},
 		{"test-failed", "it did not"},
 	}
+	policyWords = []word{
+		{"apart", "no host runs two of the VMs, which are two at least; a failover may break it, and it is mended"},
+		{"apart-homes", "no host has copies of two of them, in addition"},
+		{"site-other", "the second copy of each of the VMs is on another site than the VM"},
+		{"site-same", "it is on the same site"},
+	}
 	comparatorWords = []word{{"<", "less than"}, {"<=", "at most"}, {"=", "exactly"}, {">=", "at least"}, {">", "more than"}}
 	expectWords     = []word{{"pause", ""}, {"promotions", ""}, {"restarts", ""}, {"resets", ""}, {"primary", ""}, {"converged", ""},
-		{"event", ""}, {"no", ""}, {"stalled", ""}, {"served", ""}, {"state-lost", ""}, {"secondary", ""}, {"rpo", ""}}
+		{"event", ""}, {"no", ""}, {"stalled", ""}, {"served", ""}, {"state-lost", ""}, {"secondary", ""}, {"apart", ""}, {"refused", ""}, {"rpo", ""}}
 )
 
 // String returns the level's word.
@@ -268,6 +308,12 @@ func (s Stage) FTOnly() bool { return s >= StageEpochStarted && s <= StageReleas
 
 // String returns the event's word, which is also the name of the engine's notice.
 func (e Event) String() string { return wordOf(eventWords, int(e)) }
+
+// String returns the policy's word.
+func (k PolicyKind) String() string { return wordOf(policyWords, int(k)) }
+
+// Apart reports whether the policy is about VMs that are kept from each other.
+func (k PolicyKind) Apart() bool { return k == PolicyApart || k == PolicyApartHomes }
 
 // String returns the comparator's sign.
 func (c Comparator) String() string { return wordOf(comparatorWords, int(c)) }

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"slices"
 	"time"
 
 	"holdfast/engine/model"
@@ -53,6 +54,8 @@ func (c *Contract) keeps(m *scenarios.Moment, vm *script.VM) (faults.Fault, stri
 		}
 	}
 	switch {
+	case f.Kind == faults.HangVM && f.VM == vm.Name && c.hangs(vm.Name):
+		return faults.Fault{}, "two short hangs in a row are a long one, and the guest is booted anew"
 	case f.Kind == faults.HangVM && f.VM == vm.Name && (f.For == 0 || f.For > (c.script.Value(script.SettingHangAfter)/2).Round(time.Millisecond)):
 		f.For = (c.script.Value(script.SettingHangAfter) / 2).Round(time.Millisecond)
 		return f, "a guest that hangs for long is booted anew, which is the loss of its memory"
@@ -65,6 +68,11 @@ func (c *Contract) keeps(m *scenarios.Moment, vm *script.VM) (faults.Fault, stri
 		return c.brief(m, vm, homes)
 	}
 	return f, ""
+}
+
+// hangs reports whether the guest hangs, or did until a moment ago.
+func (c *Contract) hangs(vm string) bool {
+	return slices.ContainsFunc(c.active, func(w window) bool { return w.kind == faults.HangVM && w.vm == vm })
 }
 
 // hits reports whether the fault touches the member.

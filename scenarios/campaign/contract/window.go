@@ -65,8 +65,10 @@ func (c *Contract) begin(m *scenarios.Moment, f *faults.Fault) {
 	switch f.Kind {
 	case faults.SaveDisk, faults.Override, faults.ForceStart, faults.DiskCorrupt, faults.ClearFaults:
 		return
-	case faults.Migrate, faults.SetLevel:
+	case faults.Migrate, faults.SetLevel, faults.HandOver:
 		w.until = m.At + c.settle()
+	case faults.HangVM: // its watchdog finds out a second later that it goes on
+		w.until = m.At + f.For + 2*time.Second
 	case faults.OldDaemon:
 		w.until = m.At + f.For + 2*bootTime
 	case faults.ClockJump, faults.CrashVM:

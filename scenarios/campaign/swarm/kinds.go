@@ -87,10 +87,16 @@ var table = []weighted{
 	{kind: faults.JoinHost, left: membershipElsewhere},
 	{kind: faults.LeaveHost, left: membershipElsewhere},
 	{kind: faults.ReplaceHome, left: membershipElsewhere},
+	{kind: faults.OrderVM, left: "plans have all their VMs from the beginning; scripts about policies order some later"},
+	{kind: faults.StorageCut, left: sharedElsewhere},
+	{kind: faults.WatchdogDrift, left: sharedElsewhere},
+	{kind: faults.HandOver, left: sharedElsewhere},
 	{kind: faults.FailOver, left: recoveryElsewhere},
 	{kind: faults.FailBack, left: recoveryElsewhere},
 	{kind: faults.TestFailOver, left: recoveryElsewhere},
 }
+
+const sharedElsewhere = "no plan has a VM on shared storage; a test of package scenarios draws plans for those (TestSharedRandom)"
 
 const recoveryElsewhere = "plans have no recovery copies; the scripts of the library's folder dr certify them, and judge the histories by what a recovery point may lack"
 

@@ -1,0 +1,190 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"holdfast/engine/model"
+	"holdfast/engine/policy"
+	"holdfast/engine/pool"
+)
+
+// governor is what a node keeps about the policies.
+type governor struct {
+	said  []policy.Breach // breaches that this node told people of, while it leads
+	move  policy.Move     // the next move that the policies ask for
+	since model.Time      // since when
+}
+
+// govern compares the pool with its policies, at the pace of heartbeats. The leader says what does not hold; what
+// mends it is done by the host that runs the VM, once it was wanted for MendAfter.
+func (n *Node) govern() {
+	g := &n.governor
+	if n.pool.Rules().Empty() && len(g.said) == 0 && g.move.Kind == 0 {
+		return
+	}
+	view := n.pool.View()
+	n.sayBreaches(&view)
+	if move := view.Plan(n.able()); move != g.move {
+		g.move, g.since = move, n.now
+	}
+	due := n.now >= g.since.Add(n.cfg.Timing.MendAfter)
+	for _, v := range n.vms {
+		v.govern(g.move, due)
+	}
+}
+
+// sayBreaches tells people what does not hold any more and what holds again.
+func (n *Node) sayBreaches(view *policy.View) {
+	if !n.log.Leading() {
+		n.governor.said = nil
+		return
+	}
+	broken, before := view.Broken(), n.governor.said
+	for _, b := range broken {
+		if !has(before, b) {
+			n.sayBreach(model.NoticePolicyBroken, b, view.Describe(b))
+		}
+	}
+	for _, b := range before {
+		if !has(broken, b) {
+			n.sayBreach(model.NoticePolicyKept, b, "")
+		}
+	}
+	n.governor.said = broken
+}
+
+func has(list []policy.Breach, b policy.Breach) bool {
+	for _, x := range list {
+		if x == b {
+			return true
+		}
+	}
+	return false
+}
+
+// sayBreach says it for each of the VMs, so that it is in the history of each.
+func (n *Node) sayBreach(kind model.NoticeKind, b policy.Breach, detail string) {
+	n.out.Notify(kind, b.VM, b.Node).Detail = detail
+	if b.Other != 0 {
+		n.out.Notify(kind, b.Other, b.Node).Detail = detail
+	}
+}
+
+// able returns the members that answer, this one included.
+func (n *Node) able() model.NodeSet {
+	able := model.Nodes(n.cfg.ID)
+	for _, id := range n.others {
+		if p := &n.peers[id]; !p.suspected && p.incarnation != 0 {
+			able = able.With(id)
+		}
+	}
+	return able
+}
+
+// govern begins the move if it is due and this host has to make it, and gives one up that is not wanted any more.
+func (v *vm) govern(move policy.Move, due bool) {
+	mine := due && move.VM == v.id && v.isPrimary() && v.instance == running
+	if yield := mine && move.Kind == policy.MoveSides; yield != v.partner.yield {
+		v.partner.yield, v.dirty = yield, true
+		if yield {
+			v.sayMove(move, "its second home goes on with it")
+		}
+	}
+	switch {
+	case mine && move.Kind == policy.MoveSecond && v.partner.instead == model.NoNode && move.From == v.other:
+		v.partner.instead, v.partner.governed, v.dirty = move.To, true, true
+		v.sayMove(move, fmt.Sprintf("its second copy moves away from host %d", move.From))
+	case v.partner.governed && move.VM != v.id && v.cfg.InSync == v.cfg.Homes:
+		v.partner.instead, v.partner.governed = model.NoNode, false
+	}
+}
+
+func (v *vm) sayMove(move policy.Move, what string) {
+	v.n.out.Notify(model.NoticeMoving, v.id, move.To).Detail = what
+}
+
+// third returns the host that should hold the second copy in place of the present one, chosen among those able;
+// NoNode if nobody can. That policies are in the way is said once in a generation, and asked again after a while.
+func (v *vm) third(able model.NodeSet) model.NodeID {
+	n := v.n
+	if n.now < v.partner.askAt {
+		v.lookAgain(v.partner.askAt)
+		return model.NoNode
+	}
+	to, err := n.pool.Third(v.id, able)
+	if err == nil {
+		return to
+	}
+	if able&n.pool.Members().Staying()&^v.cfg.Holders() == 0 {
+		return model.NoNode // nobody to choose from; reconcile runs again when somebody is heard
+	}
+	v.partner.askAt = n.now.Add(n.cfg.Timing.RepairEvery)
+	v.lookAgain(v.partner.askAt)
+	if v.partner.refusedIn != v.cfg.Gen {
+		v.partner.refusedIn = v.cfg.Gen
+		notice := n.out.Notify(model.NoticeRefused, v.id, n.cfg.ID)
+		notice.Gen, notice.Detail = v.cfg.Gen, "no other second home: "+err.Error()
+	}
+	return model.NoNode
+}
+
+// orderPolicy takes what an operator states. What other members could not read must not get into the log.
+func (n *Node) orderPolicy(cmd pool.Command) {
+	reason := n.tooOld(cmd.Format())
+	if _, err := pool.Decode(cmd.Encode()); err != nil {
+		reason = err.Error()
+	}
+	if reason != "" {
+		n.out.Notify(model.NoticeRefused, cmd.VM, cmd.Node).Detail = reason
+		return
+	}
+	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
+	n.pushOrders()
+}
+
+// placeOrder chooses homes for a creation that left them open; false: there are none, and that was said.
+func (n *Node) placeOrder(cmd *pool.Command) bool {
+	if cmd.Node != model.NoNode && !n.pool.Members().Staying().Has(cmd.Node) {
+		n.out.Notify(model.NoticeRefused, cmd.VM, cmd.Node).Detail = "the VM's home must be a host of the pool that stays"
+		return false
+	}
+	primary, second, err := n.pool.Place(policy.Request{VM: cmd.VM, Level: cmd.Level, Primary: cmd.Node, Among: n.able()})
+	if err != nil {
+		n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID).Detail = err.Error()
+		return false
+	}
+	cmd.Node, cmd.Homes = primary, model.Nodes(primary, second)
+	return true
+}
+
+// settles reports whether placement depends on what becomes of the order: a statement, a join, a creation that takes room.
+func (o *pendingOrder) settles() bool {
+	return o.cmd.Kind == pool.KindPolicy || o.cmd.Kind == pool.KindJoin || o.cmd.Kind == pool.KindCreate && o.cmd.Homes == 0
+}
+
+// settled lets the orders go on that wait for a decision.
+func (n *Node) settled() {
+	for i := range n.orders {
+		if n.orders[i].waits {
+			n.orders[i].at = n.now
+		}
+	}
+}
+
+// replaced reports whether the log refused homes that this node chose, because others were faster, so that it has to
+// choose again.
+func (n *Node) replaced(cmd *pool.Command, why error) bool {
+	for i := range n.orders {
+		if o := &n.orders[i]; o.chosen(cmd) && errors.Is(why, policy.ErrNoPlace) {
+			o.at = n.now
+			return true
+		}
+	}
+	return false
+}
+
+// chosen reports whether cmd is the order with homes that this node chose.
+func (o *pendingOrder) chosen(cmd *pool.Command) bool {
+	return o.cmd.Kind == pool.KindCreate && o.cmd.Homes == 0 && cmd.Kind == o.cmd.Kind && cmd.VM == o.cmd.VM
+}

@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/engine/planted"
+	"holdfast/engine/pool"
+)
+
+// keepLease does what is due for the lease of this host, if it is a home of VMs on shared storage.
+func (n *Node) keepLease() {
+	home, want, risk := n.leaseNeeds()
+	if !home {
+		return
+	}
+	n.lease.Tick(n.now, want, risk, &n.out)
+	round, asking := n.lease.Asking()
+	n.sayUnrenewed(asking && risk)
+	if !asking {
+		n.renewAt = 0
+		return
+	}
+	if n.now < n.renewAt {
+		return
+	}
+	n.renewAt = n.now.Add(n.cfg.Timing.ProposeEvery)
+	cmd := pool.Command{Kind: pool.KindRenew, By: n.cfg.ID, Incarnation: n.incarnation, Expect: model.Gen(round)}
+	if n.log.Quorate() && n.log.Propose(cmd.Encode()) == nil {
+		n.logBusy = true
+	}
+}
+
+// leaseNeeds returns whether this host is concerned with leases at all, whether it should hold one, and whether
+// there may be an instance here that its watchdog must be able to stop. One of a VM that the log, as far as
+// it is known here, does not know yet may be such.
+func (n *Node) leaseNeeds() (home, want, risk bool) {
+	for _, v := range n.vms {
+		risky := v.risky()
+		home = home || v.cfg.Shared || risky
+		want = want || v.cfg.Shared && v.isPrimary()
+		risk = risk || risky
+	}
+	return home, want, risk
+}
+
+// risky reports whether there may be an instance here that writes to shared storage, or requests of one that are
+// on their way.
+func (v *vm) risky() bool {
+	return v.cfg.Shared && !v.shared.settled || v.cfg.Gen == 0 && v.instance != absent
+}
+
+// renewed takes a renewal at its place in the log. It counts if everything here that writes to shared storage does
+// so by right at that place: then nobody had claimed it before the renewal was asked for.
+func (n *Node) renewed(cmd *pool.Command) {
+	n.renewals[cmd.By] = n.now
+	if cmd.By != n.cfg.ID || cmd.Incarnation != n.incarnation {
+		return
+	}
+	for _, v := range n.vms {
+		if v.risky() && !v.byRight() {
+			return
+		}
+	}
+	if n.lease.Granted(uint64(cmd.Expect), &n.out) {
+		n.touchShared()
+	}
+}
+
+// byRight reports whether the instance here is of the present generation, or of the one before it that this
+// host itself ended: then no other host was given the VM since it was started.
+func (v *vm) byRight() bool {
+	own := v.cfg.Gen == v.gen || v.cfg.Gen == v.gen+1 && v.cfg.By == v.self() && (v.cfg.Cause == pool.KindBump || v.cfg.Cause == pool.KindStart)
+	return v.cfg.Gen != 0 && v.isPrimary() && own
+}
+
+func (n *Node) touchShared() {
+	for _, v := range n.vms {
+		v.dirty = v.dirty || v.cfg.Shared
+	}
+}
+
+// leaseAt returns when keepLease has something to do.
+func (n *Node) leaseAt() model.Time {
+	at := n.lease.NextWake()
+	if _, asking := n.lease.Asking(); asking {
+		at = min(at, n.renewAt)
+	}
+	return at
+}
+
+// sayUnrenewed says, once, that this host is about to be reset.
+func (n *Node) sayUnrenewed(waits bool) {
+	if !waits {
+		n.unsafe = false
+		return
+	}
+	if d, late := n.lease.Late(n.now); late && !n.unsafe {
+		n.unsafe = true
+		notice := n.out.Notify(model.NoticeUnrenewed, 0, n.cfg.ID)
+		notice.Detail = "no majority of the pool has answered for " + d.Round(time.Millisecond).String() + "; the watchdog is about to reset this host, because it runs a VM on shared storage"
+	}
+}
+
+// sayReset says that the watchdog did it.
+func (n *Node) sayReset(ev *model.Event) {
+	if ev.Flags.Has(model.FlagError) {
+		n.out.Notify(model.NoticeReset, 0, n.cfg.ID).Detail = "the watchdog reset this host: it could not renew its lease on shared storage"
+	}
+}
+
+// claimSince returns from when on a successor waits.
+func (v *vm) claimSince() model.Time {
+	if planted.On(planted.LeaseWaitEarly) {
+		return min(v.n.now, max(v.peer().since, 0))
+	}
+	return v.n.now
+}
