@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"holdfast/engine/model"
 	"holdfast/engine/policy"
@@ -42,25 +43,16 @@ func (n *Node) sayBreaches(view *policy.View) {
 	}
 	broken, before := view.Broken(), n.governor.said
 	for _, b := range broken {
-		if !has(before, b) {
+		if !slices.Contains(before, b) {
 			n.sayBreach(model.NoticePolicyBroken, b, view.Describe(b))
 		}
 	}
 	for _, b := range before {
-		if !has(broken, b) {
+		if !slices.Contains(broken, b) {
 			n.sayBreach(model.NoticePolicyKept, b, "")
 		}
 	}
 	n.governor.said = broken
-}
-
-func has(list []policy.Breach, b policy.Breach) bool {
-	for _, x := range list {
-		if x == b {
-			return true
-		}
-	}
-	return false
 }
 
 // sayBreach says it for each of the VMs, so that it is in the history of each.

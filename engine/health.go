@@ -85,7 +85,7 @@ func (n *Node) serviced(cmd *pool.Command) {
 	}
 }
 
-// retired reports whether this host's copy of the VM, or the VM itself, is out of service.
+// retired reports whether this component of the VM on this host is out of service.
 func (v *vm) retired(component pool.Component) bool {
 	return v.n.pool.Retired(pool.Part{Component: component, Node: v.self(), VM: v.id})
 }

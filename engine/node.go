@@ -145,7 +145,7 @@ func (n *Node) Voters() model.NodeSet { return n.log.Voters() }
 func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 	n.out.Reset()
 	if n.outgrown != nil {
-		n.retired(ev)
+		n.silent(ev)
 		return n.out.List
 	}
 	n.clock(now, ev)
@@ -154,7 +154,7 @@ func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 	n.timers()
 	n.drain()
 	if n.outgrown != nil {
-		n.retire()
+		n.fallSilent()
 		return n.out.List
 	}
 	if ev.Kind != model.EventStart && ev.Kind != model.EventInstance {

@@ -474,7 +474,7 @@ func (v *vm) capture() {
 		last--
 	}
 	final := (v.main.LocalFailed() || v.yields()) && v.out.State() == pair.Holding && !v.cfg.Exposed()
-	v.out.Capture(v.gen, last, durable, final, &v.n.out)
+	v.out.Capture(v.n.now, v.gen, last, durable, final, &v.n.out)
 }
 
 // settleProposal stops repeating a proposal that this round of reconcile did not repeat.

@@ -59,7 +59,7 @@ func (r *run) measures(m *reports.Measures, vm model.VMID, h *history.History) {
 	m.Resets += int64(r.world.ClientStats(vm).Resets)
 	m.LongestPauseNS = max(m.LongestPauseNS, int64(longestPause(h, r.script.Run)))
 	m.Promotions += int64(r.count0(model.NoticePromoted, vm))
-	m.Restarts += int64(max(r.count0(model.NoticeStarted, vm)-1, 0))
+	m.Restarts += int64(r.restarts(vm))
 	m.Resyncs += int64(r.count0(model.NoticeResync, vm))
 	m.Refused += int64(r.count0(model.NoticeRefused, vm))
 	changes := r.world.Changes(vm)

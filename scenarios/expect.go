@@ -35,7 +35,7 @@ func (r *run) measure(e *script.Expect, histories []*history.History) (ok bool, 
 	case script.ExpectPromotions:
 		return counted(r.count0(model.NoticePromoted, vm), "promotions")
 	case script.ExpectRestarts:
-		return counted(max(r.count0(model.NoticeStarted, vm)-1, 0), "restarts")
+		return counted(r.restarts(vm), "restarts")
 	case script.ExpectResets:
 		return counted(int(r.world.ClientStats(vm).Resets), "connections lost")
 	case script.ExpectPrimary:

@@ -185,6 +185,9 @@ func (r *run) count0(kind model.NoticeKind, vm model.VMID) int {
 	return n
 }
 
+// restarts counts how often the VM's system came up after the first time.
+func (r *run) restarts(vm model.VMID) int { return max(r.world.Boots(vm)-1, 0) }
+
 // trace writes the faults and what the members told people, in order.
 func (r *run) trace(to io.Writer, out *reports.Scenario) {
 	type line struct {

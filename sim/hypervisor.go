@@ -101,6 +101,7 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		p.w.stage(StageStarted, p)
 	}
 	p.w.tape.instance(p)
+	p.captureNext()
 }
 
 // createFails reports whether a creation that ends now fails, and what it leaves behind.
@@ -136,6 +137,7 @@ func (p *place) boot() {
 	p.w.guestOut.Reset()
 	p.inst.machine.SetTime(p.guestTime())
 	p.inst.machine.Boot(p.w.nextLife(), &p.w.guestOut)
+	p.w.tape.boots[p.vm.id]++
 	p.takeOut()
 	p.w.tape.instance(p)
 }
@@ -173,13 +175,14 @@ func (p *place) adopt(gen model.Gen) {
 	p.w.tape.instance(p)
 }
 
-// capture suspends the guest and stages its state.
+// capture suspends the guest and stages its state. It comes after what an earlier life of the daemon
+// has begun: a creation, or another capture.
 func (p *place) capture(e *model.Effect) {
 	w := p.w
-	if !p.inst.present || p.inst.machine == nil {
+	if !p.inst.present {
 		return
 	}
-	if p.inst.capturing { // one that an earlier life of the daemon began; this one's comes after it
+	if p.inst.capturing || p.inst.machine == nil {
 		next := *e
 		p.inst.capture = &next
 		return
@@ -199,6 +202,17 @@ func (p *place) capture(e *model.Effect) {
 	w.stage(StageCapturing, p)
 }
 
+// captureNext begins the capture that had to wait, if there is one.
+func (p *place) captureNext() bool {
+	next := p.inst.capture
+	if next == nil {
+		return false
+	}
+	p.inst.capture = nil
+	p.capture(next)
+	return true
+}
+
 // captured ends the capture.
 func (p *place) captured(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 	if !p.m.powered {
@@ -210,9 +224,7 @@ func (p *place) captured(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		return
 	}
 	p.inst.capturing = false
-	if next := p.inst.capture; next != nil {
-		p.inst.capture = nil
-		p.capture(next)
+	if p.captureNext() {
 		return
 	}
 	if p.m.node == nil || p.staged == nil || p.stagedAs != epoch {
