@@ -72,6 +72,8 @@ const (
 	FailOver
 	FailBack
 	TestFailOver
+	AddRecovery
+	RemoveRecovery
 
 	numKinds
 )

@@ -142,5 +142,9 @@ func init() {
 			"The operator returns the VM, which runs on its recovery copy on that host, to its former homes. Nothing is lost."},
 		TestFailOver: {"test-fail-over", ClassOperator, true, list(paramVM, paramOn), nil,
 			"The operator has the VM booted from a snapshot of its recovery copy, which that host has, without any network; the snapshot is discarded."},
+		AddRecovery: {"add-recovery", ClassOperator, true, list(paramVM, paramOn, paramRPO), nil,
+			"The operator gives the running VM a recovery copy on that host, with that recovery point target; the order waits until the VM is protected. Refused if that host is no place for it."},
+		RemoveRecovery: {"remove-recovery", ClassOperator, true, list(paramVM), nil,
+			"The operator ends the VM's recovery copy, which its host then forgets; the order waits until the VM is protected."},
 	}
 }

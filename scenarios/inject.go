@@ -306,6 +306,10 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 		w.FailBack(m, w.VM(f.VM))
 	case faults.TestFailOver:
 		w.TestFailOver(m, w.VM(f.VM))
+	case faults.AddRecovery:
+		w.AddRecovery(w.VM(f.VM), m, f.Amount)
+	case faults.RemoveRecovery:
+		w.RemoveRecovery(w.VM(f.VM))
 	}
 }
 

@@ -229,6 +229,10 @@ func (r *run) build() error {
 			Name: v.Name, Level: level(v.Level), Service: service(v.Service), Shared: v.Shared, Home: v.Home, Second: v.Second,
 			Recovery: v.Recovery, Target: v.Target, Later: v.Later, Keys: script.DefaultKeys,
 		}
+		for i := range s.Actions {
+			f := &s.Actions[i].Fault
+			spec.Covered = spec.Covered || f.Kind == faults.AddRecovery && f.VM == v.Name
+		}
 		for _, c := range s.Clients {
 			if c.VM == v.Name {
 				spec.Clients, spec.Rate, spec.Keys = c.Count, c.Rate, c.Keys

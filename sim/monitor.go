@@ -105,7 +105,7 @@ func (o *monitor) init(w *World) {
 	o.vms = make([]watch, len(w.vms))
 	o.points = make([]points, len(w.vms))
 	for i, v := range w.vms {
-		if v != nil && v.recovery != model.NoNode {
+		if v != nil && (v.recovery != model.NoNode || v.spec.Covered) {
 			o.points[i].init(v)
 		}
 	}
@@ -211,7 +211,7 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 	case pool.KindStart, pool.KindPromote:
 		over := v.failOver && cfg.Primary == before.Recovery
 		if over {
-			o.points[cfg.VM].failedOver(o.w, cfg.Gen)
+			o.points[cfg.VM].failedOver(o.w, p, cfg.Gen)
 			v.failOver = false
 		}
 		if single && !before.InSync.Has(cfg.Primary) && v.ordered != cfg.Primary && !over {
@@ -219,9 +219,12 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 		}
 	case pool.KindAttach:
 		o.compareCopies(v, p, cfg)
+	case pool.KindFailBack:
+		o.points[cfg.VM].failedBack(o.w, p)
 	}
 	if single {
 		o.changedHomes(before, cfg)
+		o.points[cfg.VM].fresh = o.points[cfg.VM].fresh || cfg.Cause == pool.KindAddRecovery
 	}
 	if single && cfg.Primary != before.Primary && cfg.Cause == pool.KindPromote && before.Secondary != cfg.Primary {
 		o.breaks("R2", p, "generation %d promotes a host that was not the secondary of generation %d", cfg.Gen, before.Gen)

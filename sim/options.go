@@ -51,6 +51,7 @@ type VM struct {
 	Shared       bool          // its disk is shared storage that both of them reach
 	Recovery     string        // host with a copy at another place; empty: none
 	Target       time.Duration // recovery point target; needed with Recovery
+	Covered      bool          // it may get a recovery copy by AddRecovery
 	Later        bool          // not ordered before OrderVM
 	Clients      int           // 0 to guest.MaxClients; 0 if Later
 	Rate         int           // operations per second of all clients together

@@ -22,6 +22,7 @@ type points struct {
 	vm      model.VMID
 	on      bool
 	begun   bool          // the recovery copy was moved once
+	fresh   bool          // it was just given to the VM, and has no point yet
 	log     []change      // from the change after the point of the copy on
 	first   int           // number of log[0] among all changes
 	at      []disk.Sector // the disk at the point of the copy
@@ -137,9 +138,10 @@ func (t *points) moved(w *World, p *place) {
 			differ++
 		}
 	}
-	if len(t.cuts) == 0 {
+	if len(t.cuts) == 0 && !t.fresh {
 		t.longest = max(t.longest, t.Age(w))
 	}
+	t.fresh = false
 	for i := 0; differ > 0; i++ {
 		if i == len(t.log) {
 			w.monitor.breaks("R6", p, "the recovery copy at point %d is not the disk at any moment since the last point", p.recovery.point)
@@ -201,7 +203,10 @@ func (t *points) promoted(o *monitor, p *place, epoch model.Epoch) {
 }
 
 // failedOver takes down what a start from the recovery copy lost.
-func (t *points) failedOver(w *World, gen model.Gen) {
+func (t *points) failedOver(w *World, p *place, gen model.Gen) {
+	if !t.begun || t.fresh {
+		w.monitor.breaks("R6", p, "the VM is started from a recovery copy that has no whole point")
+	}
 	hi := w.now
 	if len(t.log) > 0 {
 		hi = t.log[0].at
@@ -209,6 +214,13 @@ func (t *points) failedOver(w *World, gen model.Gen) {
 	t.longest = max(t.longest, t.Age(w))
 	t.over = gen
 	t.cuts = append(t.cuts, Cut{Lo: t.lo, Hi: hi, At: w.now})
+}
+
+// failedBack checks that the copy to which a VM returns lacks nothing (R5).
+func (t *points) failedBack(w *World, p *place) {
+	if t.on && len(t.log) > 0 {
+		w.monitor.breaks("R5", p, "the VM returns to a copy that lacks %d completed writes", len(t.log))
+	}
 }
 
 // undo takes a start from the recovery copy back that came to nothing; it reports whether cfg was one.
@@ -228,6 +240,9 @@ func (w *World) Cuts(vm model.VMID) []Cut { return w.monitor.points[vm].cuts }
 // the world knows it; longest is the highest value since ResetRecoveryAge.
 func (w *World) RecoveryAge(vm model.VMID) (now, longest time.Duration) {
 	t := &w.monitor.points[vm]
+	if cfg := w.monitor.vms[vm].newest(); t.fresh || cfg.Recovery == model.NoNode && t.begun {
+		return 0, t.longest
+	}
 	now = t.Age(w)
 	if len(t.cuts) > 0 {
 		return now, t.longest

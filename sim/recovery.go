@@ -315,11 +315,8 @@ func boots(c guest.Config, d *disk.Disk) bool {
 
 // recoverable reports whether the VM's recovery copy, if it is to have one, has a point of its own history and follows.
 func (w *World) recoverable(vm model.VMID, cfg *pool.Config) bool {
-	if w.vms[vm].recovery == model.NoNode {
-		return true
-	}
 	if cfg.Recovery == model.NoNode {
-		return w.monitor.points[vm].begun // an operator took it away
+		return w.vms[vm].recovery == model.NoNode
 	}
 	m := w.nodes[cfg.Primary]
 	if m.node == nil {
@@ -344,4 +341,15 @@ func (w *World) FailBack(id model.NodeID, vm model.VMID) {
 // TestFailOver tries the recovery copy of a VM.
 func (w *World) TestFailOver(id model.NodeID, vm model.VMID) {
 	w.order(id, model.Order{Kind: model.OrderTestFailOver, VM: vm})
+}
+
+// AddRecovery is the operator's order to give a VM a recovery copy on a host. The VM must have been declared as Covered.
+func (w *World) AddRecovery(vm model.VMID, id model.NodeID, target time.Duration) {
+	w.toPool(model.Order{Kind: model.OrderAddRecovery, VM: vm, Node: id, Target: target})
+}
+
+// RemoveRecovery is the order to end it.
+func (w *World) RemoveRecovery(vm model.VMID) {
+	w.vms[vm].recovery = model.NoNode // nobody orders it again
+	w.toPool(model.Order{Kind: model.OrderRemoveRecovery, VM: vm})
 }

@@ -135,7 +135,7 @@ func (p *parser) overridable() bool {
 			return true
 		}
 	}
-	return len(p.s.Hosts) == 2 && p.s.Witness.Name == ""
+	return len(p.s.Hosts) == 2 && p.s.Witness.Name == "" || p.s.adds()
 }
 
 // mention checks one name that a fault uses.
@@ -161,7 +161,7 @@ func (p *parser) mention(m faults.Mention, a Action) error {
 // copyHolder checks that a host named for a disk fault holds a copy of the VM's disk.
 func (p *parser) copyHolder(m faults.Mention, f faults.Fault) error {
 	vm := p.names[f.VM]
-	if f.Kind == faults.ReplaceHome || vm == nil || vm.kind != symbolVM || m.Role.Kind != faults.RoleName || p.names[m.Role.Name].kind != symbolHost {
+	if f.Kind == faults.ReplaceHome || f.Kind == faults.AddRecovery || vm == nil || vm.kind != symbolVM || m.Role.Kind != faults.RoleName || p.names[m.Role.Name].kind != symbolHost {
 		return nil
 	}
 	p.later(m.Token, func() bool {
@@ -211,6 +211,16 @@ func (p *parser) namedRole(t lex.Token, r faults.Role, used Trigger) (witness bo
 	return s.kind == symbolWitness, nil
 }
 
+// adds reports whether an action gives a VM a recovery copy.
+func (s *Script) adds() bool {
+	for i := range s.Actions {
+		if s.Actions[i].Fault.Kind == faults.AddRecovery {
+			return true
+		}
+	}
+	return false
+}
+
 // changesHomes reports whether VMs may get other homes than those declared.
 func (s *Script) changesHomes() bool {
 	for _, t := range s.Tunes {
@@ -222,7 +232,7 @@ func (s *Script) changesHomes() bool {
 		return true
 	}
 	for _, a := range s.Actions {
-		if a.Fault.Kind == faults.LeaveHost || a.Fault.Kind == faults.ReplaceHome {
+		if k := a.Fault.Kind; k == faults.LeaveHost || k == faults.ReplaceHome || k == faults.AddRecovery {
 			return true
 		}
 	}

@@ -94,6 +94,8 @@ var table = []weighted{
 	{kind: faults.FailOver, left: recoveryElsewhere},
 	{kind: faults.FailBack, left: recoveryElsewhere},
 	{kind: faults.TestFailOver, left: recoveryElsewhere},
+	{kind: faults.AddRecovery, left: recoveryElsewhere},
+	{kind: faults.RemoveRecovery, left: recoveryElsewhere},
 }
 
 const sharedElsewhere = "no plan has a VM on shared storage; a test of package scenarios draws plans for those (TestSharedRandom)"
