@@ -25,6 +25,7 @@ type recovery struct {
 	tgt       *dr.Target
 	opening   bool
 	openAt    model.Time // when to try to open the copy again
+	broken    bool       // that it failed was said
 	takeover  bool       // an operator wants to start the VM from this copy
 	testing   bool
 	testPoint model.Epoch

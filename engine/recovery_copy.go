@@ -4,6 +4,7 @@ import (
 	"holdfast/engine/dr"
 	"holdfast/engine/mirror"
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 	"holdfast/engine/pool"
 )
 
@@ -40,8 +41,7 @@ func (v *vm) keepRecovery() {
 	n, r := v.n, &v.recovery
 	if r.tgt != nil && r.tgt.Failed() {
 		r.tgt = nil
-		r.openAt = n.now.Add(n.cfg.Timing.RepairEvery)
-		n.out.Notify(model.NoticeDiskFault, v.id, v.self())
+		v.failRecovery()
 	}
 	if r.tgt != nil || r.opening {
 		return
@@ -52,6 +52,16 @@ func (v *vm) keepRecovery() {
 	}
 	r.opening = true
 	n.out.Add(model.EffectRecoveryOpen, v.id).Gen = v.cfg.History
+}
+
+// failRecovery has the recovery copy opened again a little later. That it failed is said once, until it can be opened.
+func (v *vm) failRecovery() {
+	r := &v.recovery
+	r.openAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
+	if !r.broken {
+		r.broken = true
+		v.n.out.Notify(model.NoticeDiskFault, v.id, v.self())
+	}
 }
 
 // leaveRecovery ends the part of a host that kept the recovery copy.
@@ -79,10 +89,10 @@ func (v *vm) recoveryEvent(ev *model.Event) {
 	case ev.Kind == model.EventRecoveryOpened && r.opening:
 		r.opening = false
 		if failed {
-			r.openAt = n.now.Add(n.cfg.Timing.RepairEvery)
-			n.out.Notify(model.NoticeDiskFault, v.id, v.self())
+			v.failRecovery()
 			return
 		}
+		r.broken = false
 		r.tgt = dr.NewTarget(n.now, v.id, n.cfg.recovery(), n.incarnation, ev.Gen, ev.Epoch)
 	case ev.Kind == model.EventRecoverySealed && r.tgt != nil:
 		r.tgt.Sealed(ev.Epoch, failed, &n.out)
@@ -151,7 +161,7 @@ func (n *Node) refuseRecovery(v *vm, o *model.Order) string {
 	if v.cfg.Recovery != n.cfg.ID || v.recovery.tgt == nil {
 		return "this member has no recovery copy of the VM; give the order to the one that has"
 	}
-	if history, point := v.recovery.tgt.Point(); history != v.cfg.History || point == 0 {
+	if history, point := v.recovery.tgt.Point(); (history != v.cfg.History || point == 0) && !planted.On(planted.FailOverIncomplete) {
 		return "the recovery copy has no consistent point yet; wait until the first one is complete"
 	}
 	if o.Kind == model.OrderFailOver && v.primaryAnswers() {
@@ -231,7 +241,7 @@ func (v *vm) returns() bool {
 		v.n.out.Notify(model.NoticeRefused, v.id, v.self()).Detail = "the last recovery point was not confirmed in time; the VM is started here again"
 		return false
 	}
-	if r.left.Current() {
+	if r.left.Current() || planted.On(planted.FailBackEarly) {
 		v.propose(pool.Command{Kind: pool.KindFailBack, Node: v.cfg.Recovery})
 	}
 	return true

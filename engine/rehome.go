@@ -21,7 +21,7 @@ type partner struct {
 // pool, or is not wanted by an operator. It reports whether this is under way; nothing else is then
 // done for the redundancy.
 func (v *vm) rehome() bool {
-	if v.cfg.Level == model.LevelNone || v.cfg.KeepsHomes() {
+	if v.cfg.Level == model.LevelNone || v.stays() {
 		return false
 	}
 	to := v.successor()
@@ -42,6 +42,19 @@ func (v *vm) rehome() bool {
 		}
 	}
 	v.propose(pool.Command{Kind: pool.KindRehome, Homes: model.Nodes(v.self(), to)})
+	return true
+}
+
+// stays reports whether the VM keeps its homes because of a recovery copy. What was wanted before it had one is over.
+func (v *vm) stays() bool {
+	p := &v.partner
+	if !v.cfg.KeepsHomes() || planted.On(planted.RecoveryMoves) {
+		return false
+	}
+	if p.instead != model.NoNode && !p.governed {
+		v.n.out.Notify(model.NoticeRefused, v.id, v.other).Detail = pool.ErrKeepsHomes.Error()
+	}
+	p.instead, p.governed = model.NoNode, false
 	return true
 }
 

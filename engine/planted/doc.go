@@ -113,6 +113,14 @@ const (
 	JournalReversed
 	// ChangesForgotten begins a new stream to a recovery copy without what an earlier one did not deliver (R7).
 	ChangesForgotten
+	// FailOverIncomplete starts a VM from a recovery copy that has no whole point (R6).
+	FailOverIncomplete
+	// FailBackEarly returns a VM to its homes before the last point is durable there (R5).
+	FailBackEarly
+	// RecoveryRoomFree reserves no room for a VM where its recovery copy is.
+	RecoveryRoomFree
+	// RecoveryMoves lets policies move the second copy of a VM with a recovery copy.
+	RecoveryMoves
 	numBugs
 )
 
@@ -135,6 +143,8 @@ var names = [numBugs]string{
 	LeaseWaitEarly: "lease-wait-early", LeaseUnproven: "lease-unproven", LeaseUnarmed: "lease-unarmed",
 	PointUnsealed: "point-unsealed", PointTorn: "point-torn", PointUncommitted: "point-uncommitted",
 	JournalReversed: "journal-reversed", ChangesForgotten: "changes-forgotten",
+	FailOverIncomplete: "fail-over-incomplete", FailBackEarly: "fail-back-early",
+	RecoveryRoomFree: "recovery-room-free", RecoveryMoves: "recovery-moves",
 }
 
 func (b Bug) String() string { return names[b] }

@@ -227,7 +227,7 @@ func rehome(cur Config, cmd Command) (Config, error) {
 	}
 	dropped, added := cur.Homes&^cmd.Homes, cmd.Homes&^cur.Homes
 	switch {
-	case cur.KeepsHomes():
+	case cur.KeepsHomes() && !planted.On(planted.RecoveryMoves):
 		return cur, ErrKeepsHomes
 	case cmd.Homes&1 != 0 || cmd.Homes.Len() != 2 || dropped.Len() != 1 || added.Len() != 1:
 		return cur, fmt.Errorf("%w: %v in place of %v", ErrHomes, cmd.Homes, cur.Homes)

@@ -27,7 +27,10 @@ func (s *State) View() policy.View {
 		c := &s.vms[i]
 		v.VMs[i] = policy.Placed{
 			VM: c.VM, Level: c.Level, Homes: c.Homes, Primary: c.Primary, Whole: c.InSync == c.Homes && !c.Exposed(),
-			Fixed: c.Shared || c.KeepsHomes(), Elsewhere: c.Holders() &^ c.Homes,
+			Fixed: c.Shared || c.KeepsHomes() && !planted.On(planted.RecoveryMoves), Elsewhere: c.Holders() &^ c.Homes,
+		}
+		if planted.On(planted.RecoveryRoomFree) {
+			v.VMs[i].Elsewhere = 0
 		}
 	}
 	return v
