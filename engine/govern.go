@@ -78,14 +78,16 @@ func (n *Node) able() model.NodeSet {
 func (v *vm) govern(move policy.Move, due bool) {
 	mine := due && move.VM == v.id && v.isPrimary() && v.instance == running
 	if yield := mine && move.Kind == policy.MoveSides; yield != v.partner.yield {
-		v.partner.yield, v.dirty = yield, true
+		v.partner.yield = yield
+		v.touch()
 		if yield {
 			v.sayMove(move, "its second home goes on with it")
 		}
 	}
 	switch {
 	case mine && move.Kind == policy.MoveSecond && v.partner.instead == model.NoNode && move.From == v.other:
-		v.partner.instead, v.partner.governed, v.dirty = move.To, true, true
+		v.partner.instead, v.partner.governed = move.To, true
+		v.touch()
 		v.sayMove(move, fmt.Sprintf("its second copy moves away from host %d", move.From))
 	case v.partner.governed && move.VM != v.id && v.cfg.InSync == v.cfg.Homes:
 		v.partner.instead, v.partner.governed = model.NoNode, false

@@ -24,7 +24,7 @@ type Node struct {
 
 	voters, learners model.NodeSet // as of then
 	erased           map[model.VMID]bool
-	vms              []*vm // ascending VMID
+	roster
 
 	now     model.Time // the clock less the time for which this node did not run
 	stalled model.Time // how long that was in all
@@ -222,7 +222,7 @@ func (n *Node) receive(ev *model.Event) {
 	default:
 		if v := n.vm(m.VM); v != nil {
 			v.receive(m)
-			v.dirty = true
+			v.touch()
 		}
 	}
 }
@@ -263,7 +263,7 @@ func (n *Node) vmEvent(ev *model.Event) {
 	}
 	if v != nil {
 		v.event(ev)
-		v.dirty = true
+		v.touch()
 	}
 }
 
@@ -283,10 +283,17 @@ func (n *Node) timers() {
 	if n.now >= n.ordersAt() {
 		n.pushOrders()
 	}
-	for _, v := range n.vms {
-		if n.now >= v.nextWake() && n.inventoried {
+	if !n.inventoried {
+		return
+	}
+	for i, v := range n.vms {
+		at := n.due[i]
+		if v.listed {
+			at = v.nextWake()
+		}
+		if n.now >= at {
 			v.wake()
-			v.dirty = true
+			v.touch()
 		}
 	}
 }
@@ -352,9 +359,9 @@ func (n *Node) won(cmd *pool.Command) bool {
 // reconcile brings what the VMs have and what the pool wants together, until nothing changes.
 func (n *Node) reconcile() {
 	for round := 0; round < maxRounds; round++ {
-		for _, v := range n.vms {
-			if v.dirty {
-				v.dirty = false
+		for _, v := range n.stales() {
+			if v.stale {
+				v.stale = false
 				v.reconcile()
 			}
 		}
@@ -372,12 +379,6 @@ func (n *Node) reconcile() {
 // maxRounds bounds how often one step can go through its own consequences. A
 // single-voter log commits within the step in which something is proposed.
 const maxRounds = 8
-
-func (n *Node) touchAll() {
-	for _, v := range n.vms {
-		v.dirty = true
-	}
-}
 
 // route completes the messages of the step and gives each one its way.
 func (n *Node) route() {
@@ -399,10 +400,8 @@ func (n *Node) route() {
 
 // wake asks for the next EventWake if the instant changed.
 func (n *Node) wake() {
-	next := min(n.heartbeatAt, n.detectAt, n.log.NextWake(), n.ordersAt(), n.leaseAt())
-	for _, v := range n.vms {
-		next = min(next, v.nextWake())
-	}
+	n.settle()
+	next := min(n.heartbeatAt, n.detectAt, n.log.NextWake(), n.ordersAt(), n.leaseAt(), n.roster.nextWake())
 	if next != model.Never {
 		next = max(next, n.now+1) + n.stalled
 	}

@@ -82,7 +82,8 @@ func (n *Node) orderMigration(o *model.Order) {
 	case v.cfg.Shared && !v.otherAble():
 		reason = "the other home does not answer, or cannot run the VM"
 	default:
-		v.moving, v.dirty = true, true
+		v.moving = true
+		v.touch()
 		return
 	}
 	n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason

@@ -54,6 +54,10 @@ func (v *vm) launch() {
 		e := out.Add(model.EffectActivate, v.id)
 		e.Gen, e.Epoch = v.gen, last
 	} else {
+		if v.losesIn == v.cfg.Gen-1 {
+			// Now it is decided. Before, this host may not have heard that the VM goes on elsewhere.
+			out.Notify(model.NoticeStateLost, v.id, v.self()).Gen = v.cfg.Gen
+		}
 		v.in.Reset(0, out)
 		out.Add(model.EffectStart, v.id).Gen = v.gen
 	}
@@ -147,17 +151,9 @@ func (v *vm) seekStart() {
 		}
 	}
 	if v.cfg.Level == model.LevelFT && v.cfg.Cause != pool.KindCreate {
-		v.stateLost()
+		v.losesIn = v.cfg.Gen
 	}
 	v.propose(pool.Command{Kind: pool.KindStart, Node: v.self()})
-}
-
-// stateLost says, once in a generation, that memory which the level promised to keep is gone.
-func (v *vm) stateLost() {
-	if v.stateLostIn != v.cfg.Gen {
-		v.stateLostIn = v.cfg.Gen
-		v.n.out.Notify(model.NoticeStateLost, v.id, v.self()).Gen = v.cfg.Gen
-	}
 }
 
 // cannotRun tells the other home whether this one is able to run the VM.

@@ -129,7 +129,7 @@ func (n *Node) recoveryOrder(o *model.Order) {
 		n.out.Notify(model.NoticeRefused, o.VM, n.cfg.ID).Detail = reason
 		return
 	}
-	v.dirty = true
+	v.touch()
 	switch o.Kind {
 	case model.OrderFailOver:
 		v.recovery.takeover = true

@@ -120,7 +120,7 @@ func (n *Node) orderHome(o *model.Order) {
 		reason = "the second home has the only copy in sync; wait until the VM is protected"
 	default:
 		v.partner.instead, v.partner.governed, v.partner.askAt = to, false, 0
-		v.dirty = true
+		v.touch()
 		return
 	}
 	n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason
@@ -188,14 +188,9 @@ func (n *Node) erase(cfg *pool.Config) {
 
 // sweep forgets the VMs of which nothing is left here.
 func (n *Node) sweep() {
-	kept := n.vms[:0]
-	for _, v := range n.vms {
-		if v.cfg.Gen == 0 || v.cfg.Holders().Has(n.cfg.ID) || v.instance != absent || planted.On(planted.StartDropped) {
-			kept = append(kept, v)
-		}
-	}
-	clear(n.vms[len(kept):])
-	n.vms = kept
+	n.keep(func(v *vm) bool {
+		return v.cfg.Gen == 0 || v.cfg.Holders().Has(n.cfg.ID) || v.instance != absent || planted.On(planted.StartDropped)
+	})
 }
 
 // yields reports whether this host should give the VM to the other home, because it is about to leave

@@ -84,7 +84,7 @@ func (v *vm) seekPromotion() {
 	default:
 		if silent(model.Time(t.ColdStartAfter)) || unable {
 			if v.cfg.Level == model.LevelFT {
-				v.stateLost()
+				v.losesIn = v.cfg.Gen
 			}
 			v.in.Renounce(v.cfg.Gen)
 			v.propose(pool.Command{Kind: pool.KindStart, Node: v.self(), Override: planted.On(planted.StartStale)})

@@ -40,8 +40,8 @@ const (
 type vm struct {
 	n     *Node
 	id    model.VMID
-	cfg   pool.Config // newest known configuration; Gen 0: none
-	dirty bool
+	cfg   pool.Config  // newest known configuration; Gen 0: none
+	stale bool         // it has to be reconciled
 	other model.NodeID // the other home
 
 	instance    instance
@@ -51,7 +51,7 @@ type vm struct {
 	moving      bool       // an operator wants it on the other home
 	lost        model.Gen  // generation in which this home had no instance left
 	absentSince model.Time // since when
-	stateLostIn model.Gen  // generation in which the loss of memory was said
+	losesIn     model.Gen  // generation out of which this home asks to boot without the memory that was promised
 	hungIn      model.Gen  // generation in which it was said that the guest hangs
 	silentSince model.Time // since when the guest has not responded; Never: it does
 
@@ -89,6 +89,10 @@ type vm struct {
 	partner  partner
 	shared   sharedState
 	recovery recovery
+
+	place   int        // in the list of VMs
+	listed  bool       // among those that the step touched
+	counted leaseCount // in the needs of all
 }
 
 // report is what the other home said it has.
@@ -96,31 +100,6 @@ type report struct {
 	incarnation uint64
 	gen         model.Gen
 	flags       model.Flags
-}
-
-// vm returns the VM with the given id, or nil.
-func (n *Node) vm(id model.VMID) *vm {
-	for _, v := range n.vms {
-		if v.id == id {
-			return v
-		}
-	}
-	return nil
-}
-
-func (n *Node) addVM(id model.VMID) *vm {
-	v := &vm{
-		n: n, id: id, in: pair.NewSecondary(id), dirty: true,
-		timerAt: model.Never, proposeAt: model.Never, silentSince: model.Never, reportAt: n.now,
-	}
-	i := 0
-	for i < len(n.vms) && n.vms[i].id < id {
-		i++
-	}
-	n.vms = append(n.vms, nil)
-	copy(n.vms[i+1:], n.vms[i:])
-	n.vms[i] = v
-	return v
 }
 
 // syncVMs takes over the configurations of the pool's state.
@@ -146,7 +125,8 @@ func (n *Node) syncVMs() {
 		}
 		if cfg != v.cfg {
 			v.changeHomes(&cfg)
-			v.cfg, v.dirty = cfg, true
+			v.cfg = cfg
+			v.touch()
 			v.meetPartner(cfg.Peer(n.cfg.ID))
 			if v.mine() {
 				v.won = cfg.Gen - 1
@@ -164,6 +144,7 @@ func (v *vm) overruled() {
 	v.cfg, v.launched, v.won = pool.Config{}, 0, 0
 	v.recovery = recovery{changed: v.recovery.changed}
 	v.withdraw()
+	v.touch()
 	if v.instance != absent {
 		v.instance, v.gen = foreign, 0
 		v.main, v.out = nil, nil
