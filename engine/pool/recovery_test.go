@@ -159,3 +159,67 @@ func TestRecoveryKeepsHosts(t *testing.T) {
 	require.NoError(t, leaves(3))
 	require.Equal(t, model.Nodes(1, 2, 4), s.Members().Hosts)
 }
+
+// A recovery copy needs room at its place and another site; it keeps the room while the VM runs there. What is stated and what
+// is covered are stored side by side, and a state without either is stored as ever.
+func TestRecoveryUnderPolicies(t *testing.T) {
+	s, index := New(Members{Hosts: model.Nodes(1, 2, 3, 4)}), uint64(0)
+	apply := func(cmd Command) error {
+		index++
+		if cmd.Kind.ForVM() && cmd.Kind != KindCreate {
+			cmd.VM = 1
+			cmd.Expect = s.VM(1).Gen
+		}
+		cmd.By = max(cmd.By, 1)
+		refused := s.Apply(index, cmd).Refused
+		again, err := Restore(s.Snapshot())
+		require.NoError(t, err)
+		require.Equal(t, s, again)
+		return refused
+	}
+	host := func(node model.NodeID, site model.Site, memory uint32) error {
+		return apply(Command{Kind: KindPolicy, Node: node, Policy: model.Policy{Kind: model.PolicyHost, Site: site, Memory: memory}})
+	}
+	add := Command{Kind: KindAddRecovery, Node: 3, TargetMS: 1000}
+	other := Command{Kind: KindCreate, VM: 2, Node: 4, Level: model.LevelHA, Homes: model.Nodes(3, 4)}
+
+	require.NoError(t, apply(Command{Kind: KindCreate, VM: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)}))
+	require.NoError(t, apply(Command{Kind: KindAttach, Node: 2}))
+	require.Equal(t, byte(model.Protocol1), s.Snapshot()[0])
+	for vm := model.VMID(1); vm <= 2; vm++ {
+		require.NoError(t, apply(Command{Kind: KindPolicy, VM: vm, Policy: model.Policy{Kind: model.PolicyVM, Memory: 600}}))
+	}
+	require.NoError(t, host(2, 7, 0))
+	require.NoError(t, host(3, 7, 500))
+	require.ErrorIs(t, apply(add), ErrPolicy)
+	require.ErrorContains(t, apply(add), "0 of 500 MiB used or reserved, 600 needed")
+	require.NoError(t, host(3, 7, 1000))
+	require.ErrorContains(t, apply(add), "same site as host 2")
+	require.NoError(t, host(3, 8, 1000))
+	require.NoError(t, apply(add))
+
+	require.ErrorContains(t, apply(other), "600 of 1000 MiB used or reserved, 600 needed")
+	require.NoError(t, apply(Command{Kind: KindFailOver, By: 3, Node: 3}))
+	require.ErrorContains(t, apply(other), "600 of 1000 MiB used or reserved, 600 needed")
+	require.NoError(t, host(2, 7, 1000))
+	other.Homes = model.Nodes(2, 4)
+	require.ErrorContains(t, apply(other), "600 of 1000 MiB used or reserved, 600 needed", "the VM is to return there")
+	require.NoError(t, apply(Command{Kind: KindFailBack, By: 3, Node: 1}))
+	require.ErrorContains(t, apply(other), "600 of 1000 MiB used or reserved, 600 needed")
+	require.NoError(t, apply(Command{Kind: KindAttach, Node: 2}))
+	require.NoError(t, apply(Command{Kind: KindRemoveRecovery}))
+	other.Homes = model.Nodes(3, 4)
+	require.NoError(t, apply(other))
+}
+
+// Of shared storage there are no copies, so there is none elsewhere.
+func TestNoRecoveryOfSharedStorage(t *testing.T) {
+	cur, err := Check(Config{}, Command{Kind: KindCreate, VM: 1, By: 1, Node: 1, Level: model.LevelRestart, Homes: model.Nodes(1, 2), Shared: true})
+	require.NoError(t, err)
+	for _, kind := range []Kind{KindAddRecovery, KindRemoveRecovery, KindFailOver, KindFailBack} {
+		_, err = Check(cur, Command{Kind: kind, VM: 1, Expect: 1, By: 1, Node: 3, TargetMS: 1})
+		require.ErrorIs(t, err, ErrShared, kind.String())
+	}
+	cur.Recovery, cur.History, cur.TargetMS = 3, 1, 1
+	require.ErrorIs(t, cur.Validate(), ErrInvalid)
+}
