@@ -126,6 +126,12 @@ at 300ms power-off a
 at 1500ms power-on a
 run 3s
 expect state-lost(db)`,
+	"dr-added-and-removed": `
+vm db level ha service bank on a second b
+clients db count 2 rate 20/s keys 6
+at 100ms add-recovery db on c rpo 1s
+at 500ms remove-recovery db
+run 800ms`,
 	"dr-fail-over-and-back": `
 vm db level ha service log on a second b dr c rpo 1s
 clients db count 3 rate 40/s keys 6
