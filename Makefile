@@ -3,6 +3,8 @@
 GO         ?= go
 OUT        ?= out/certify
 SEEDS      ?= 1000
+# More flags of "holdfast campaign", such as --unbounded.
+CAMPAIGN   ?=
 FUZZTIME   ?= 10s
 # Packages that start goroutines; make test runs them under the race detector as well.
 RACE       ?= ./cmd/... ./reports/... ./scenarios/...
@@ -24,7 +26,7 @@ certify: build ## run all fault scenarios; writes out/certify/index.html, junit.
 	bin/holdfast certify --out $(OUT)
 
 campaign: build ## run SEEDS random plans of faults (default 1000); writes out/campaign/index.html and campaign.json
-	bin/holdfast campaign --seeds $(SEEDS)
+	bin/holdfast campaign --seeds $(SEEDS) $(CAMPAIGN)
 
 test: ## run all tests, the planted bugs, and the packages with goroutines under the race detector
 	$(GO) test ./...
