@@ -83,6 +83,9 @@ func (n *Node) member() bool { return n.pool.Members().All().Has(n.cfg.ID) }
 // steer lets the leader change the members of the control log, one at a time, until they are those of
 // the pool and enough of them vote.
 func (n *Node) steer() {
+	if !n.log.Quorate() {
+		return // it would be decided later, when who was chosen may be gone, too, and is counted all the same
+	}
 	e := electorate{
 		members: n.pool.Members(), want: n.cfg.Voters, self: n.cfg.ID,
 		voters: n.log.Voters(), learners: n.log.Learners(),
