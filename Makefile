@@ -61,7 +61,7 @@ fuzz: ## fuzz every parser for FUZZTIME each (default 10s)
 	done
 
 planted: ## run the protocol bugs that were planted on purpose: every one must be found
-	$(GO) test -tags planted -run 'Planted|Random' ./scenarios ./engine/control ./engine/lease ./engine/mirror ./engine/pair
+	$(GO) test -tags planted -run 'Planted|Random' ./scenarios ./engine/control ./engine/dr ./engine/lease ./engine/mirror ./engine/pair
 
 clean: ## remove what the other targets wrote
 	rm -rf bin out

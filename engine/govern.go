@@ -110,7 +110,7 @@ func (v *vm) third(able model.NodeSet) model.NodeID {
 	if err == nil {
 		return to
 	}
-	if able&n.pool.Members().Staying()&^v.cfg.Homes == 0 {
+	if able&n.pool.Members().Staying()&^v.cfg.Holders() == 0 {
 		return model.NoNode // nobody to choose from; reconcile runs again when somebody is heard
 	}
 	v.partner.askAt = n.now.Add(n.cfg.Timing.RepairEvery)

@@ -63,15 +63,15 @@ func (n *Node) introduce(all model.NodeSet) {
 	n.touchAll()
 }
 
-// nearOf returns the members with which a member votes, or shares a VM.
+// nearOf returns the members with which a member votes, or keeps something of the same VM.
 func (n *Node) nearOf(id model.NodeID) (near model.NodeSet) {
 	if voters := n.log.Voters(); voters.Has(id) {
 		near = voters
 	}
 	vms := n.pool.VMs()
 	for i := range vms {
-		if vms[i].Homes.Has(id) {
-			near |= vms[i].Homes
+		if holders := vms[i].Holders(); holders.Has(id) {
+			near |= holders
 		}
 	}
 	return near.Without(id)
@@ -83,6 +83,9 @@ func (n *Node) member() bool { return n.pool.Members().All().Has(n.cfg.ID) }
 // steer lets the leader change the members of the control log, one at a time, until they are those of
 // the pool and enough of them vote.
 func (n *Node) steer() {
+	if !n.log.Quorate() {
+		return // it would be decided later, when who was chosen may be gone, too, and is counted all the same
+	}
 	e := electorate{
 		members: n.pool.Members(), want: n.cfg.Voters, self: n.cfg.ID,
 		voters: n.log.Voters(), learners: n.log.Learners(),

@@ -137,6 +137,9 @@ func (n *Node) Resync(vm model.VMID) (total, left int) {
 // Leader returns the member that this node takes for the control log's leader, or NoNode.
 func (n *Node) Leader() model.NodeID { return n.log.Leader() }
 
+// Voters returns the members whose majority decides in the control log, as far as this node knows.
+func (n *Node) Voters() model.NodeSet { return n.log.Voters() }
+
 // Step takes one event that happened at now and returns what has to be done, in order. The
 // slice is valid until the next call.
 func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
@@ -159,6 +162,7 @@ func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 		n.maintained()
 		n.reconcile() // not before it is known which instances an earlier life left behind
 	}
+	n.ship()
 	n.route()
 	n.wake()
 	return n.out.List
@@ -323,7 +327,8 @@ func (n *Node) apply(index uint64, data []byte) {
 	result := n.pool.Apply(index, cmd)
 	n.membersChanged(before, &cmd)
 	n.settled()
-	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) && !n.replaced(&cmd, result.Refused) {
+	mine := cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation
+	if result.Refused != nil && mine && !n.won(&cmd) && !n.replaced(&cmd, result.Refused) && !waits(&cmd, result.Refused) {
 		n.refuseOrder(&cmd)
 		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
 		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()

@@ -12,6 +12,9 @@ import (
 func (v *vm) reconcilePrimary() {
 	switch v.instance {
 	case absent:
+		if v.returns() {
+			break
+		}
 		v.bringUp()
 	case foreign:
 		v.confirm()
@@ -64,6 +67,7 @@ func (v *vm) launch() {
 // machines makes the pair and the mirror of an instance on this host.
 func (v *vm) machines(marks model.Bitmap, last model.Epoch) {
 	n := v.n
+	v.lacking(marks)
 	v.main = mirror.NewPrimary(v.id, n.cfg.Mirror, v.self(), v.other, v.gen, v.cfg.InSync, marks, n.token())
 	v.out = pair.NewPrimary(v.id, n.cfg.Pair, v.cfg.Level == model.LevelFT, last)
 }
@@ -217,7 +221,7 @@ func (v *vm) run() {
 		v.bootAnew()
 		return
 	}
-	if !v.checkLocal() {
+	if v.shipping(); v.instance != running || !v.checkLocal() {
 		return
 	}
 	if v.rehome() {

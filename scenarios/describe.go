@@ -51,6 +51,11 @@ func (r *run) measures(m *reports.Measures, vm model.VMID, h *history.History) {
 			m.Operations++
 		}
 	}
+	undone, _ := countLost(h, lose(h, r.world.Cuts(vm), r.zero))
+	m.LostInFailOver += int64(undone)
+	if int(vm) <= len(r.recoveryAge) {
+		m.RecoveryAgeNS = max(m.RecoveryAgeNS, int64(r.recoveryAge[vm-1]))
+	}
 	m.Resets += int64(r.world.ClientStats(vm).Resets)
 	if r.books[vm-1].clients {
 		m.LongestPauseNS = max(m.LongestPauseNS, int64(longestPause(h, r.script.Run)))

@@ -120,10 +120,14 @@ func (r *run) verdict(out *reports.Scenario, h *history.History, vm *script.VM, 
 	if len(h.Operations) == 0 {
 		return
 	}
-	v, err := check.Check(h, r.opt.Limits)
+	left := lose(h, r.world.Cuts(id), r.zero)
+	v, err := check.Check(left, r.opt.Limits)
 	if err != nil {
 		r.fail("crash", "the history of %s cannot be checked: %v", vm.Name, err)
 		return
+	}
+	if undone, open := countLost(h, left); undone+open > 0 && v.Message == "" {
+		v.Message = fmt.Sprintf("without what the recovery point lacked: %d answered operations are lost, %d more may be", undone, open)
 	}
 	result := reports.Linearizable
 	switch v.Result {

@@ -53,6 +53,15 @@ var catch = map[planted.Bug]struct {
 	planted.SitesIgnored:       {"policy/site-lost", []string{"expect"}},
 	planted.ApartOutdated:      {"policy/apart-restored-ft", []string{"expect"}},
 	planted.RehomeUnruled:      {"policy/no-room-for-a-third-home", []string{"expect"}},
+	planted.PointUnsealed:      {"dr/target-lost-unsealed", []string{"R6"}},
+	planted.PointTorn:          {"dr/overflow-lossy-link", []string{"R6"}},
+	planted.PointUncommitted:   {"dr/promoted-while-shipping", []string{"R6"}},
+	planted.JournalReversed:    {"dr/lossy-link", []string{"R6"}},
+	planted.ChangesForgotten:   {"dr/target-lost-receiving", []string{"R6"}},
+	planted.FailOverIncomplete: {"dr/fail-over-before-first-point", []string{"R6"}},
+	planted.FailBackEarly:      {"dr/fail-back-slow-disk", []string{"R5"}},
+	planted.RecoveryRoomFree:   {"dr/room-reserved", []string{"expect"}},
+	planted.RecoveryMoves:      {"dr/balance-spares", []string{"expect"}},
 }
 
 // elsewhere are the bugs whose window no scenario of the library hits; the test named finds them.

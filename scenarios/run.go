@@ -59,6 +59,9 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 	}
 	r.zero = r.world.Now()
 	r.whole = 0
+	for i := range s.VMs {
+		r.world.ResetRecoveryAge(model.VMID(i + 1))
+	}
 	r.schedule()
 	if opt.Watch != nil {
 		opt.Watch.Begin(r.world)
@@ -71,6 +74,10 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 	}
 	if opt.Watch != nil {
 		opt.Watch.Heal(r.now())
+	}
+	for i := range s.VMs {
+		_, longest := r.world.RecoveryAge(model.VMID(i + 1))
+		r.recoveryAge = append(r.recoveryAge, longest)
 	}
 	r.healAll()
 	healed := r.now()
@@ -110,6 +117,8 @@ type run struct {
 	zero      model.Time    // when the script's clock began
 	whole     time.Duration // since when the redundancy has been complete; -1: it is not
 	converged time.Duration // after healing; -1: never
+	// recoveryAge is for each VM the highest age of its recovery point in the run.
+	recoveryAge []time.Duration
 }
 
 // now returns the time of the script's clock.
@@ -216,7 +225,14 @@ func (r *run) build() error {
 		}
 	}
 	for _, v := range s.VMs {
-		spec := sim.VM{Name: v.Name, Level: level(v.Level), Service: service(v.Service), Shared: v.Shared, Home: v.Home, Second: v.Second, Later: v.Later, Keys: script.DefaultKeys}
+		spec := sim.VM{
+			Name: v.Name, Level: level(v.Level), Service: service(v.Service), Shared: v.Shared, Home: v.Home, Second: v.Second,
+			Recovery: v.Recovery, Target: v.Target, Later: v.Later, Keys: script.DefaultKeys,
+		}
+		for i := range s.Actions {
+			f := &s.Actions[i].Fault
+			spec.Covered = spec.Covered || f.Kind == faults.AddRecovery && f.VM == v.Name
+		}
 		for _, c := range s.Clients {
 			if c.VM == v.Name {
 				spec.Clients, spec.Rate, spec.Keys = c.Count, c.Rate, c.Keys

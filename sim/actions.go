@@ -246,6 +246,12 @@ func (w *World) Serving(vm model.VMID) model.NodeID {
 // Redundant reports whether the VM has the full redundancy of its level and runs.
 func (w *World) Redundant(vm model.VMID) bool {
 	cfg := w.Config(vm)
+	if !w.recoverable(vm, &cfg) {
+		return false
+	}
+	if !cfg.Former.Empty() { // it runs on its recovery copy, and its former primary has one in turn
+		return w.Serving(vm) != model.NoNode
+	}
 	if cfg.Shared && !w.nodes[cfg.Secondary].running() {
 		return false
 	}

@@ -32,7 +32,9 @@ func (p *place) launch(e *model.Effect) {
 		p.discardOpen(e.Epoch)
 	} else {
 		w.monitor.starting(p, e.Gen)
+		p.replayRecovery()
 	}
+	w.monitor.points[p.vm.id].launched(w, p)
 	if p.m.toolHang > w.now {
 		d += p.m.toolHang.Sub(w.now)
 	}

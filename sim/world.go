@@ -45,6 +45,7 @@ type load struct {
 	spec     VM
 	id       model.VMID
 	homes    [2]model.NodeID
+	recovery model.NodeID // host with a copy at another place; NoNode: none
 	guest    guest.Config
 	shared   *disk.Disk   // the one disk of all homes; nil: each home has a copy
 	attached model.NodeID // the host at whose port the switch saw the VM's address last
@@ -106,7 +107,7 @@ func (t Timing) withDefaults() Timing {
 }
 
 func (w *World) addLoad(id model.VMID, spec VM) error {
-	v := &load{spec: spec, id: id, homes: [2]model.NodeID{w.opt.member(spec.Home), w.opt.member(spec.Second)}}
+	v := &load{spec: spec, id: id, homes: [2]model.NodeID{w.opt.member(spec.Home), w.opt.member(spec.Second)}, recovery: w.opt.member(spec.Recovery)}
 	v.guest = spec.guestConfig(id)
 	if _, err := guest.NewMachine(v.guest); err != nil {
 		return fmt.Errorf("%w: VM %q: %w", ErrOptions, spec.Name, err)
@@ -151,7 +152,7 @@ func (w *World) addMembers() error {
 		w.links[id] = make([][model.NumLinks]wire, len(names)+1)
 		m.vms = make([]*place, len(w.vms))
 		for _, v := range w.vms[1:] {
-			if v.homes[0] == id || v.homes[1] == id {
+			if v.homes[0] == id || v.homes[1] == id || v.recovery == id {
 				p, err := newPlace(w, m, v)
 				if err != nil {
 					return err

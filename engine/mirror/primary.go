@@ -71,6 +71,9 @@ func (p *Primary) RemoteFailed() bool { return p.remoteFailed }
 // Session returns the present session, or 0.
 func (p *Primary) Session() uint64 { return p.session }
 
+// LastSeq returns the number of the newest write of the session.
+func (p *Primary) LastSeq() model.Seq { return p.lastSeq }
+
 // Connected reports that the replica has answered in the present session.
 func (p *Primary) Connected() bool { return p.connected && !p.remoteFailed }
 

@@ -103,6 +103,24 @@ const (
 	LeaseUnproven
 	// LeaseUnarmed starts a VM on shared storage before the watchdog is armed (R2).
 	LeaseUnarmed
+	// PointUnsealed tells of a recovery point before it is durable as a whole (R6).
+	PointUnsealed
+	// PointTorn seals a recovery point of which entries are still missing (R6).
+	PointTorn
+	// PointUncommitted makes recovery points of writes that the secondary does not have yet (R6).
+	PointUncommitted
+	// JournalReversed applies the entries of a recovery point in the wrong order (R6).
+	JournalReversed
+	// ChangesForgotten begins a new stream to a recovery copy without what an earlier one did not deliver (R7).
+	ChangesForgotten
+	// FailOverIncomplete starts a VM from a recovery copy that has no whole point (R6).
+	FailOverIncomplete
+	// FailBackEarly returns a VM to its homes before the last point is durable there (R5).
+	FailBackEarly
+	// RecoveryRoomFree reserves no room for a VM where its recovery copy is.
+	RecoveryRoomFree
+	// RecoveryMoves lets policies move the second copy of a VM with a recovery copy.
+	RecoveryMoves
 	numBugs
 )
 
@@ -123,6 +141,10 @@ var names = [numBugs]string{
 	LearnerVotes: "learner-votes", TwoChanges: "two-changes",
 	ReservedNotCounted: "reserved-not-counted", SitesIgnored: "sites-ignored", ApartOutdated: "apart-outdated", RehomeUnruled: "rehome-unruled",
 	LeaseWaitEarly: "lease-wait-early", LeaseUnproven: "lease-unproven", LeaseUnarmed: "lease-unarmed",
+	PointUnsealed: "point-unsealed", PointTorn: "point-torn", PointUncommitted: "point-uncommitted",
+	JournalReversed: "journal-reversed", ChangesForgotten: "changes-forgotten",
+	FailOverIncomplete: "fail-over-incomplete", FailBackEarly: "fail-back-early",
+	RecoveryRoomFree: "recovery-room-free", RecoveryMoves: "recovery-moves",
 }
 
 func (b Bug) String() string { return names[b] }

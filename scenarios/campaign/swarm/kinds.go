@@ -91,9 +91,16 @@ var table = []weighted{
 	{kind: faults.StorageCut, left: sharedElsewhere},
 	{kind: faults.WatchdogDrift, left: sharedElsewhere},
 	{kind: faults.HandOver, left: sharedElsewhere},
+	{kind: faults.FailOver, left: recoveryElsewhere},
+	{kind: faults.FailBack, left: recoveryElsewhere},
+	{kind: faults.TestFailOver, left: recoveryElsewhere},
+	{kind: faults.AddRecovery, left: recoveryElsewhere},
+	{kind: faults.RemoveRecovery, left: recoveryElsewhere},
 }
 
 const sharedElsewhere = "no plan has a VM on shared storage; a test of package scenarios draws plans for those (TestSharedRandom)"
+
+const recoveryElsewhere = "plans have no recovery copies; the scripts of the library's folder dr certify them, and judge the histories by what a recovery point may lack"
 
 const membershipElsewhere = "a test of package scenarios draws plans of joining, leaving and moved copies (TestRandomMembershipChanges)"
 
