@@ -53,6 +53,9 @@ func (v *vm) launch() {
 		last = v.in.Holds()
 		e := out.Add(model.EffectActivate, v.id)
 		e.Gen, e.Epoch = v.gen, last
+		if planted.On(planted.PromoteOlder) {
+			e.Epoch--
+		}
 	} else {
 		if v.losesIn == v.cfg.Gen-1 {
 			// Now it is decided. Before, this host may not have heard that the VM goes on elsewhere.
@@ -84,7 +87,7 @@ func (v *vm) started(ev *model.Event) {
 		return
 	}
 	if failed {
-		if v.cfg.Cause == pool.KindPromote && v.in.Holds() != 0 && v.instance == starting {
+		if v.cfg.Cause == pool.KindPromote && v.in.Holds() != 0 && v.instance == starting && !planted.On(planted.PromoteOnce) {
 			v.launched = 0 // what it held is still there
 		}
 		if !planted.On(planted.RemnantKept) {

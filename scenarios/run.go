@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -34,7 +35,13 @@ type Options struct {
 	// AllowUnfired lets a run pass in which a stage of a trigger was never reached. Drawn plans need it:
 	// nobody can tell which stages their faults lead to.
 	AllowUnfired bool
+	// MaxEvents ends the run with ErrEvents when the world had so many events; 0: no limit. The world has a limit of its own
+	// for what happens within a second.
+	MaxEvents uint64
 }
+
+// ErrEvents is returned by Run when the world had more events than Options allow.
+var ErrEvents = errors.New("the run had more events than it was given")
 
 // Budgets of the phases after the faults.
 const (
@@ -44,7 +51,7 @@ const (
 	slice          = 20 * time.Millisecond // of simulated time between looks at the context and at convergence
 )
 
-// Run runs a script and returns what came of it. It fails only if ctx ends or if the
+// Run runs a script and returns what came of it. It fails only if ctx ends, with ErrEvents, or if the
 // script describes a pool that cannot be.
 func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario, error) {
 	r := &run{script: s, opt: opt}
@@ -135,6 +142,9 @@ func (r *run) until(ctx context.Context, end time.Duration, done func() bool) er
 		}
 		if done != nil && done() {
 			return nil
+		}
+		if r.opt.MaxEvents > 0 && r.world.Events() > r.opt.MaxEvents {
+			return ErrEvents
 		}
 		r.world.Run(r.zero.Add(min(r.now()+slice, end)))
 		r.watch()

@@ -117,8 +117,17 @@ func (w *World) ToolstackErrors(id model.NodeID, n int) { w.nodes[id].toolErrors
 // that never runs: nothing can be created for its VM there until it is destroyed.
 func (w *World) HalfCreates(id model.NodeID, n int) { w.nodes[id].toolHalves = n }
 
-// ToolstackHang makes creations of instances on the host take until the given time.
-func (w *World) ToolstackHang(id model.NodeID, until model.Time) { w.nodes[id].toolHang = until }
+// ToolstackHang makes creations of instances on the host wait until the given time: Never for one that is not known
+// yet, the present to end it.
+func (w *World) ToolstackHang(id model.NodeID, until model.Time) {
+	m := w.nodes[id]
+	switch m.toolHang = until; {
+	case until <= w.now:
+		m.createAll()
+	case until < model.Never:
+		w.At(until, m.createAll)
+	}
+}
 
 // CrashVM crashes the guest of the VM where it runs.
 func (w *World) CrashVM(vm model.VMID) {

@@ -17,17 +17,15 @@ const (
 	probeTime    = time.Second // of the guest's watchdog
 )
 
-// launch begins to create an instance.
+// launch begins to create an instance, or waits for the toolstack.
 func (p *place) launch(e *model.Effect) {
 	w := p.w
 	p.endOperations()
 	p.destroy()
 	p.inst.booting, p.inst.gen, p.inst.present = true, e.Gen, true
 	p.inst.voided = p.m.life
-	d := createTime
 	if e.Kind == model.EffectActivate {
 		p.inst.fed = true
-		d = activateTime
 		w.monitor.activating(p, e.Epoch)
 		p.discardOpen(e.Epoch)
 	} else {
@@ -35,15 +33,39 @@ func (p *place) launch(e *model.Effect) {
 		p.replayRecovery()
 	}
 	w.monitor.points[p.vm.id].launched(w, p)
-	if p.m.toolHang > w.now {
-		d += p.m.toolHang.Sub(w.now)
-	}
-	ev := w.after(d*time.Duration(p.m.slow), classDevice, p.m.id, evLaunched)
-	ev.vm, ev.life, ev.gen, ev.epoch, ev.flags = p.vm.id, p.inst.life, e.Gen, e.Epoch, 0
-	if e.Kind == model.EffectActivate {
-		ev.flags = model.FlagCheckpoint
+	launch := *e
+	p.inst.launch = &launch
+	if p.m.toolHang <= w.now {
+		p.create()
 	}
 	w.tape.instance(p)
+}
+
+// create lets the toolstack create the instance that waits for it, if there is one.
+func (p *place) create() {
+	e := p.inst.launch
+	if e == nil {
+		return
+	}
+	p.inst.launch = nil
+	d, flags := createTime, model.Flags(0)
+	if e.Kind == model.EffectActivate {
+		d, flags = activateTime, model.FlagCheckpoint
+	}
+	ev := p.w.after(d*time.Duration(p.m.slow), classDevice, p.m.id, evLaunched)
+	ev.vm, ev.life, ev.gen, ev.epoch, ev.flags = p.vm.id, p.inst.life, e.Gen, e.Epoch, flags
+}
+
+// createAll lets the host's toolstack create what waits for it, unless it hangs.
+func (m *member) createAll() {
+	if m.toolHang > m.w.now {
+		return
+	}
+	for _, p := range m.vms {
+		if p != nil {
+			p.create()
+		}
+	}
 }
 
 // launched ends the creation of an instance.

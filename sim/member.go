@@ -62,9 +62,9 @@ type member struct {
 	crashAt uint64 // the daemon crashes instead of performing this one; 0: never
 	restart time.Duration
 
-	toolErrors int // so many creations fail
-	toolHalves int // so many fail and leave a remnant
-	toolHang   model.Time
+	toolErrors int        // so many creations fail
+	toolHalves int        // so many fail and leave a remnant
+	toolHang   model.Time // until when they wait; Never: until it is told otherwise
 
 	vms []*place // by VMID; nil where this has never been a home
 }

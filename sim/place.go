@@ -128,6 +128,7 @@ type instance struct {
 	waiting   []guest.Packet
 	unseen    []model.Effect // completions for a guest that hangs
 	capture   *model.Effect  // to be begun when the one under way has ended
+	launch    *model.Effect  // to be begun when the toolstack does not hang any more
 	calls     []call         // requests that the guest waits for
 }
 

@@ -32,6 +32,7 @@ type World struct {
 	tape     tape
 	trace    trace
 	events   uint64
+	bounds   bounds
 
 	guestOut guest.Out
 	reply    guest.Packet
@@ -165,12 +166,6 @@ func (w *World) addMembers() error {
 	return nil
 }
 
-// A world in which so many events happen in so little time is not going anywhere.
-const (
-	stuckEvents = 2_000_000
-	stuckTime   = model.Time(time.Second)
-)
-
 // Now returns the present simulated time: nanoseconds since the pool was powered on.
 func (w *World) Now() model.Time { return w.now }
 
@@ -202,6 +197,7 @@ func (w *World) VM(name string) model.VMID {
 
 // add puts an event into the queue and returns it to be completed. Its payload fields may hold old values.
 func (w *World) add(at model.Time, class uint8, node model.NodeID, kind eventKind) *event {
+	w.bounds.added(w, at, kind)
 	e := w.q.Add(queue.Order{At: at, Class: class, Node: node})
 	e.kind, e.node, e.life, e.id, e.att = kind, node, 0, 0, nil
 	return e
@@ -214,7 +210,6 @@ func (w *World) after(d time.Duration, class uint8, node model.NodeID, kind even
 
 // Run lets everything happen until time t.
 func (w *World) Run(until model.Time) {
-	since, events := w.now, w.events
 	for {
 		o, ok := w.q.Peek()
 		if !ok || o.At > until {
@@ -223,11 +218,7 @@ func (w *World) Run(until model.Time) {
 		_, e := w.q.Take()
 		w.now = o.At
 		w.events++
-		if w.now-since > stuckTime {
-			since, events = w.now, w.events
-		} else if w.events-events > stuckEvents {
-			panic(fmt.Sprintf("sim: %d events within %v: somebody goes in circles", stuckEvents, time.Duration(stuckTime)))
-		}
+		w.bounds.happened(w)
 		w.dispatch(e)
 	}
 	w.now = max(w.now, until)

@@ -202,6 +202,9 @@ func (p *Primary) wakeOp(now model.Time, o *op, out *model.Effects) {
 	}
 	if now >= deadline && o.kind != opStable {
 		p.remoteFailed = true
+		if planted.On(planted.WriteTimesOut) {
+			o.need &^= remote
+		}
 		return
 	}
 	if now >= o.sentAt.Add(p.cfg.Resend) {

@@ -101,7 +101,7 @@ func (p *Primary) Suspended() bool { return p.final }
 // Base returns the first epoch that is safe to promote, and whether it has been
 // acknowledged: only then may the secondary be proposed to the log.
 func (p *Primary) Base() (base model.Epoch, ready bool) {
-	return p.base, p.state == Holding && !p.failed && p.acked >= p.base
+	return p.base, p.state == Holding && !p.failed && (p.acked >= p.base || planted.On(planted.AttachUnproven))
 }
 
 // Begin starts to replicate to peer in the given mirror session. Output keeps
@@ -338,6 +338,9 @@ func (p *Primary) Wake(now model.Time, gen model.Gen, out *model.Effects) {
 		return
 	}
 	if now >= p.sentAt.Add(p.timing.AckTimeout) {
+		if planted.On(planted.ReleaseOnTimeout) && p.state == Holding {
+			out.Add(model.EffectRelease, p.vm).Epoch = p.sent.Epoch
+		}
 		p.failed = true
 		return
 	}

@@ -57,8 +57,8 @@ func TestEveryScenarioIsShortAndDemandsConvergence(t *testing.T) {
 }
 
 // protections are the levels that a kind of fault may meet, with restart on shared storage as one of its own:
-// what protects it is different.
-var protections = []string{"restart", "shared", "ha", "ft"}
+// what protects it is different, and with dr for a VM of any level that has a recovery copy.
+var protections = []string{"restart", "shared", "ha", "ft", "dr"}
 
 // notMet says which kinds of fault a protection cannot meet, or meets elsewhere, and why.
 var notMet = map[faults.Kind]map[string]string{
@@ -77,12 +77,23 @@ var notMet = map[faults.Kind]map[string]string{
 	faults.StorageCut:     mirrored,
 	faults.HandOver:       mirrored,
 	faults.WatchdogDrift:  mirrored,
-	faults.ForceStart:     {"shared": "there is one disk, which cannot be stale"},
+	faults.ForceStart:     {"shared": "there is one disk, which cannot be stale", "dr": "fail-over is what an operator orders there"},
+	faults.FailOver:       here,
+	faults.FailBack:       here,
+	faults.TestFailOver:   here,
+	faults.AddRecovery:    here,
+	faults.RemoveRecovery: here,
 }
 
 var (
 	local    = map[string]string{"shared": "the storage has its own redundancy, and no copies that could differ"}
-	mirrored = map[string]string{"restart": "about shared storage", "ha": "about shared storage", "ft": "about shared storage"}
+	mirrored = map[string]string{"restart": sharedOnly, "ha": sharedOnly, "ft": sharedOnly, "dr": sharedOnly}
+	here     = map[string]string{"restart": recoveryOnly, "shared": recoveryOnly, "ha": recoveryOnly, "ft": recoveryOnly}
+)
+
+const (
+	sharedOnly   = "about shared storage"
+	recoveryOnly = "about recovery copies"
 )
 
 func all(why string) map[string]string {
@@ -105,8 +116,11 @@ func TestEveryKindOfFaultIsCertified(t *testing.T) {
 		require.NoError(t, err)
 		for _, v := range s.VMs {
 			protection := v.Level.String()
-			if v.Shared {
+			switch {
+			case v.Shared:
 				protection = "shared"
+			case v.Recovery != "":
+				protection = "dr"
 			}
 			for _, a := range s.Actions {
 				used[meeting{a.Fault.Kind, protection}] = true
