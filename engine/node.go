@@ -137,6 +137,9 @@ func (n *Node) Resync(vm model.VMID) (total, left int) {
 // Leader returns the member that this node takes for the control log's leader, or NoNode.
 func (n *Node) Leader() model.NodeID { return n.log.Leader() }
 
+// Voters returns the members that vote on the control log, as far as this one knows.
+func (n *Node) Voters() model.NodeSet { return n.log.Voters() }
+
 // Step takes one event that happened at now and returns what has to be done, in order. The
 // slice is valid until the next call.
 func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
