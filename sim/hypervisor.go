@@ -33,11 +33,8 @@ func (p *place) launch(e *model.Effect) {
 	} else {
 		w.monitor.starting(p, e.Gen)
 	}
-	if p.m.toolHang > w.now {
-		d += p.m.toolHang.Sub(w.now)
-	}
-	ev := w.after(d*time.Duration(p.m.slow), classDevice, p.m.id, evLaunched)
-	ev.vm, ev.life, ev.gen, ev.epoch, ev.flags = p.vm.id, p.inst.life, e.Gen, e.Epoch, 0
+	ev := p.labour(max(p.m.toolHang.Sub(w.now), 0), d, evLaunched)
+	ev.gen, ev.epoch, ev.flags = e.Gen, e.Epoch, 0
 	if e.Kind == model.EffectActivate {
 		ev.flags = model.FlagCheckpoint
 	}
@@ -119,8 +116,8 @@ func (p *place) createFails() bool {
 // bootLater lets the guest's system start after the time that a boot takes.
 func (p *place) bootLater() {
 	p.inst.booting = true
-	ev := p.w.after(bootTime*time.Duration(p.m.slow), classDevice, p.m.id, evBoot)
-	ev.vm, ev.life = p.vm.id, p.inst.life
+	ev := p.labour(0, bootTime, evBoot)
+	ev.flags, ev.gen, ev.epoch = 0, 0, 0
 }
 
 // boot lets the guest's system start.
