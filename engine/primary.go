@@ -51,6 +51,9 @@ func (v *vm) launch() {
 		e := out.Add(model.EffectActivate, v.id)
 		e.Gen, e.Epoch = v.gen, last
 	} else {
+		if v.forgets != 0 && v.forgets+1 == v.cfg.Gen {
+			out.Notify(model.NoticeStateLost, v.id, v.self()).Gen = v.cfg.Gen
+		}
 		v.in.Reset(0, out)
 		out.Add(model.EffectStart, v.id).Gen = v.gen
 	}
@@ -148,13 +151,9 @@ func (v *vm) seekStart() {
 	v.propose(pool.Command{Kind: pool.KindStart, Node: v.self()})
 }
 
-// stateLost says, once in a generation, that memory which the level promised to keep is gone.
-func (v *vm) stateLost() {
-	if v.stateLostIn != v.cfg.Gen {
-		v.stateLostIn = v.cfg.Gen
-		v.n.out.Notify(model.NoticeStateLost, v.id, v.self()).Gen = v.cfg.Gen
-	}
-}
+// stateLost notes that the start which is about to be proposed gives up memory that the level promised to keep. It is
+// said when the log has agreed: a host that returns with an old log asks for what was decided otherwise long ago.
+func (v *vm) stateLost() { v.forgets = v.cfg.Gen }
 
 // cannotRun tells the other home whether this one is able to run the VM.
 func (v *vm) cannotRun(cannot bool) {

@@ -51,7 +51,7 @@ type vm struct {
 	moving      bool       // an operator wants it on the other home
 	lost        model.Gen  // generation in which this home had no instance left
 	absentSince model.Time // since when
-	stateLostIn model.Gen  // generation in which the loss of memory was said
+	forgets     model.Gen  // generation in which a start was asked for that gives up memory; 0: none
 	hungIn      model.Gen  // generation in which it was said that the guest hangs
 	silentSince model.Time // since when the guest has not responded; Never: it does
 
