@@ -131,12 +131,14 @@ func (c *Contract) calmFor(now time.Duration, homes [2]model.NodeID) bool {
 	return c.ended == 0 || now-c.ended >= c.settle()
 }
 
-// stirred reports whether somebody has lately proposed anything about the VM: orders and policies move VMs
-// at moments of their own.
+// stirred reports whether somebody has lately proposed anything about the VM that is not decided, or a policy
+// begins to move it: orders and policies take effect at moments of their own.
 func (c *Contract) stirred(m *scenarios.Moment, vm *script.VM) bool {
 	id, list := m.World.VM(vm.Name), m.World.Notices()
+	gen := m.World.Config(id).Gen
 	for i := len(list) - 1; i >= 0 && m.World.Now().Sub(list[i].At) < c.settle(); i-- {
-		if list[i].VM == id && (list[i].Kind == model.NoticeProposed || list[i].Kind == model.NoticeMoving) {
+		n := &list[i]
+		if n.VM == id && (n.Kind == model.NoticeProposed && n.Gen == gen || n.Kind == model.NoticeMoving) {
 			return true
 		}
 	}
