@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"holdfast/engine/model"
-	"holdfast/engine/pool"
 	"holdfast/sim/disk"
 )
 
@@ -144,27 +143,3 @@ func (w *World) orderFrom(o model.Order, tries int) {
 
 // Spare reports whether a host has not been in the pool yet.
 func (w *World) Spare(id model.NodeID) bool { return w.nodes[id].spare }
-
-// Members returns the members of the pool, as the member knows them that has applied most of the log.
-func (w *World) Members() pool.Members { return w.wisest().Members() }
-
-// Electorate returns who votes on the pool's log, as its leader knows it; empty if nobody leads.
-func (w *World) Electorate() (voters model.NodeSet) {
-	for _, m := range w.nodes[1:] {
-		if m.running() && m.node.Leader() == m.id {
-			voters = m.node.Voters()
-		}
-	}
-	return voters
-}
-
-// wisest returns the pool as the running member knows it that has applied most of the log; if none runs, an empty one.
-func (w *World) wisest() *pool.State {
-	best := &pool.State{}
-	for _, m := range w.nodes[1:] {
-		if m.node != nil && (best.Applied() == 0 || m.node.Pool().Applied() > best.Applied()) {
-			best = m.node.Pool()
-		}
-	}
-	return best
-}
