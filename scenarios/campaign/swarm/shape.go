@@ -36,6 +36,8 @@ func (d *drawer) pool() {
 	case sharing:
 		if d.Chance(1, 3) {
 			hosts, witness = d.Int(3, 5), d.Chance(1, 2)
+		} else {
+			witness = d.Chance(7, 8) // without one, the loss of either host is the loss of both
 		}
 	case split:
 		hosts = []int{2, 4, 4, 6}[d.Int(0, 3)]
