@@ -128,6 +128,9 @@ func (d *drawer) auto() {
 // later adds a VM that is ordered in the course of the plan, if there is room for it then.
 func (d *drawer) later() {
 	vm := script.VM{Name: "late", Level: []script.Level{script.LevelFT, script.LevelHA, script.LevelRestart}[d.Int(0, 2)], Service: script.ServiceLog, Later: true}
+	if d.shape == sharing && vm.Level == script.LevelFT && !d.rough {
+		vm.Level = script.LevelHA // as in vm: a watchdog may reset its host
+	}
 	if d.roomy() {
 		vm.Memory = 1024 * d.Int(1, 4)
 	}
