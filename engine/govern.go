@@ -113,6 +113,9 @@ func (v *vm) third(able model.NodeSet) model.NodeID {
 	if able&n.pool.Members().Staying()&^v.cfg.Holders() == 0 {
 		return model.NoNode // nobody to choose from; reconcile runs again when somebody is heard
 	}
+	if able == model.Nodes(v.partner.instead) { // a wish that cannot be met must not be in the way of what can
+		v.partner.instead, v.partner.governed = model.NoNode, false
+	}
 	v.partner.askAt = n.now.Add(n.cfg.Timing.RepairEvery)
 	v.lookAgain(v.partner.askAt)
 	if v.partner.refusedIn != v.cfg.Gen {

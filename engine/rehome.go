@@ -21,8 +21,12 @@ type partner struct {
 // pool, or is not wanted by an operator. It reports whether this is under way; nothing else is then
 // done for the redundancy.
 func (v *vm) rehome() bool {
-	if v.cfg.Level == model.LevelNone || v.stays() {
+	if v.stays() {
 		return false
+	}
+	wanted := v.partner.instead != model.NoNode || v.n.pool.Members().Leaving.Has(v.other)
+	if v.cfg.Level == model.LevelNone && !wanted {
+		return false // there is no second copy that could be of no use
 	}
 	to := v.successor()
 	if to == model.NoNode || v.n.tooOld(pool.KindRehome.Format()) != "" {

@@ -88,11 +88,11 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 	}
 	r.healAll()
 	healed := r.now()
-	if err := r.until(ctx, s.Run+convergeBudget, r.redundant); err != nil {
+	if err := r.until(ctx, s.Run+convergeBudget, r.settled); err != nil {
 		return nil, err
 	}
 	r.converged = -1
-	if r.redundant() {
+	if r.settled() {
 		r.converged = r.now() - healed
 	}
 	if err := r.finalReads(ctx); err != nil {
@@ -201,6 +201,9 @@ func (r *run) redundant() bool {
 	}
 	return true
 }
+
+// settled reports whether every VM has its redundancy, and the pool the members and voters that it should have.
+func (r *run) settled() bool { return r.redundant() && r.world.MembersUnsettled() == "" }
 
 // finalReads lets clients finish and then reads everything once, so that a lost last write is seen.
 func (r *run) finalReads(ctx context.Context) error {

@@ -233,7 +233,11 @@ func (w *World) ForceStart(id model.NodeID, vm model.VMID) {
 	w.order(id, model.Order{Kind: model.OrderForceStart, VM: vm, Node: id})
 }
 
+// order gives a member an order. There is nobody to give it to if it is for the host of a VM that does not exist.
 func (w *World) order(id model.NodeID, o model.Order) {
+	if id == model.NoNode {
+		return
+	}
 	w.At(w.now, func() {
 		w.nodes[id].tell(&model.Event{Kind: model.EventOperator, Order: o})
 	})

@@ -52,8 +52,8 @@ func (p *place) create() {
 	if e.Kind == model.EffectActivate {
 		d, flags = activateTime, model.FlagCheckpoint
 	}
-	ev := p.w.after(d*time.Duration(p.m.slow), classDevice, p.m.id, evLaunched)
-	ev.vm, ev.life, ev.gen, ev.epoch, ev.flags = p.vm.id, p.inst.life, e.Gen, e.Epoch, flags
+	ev := p.labour(d, evLaunched)
+	ev.gen, ev.epoch, ev.flags = e.Gen, e.Epoch, flags
 }
 
 // createAll lets the host's toolstack create what waits for it, unless it hangs.
@@ -144,8 +144,8 @@ func (p *place) createFails() bool {
 // bootLater lets the guest's system start after the time that a boot takes.
 func (p *place) bootLater() {
 	p.inst.booting = true
-	ev := p.w.after(bootTime*time.Duration(p.m.slow), classDevice, p.m.id, evBoot)
-	ev.vm, ev.life = p.vm.id, p.inst.life
+	ev := p.labour(bootTime, evBoot)
+	ev.flags, ev.gen, ev.epoch = 0, 0, 0
 }
 
 // boot lets the guest's system start.

@@ -243,7 +243,7 @@ func (p *place) endOperations() {
 func (p *place) device(e *event) {
 	switch e.kind {
 	case evLaunched:
-		if e.life == p.inst.life {
+		if e.life == p.inst.life && !p.laboursOn(e) {
 			p.launched(e.flags, e.gen, e.epoch)
 		}
 	case evDestroyed:
@@ -251,7 +251,7 @@ func (p *place) device(e *event) {
 			p.m.tell(&model.Event{Kind: model.EventDestroyed, VM: p.vm.id, ID: e.id})
 		}
 	case evBoot:
-		if e.life == p.inst.life && p.m.powered {
+		if e.life == p.inst.life && p.m.powered && !p.laboursOn(e) {
 			p.boot()
 		}
 	case evProbe:
