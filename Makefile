@@ -5,7 +5,7 @@ OUT        ?= out/certify
 SEEDS      ?= 1000
 FUZZTIME   ?= 10s
 # Packages that start goroutines; make test runs them under the race detector as well.
-RACE       ?= ./cmd/... ./reports/... ./scenarios/...
+RACE       ?= ./cmd/... ./reports/... ./scenarios/... ./xen/...
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # The race detector needs a C compiler on most systems. Without one its run is left out, and said so.

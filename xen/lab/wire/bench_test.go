@@ -23,7 +23,7 @@ func spent(b *testing.B) time.Duration {
 
 // BenchmarkSocketToSocket moves frames of 64 and 1514 bytes from one machine's socket to another's, through everything: the
 // kernel, the stream format, the bridge, the queue. A window keeps the queue from overflowing. The figure is frames per second of the
-// whole path; sender and receiver, which stand for QEMU, run on the same cores.
+// whole path; sender and receiver, which stand for QEMU, run on the same cores, and their processor time is counted too.
 func BenchmarkSocketToSocket(b *testing.B) {
 	b.Run("small", func(b *testing.B) { socketToSocket(b, 64, link.Faults{}) })
 	b.Run("full", func(b *testing.B) { socketToSocket(b, 1514, link.Faults{}) })
@@ -56,17 +56,10 @@ func socketToSocket(b *testing.B, size int, f link.Faults) {
 	b.ResetTimer()
 	cpu := spent(b)
 	go func() {
-		out := bufio.NewWriterSize(ends[0], 32<<10)
 		for range b.N {
-			select {
-			case <-credit:
-			default:
-				out.Flush()
-				<-credit
-			}
-			out.Write(stream)
+			<-credit
+			ends[0].Write(stream) // one system call for each frame, as QEMU does it
 		}
-		out.Flush()
 	}()
 	in := bufio.NewReaderSize(ends[1], 64<<10)
 	for range b.N {

@@ -36,8 +36,8 @@ type Config struct {
 	// Log gets a line when a machine is plugged in or out, and when a fault begins or ends; default none.
 	Log *slog.Logger
 	// Carrier, if not nil, is told when a host's NIC on a network fails or works again, so that the machine can be told
-	// as well (set_link in QEMU's monitor): a socket carries frames and no carrier. It is called without locks, and in the order
-	// of the changes.
+	// as well (set_link in QEMU's monitor): a socket carries frames and no carrier. It is called in the order of the
+	// changes, before Inject returns, and must not call Inject.
 	Carrier func(host string, s Segment, up bool)
 }
 

@@ -143,6 +143,7 @@ func TestMachineIsReset(t *testing.T) {
 	require.EqualValues(t, 1, a.next(t))
 	b.Close()
 	require.Eventually(t, func() bool { return !n.stat(LAN, "b").Plugged }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return n.Stats().Segments[3].Addresses == 0 }, patience, time.Millisecond, "its address is forgotten")
 	a.send(t, numbered(mac(2), mac(1), 2))
 	require.Eventually(t, func() bool { return n.stat(LAN, "b").Egress.Unplugged == 1 }, patience, time.Millisecond)
 
@@ -213,12 +214,27 @@ func TestMachineStandsStill(t *testing.T) {
 		require.Greater(t, id, previous)
 		previous = id
 	}
+	accounted := n.stat(LAN, "still").Egress
+	require.Zero(t, accounted.Flushed+accounted.Unplugged)
+
+	sent, stuck := frames, 0
+	require.Eventually(t, func() bool { // it stands still again until nothing moves, and is killed
+		a.Send(f)
+		sent++
+		if stuck++; n.stat(LAN, "still").Waiting < 16 {
+			stuck = 0
+		}
+		return stuck == 100
+	}, patience, time.Millisecond)
 	still.Close()
 	require.Eventually(t, func() bool {
 		p := n.stat(LAN, "still")
 		e := p.Egress
-		return !p.Plugged && e.Received+e.Full+e.Unplugged+e.Flushed == frames
+		return !p.Plugged && p.Waiting == 0 && e.Flushed >= 16 && e.Received+e.Full+e.Unplugged+e.Flushed == uint64(sent)
 	}, patience, time.Millisecond, "every frame is accounted for")
+	still = connect(t, s)
+	a.Send(numbered(frame.Broadcast, mac(1), frames+1))
+	require.EqualValues(t, frames+1, still.next(t), "the next machine gets nothing that was for its predecessor")
 }
 
 func TestInjectWithAClock(t *testing.T) {

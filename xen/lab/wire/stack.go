@@ -95,6 +95,7 @@ func (n *Network) NewStack(cfg StackConfig) (*Stack, error) {
 	link := newEndpoint(cfg.MAC, cfg.MTU, port.Send)
 	ip, err := newIP(&cfg, link, nil)
 	if err != nil {
+		port.Close()
 		return nil, fmt.Errorf("stack %s: %w", cfg.Name, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())

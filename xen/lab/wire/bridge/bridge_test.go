@@ -153,6 +153,9 @@ func TestFaultsOfOneDirection(t *testing.T) {
 	require.Equal(t, []arrival{{2, 1}}, r.take())
 	_, ok = r.Next()
 	require.False(t, ok)
+	onWay, _ := r.Direction(0, 2).OnWay()
+	require.Zero(t, onWay)
+	require.EqualValues(t, 1, r.Direction(0, 2).Counters.Passed, "counted when it arrives")
 }
 
 func TestPorts(t *testing.T) {
