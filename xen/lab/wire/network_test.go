@@ -17,6 +17,7 @@ import (
 	"github.com/jonboulle/clockwork"
 	"github.com/stretchr/testify/require"
 
+	"holdfast/faults"
 	"holdfast/xen/lab/wire/frame"
 	"holdfast/xen/lab/wire/link"
 )
@@ -278,6 +279,16 @@ func TestInjectWithAClock(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotOfNetwork)
 	_, err = n.Inject(parse(t, "isolate x"), Names)
 	require.ErrorContains(t, err, "no machine x")
+}
+
+func TestChangesAreAllOrNone(t *testing.T) {
+	n := newNetwork(t, Config{})
+	plugAll(t, n)
+	err := n.apply([]Change{{On: ALink0, From: "a", To: "b", What: faults.Cut, Value: 1}, {On: ALink0, From: "a", To: "w", What: faults.Cut, Value: 1}})
+	require.ErrorContains(t, err, "alink0 a -> w: cut 1: w is not on network alink0")
+	f, err := n.Faults(ALink0, "a", "b")
+	require.NoError(t, err)
+	require.Equal(t, link.Faults{}, f)
 }
 
 func TestDelayedFramesWithAClock(t *testing.T) {
