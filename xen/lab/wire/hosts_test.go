@@ -1,10 +1,12 @@
 package wire
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"gvisor.dev/gvisor/pkg/tcpip"
 
 	"holdfast/xen/lab/wire/link"
 )
@@ -146,4 +148,21 @@ func TestHostsSeeBandwidth(t *testing.T) {
 	v.hosts[1].got = nil
 	v.stream(100, 5*time.Millisecond, bytes)
 	require.Len(t, v.hosts[1].got, 100, "healed: all of them, and at once")
+}
+
+// TestAdapterTakesOnlyItsOwn: a frame that was sent to all ports, because its address was unknown, is for nobody else.
+func TestAdapterTakesOnlyItsOwn(t *testing.T) {
+	v := newVirtual(t, link.Limits{})
+	b := &v.hosts[1]
+	_, err := v.hosts[0].udp.Write(bytes.NewReader(payload(1, 50)), tcpip.WriteOptions{To: &b.addr})
+	require.Nil(t, err)
+	f := v.sent[0].frame
+	other := bytes.Clone(f)
+	other[5] ^= 1
+	before := b.ip.Stats().IP.PacketsReceived.Value()
+	b.link.inbound(other)
+	b.link.inbound(f[:10])
+	require.Equal(t, before, b.ip.Stats().IP.PacketsReceived.Value())
+	b.link.inbound(f)
+	require.Equal(t, before+1, b.ip.Stats().IP.PacketsReceived.Value())
 }

@@ -2,8 +2,10 @@ package wire
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/netip"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -19,17 +21,23 @@ import (
 
 // qemu starts a machine without a disk, whose firmware asks the network what to boot (iPXE). It is the smallest thing that
 // speaks to the wire through QEMU itself.
-func qemu(t *testing.T, s *Socket, mac string) *exec.Cmd {
+func qemu(t *testing.T, s *Socket, mac string) (machine *exec.Cmd, monitor io.Writer) {
 	path, err := exec.LookPath("qemu-system-x86_64")
 	if err != nil {
 		t.Skip("QEMU is not installed here")
 	}
+	const firmware = "/usr/lib/ipxe/qemu/pxe-e1000.rom" // package ipxe-qemu
+	if _, err := os.Stat(firmware); err != nil {
+		t.Skip(firmware, "is not installed here")
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, path, "-nodefaults", "-display", "none", "-machine", "pc,accel=tcg", "-m", "64", "-boot", "n", "-no-reboot",
-		"-netdev", s.Netdev("n0"), "-device", "e1000,netdev=n0,mac="+mac)
+	cmd := exec.CommandContext(ctx, path, "-nodefaults", "-display", "none", "-machine", "pc,accel=tcg", "-m", "64", "-boot", "n", "-qmp", "stdio",
+		"-netdev", s.Netdev("n0"), "-device", "e1000,netdev=n0,romfile="+firmware+",mac="+mac)
 	var said strings.Builder
 	cmd.Stderr = &said
+	monitor, err = cmd.StdinPipe()
+	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		cmd.Process.Kill()
@@ -38,7 +46,7 @@ func qemu(t *testing.T, s *Socket, mac string) *exec.Cmd {
 			t.Log(said.String())
 		}
 	})
-	return cmd
+	return cmd, monitor
 }
 
 // asked waits until the machine asks for an address, and returns the question.
@@ -88,8 +96,8 @@ func serve(t *testing.T, p *Port, mac frame.MAC, yours netip.Addr) {
 	}
 }
 
-// TestQEMU has a real machine get an address and answer the pings of a client's stack, through a fault; then it is killed and
-// started again.
+// TestQEMU has a real machine get an address and answer the pings of a client's stack, through a fault; then it is reset, and
+// at last killed and started again.
 func TestQEMU(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it emulates a machine for some seconds")
@@ -101,7 +109,7 @@ func TestQEMU(t *testing.T) {
 	client := newStack(t, n, "client", "10.0.0.100/24")
 	mac, yours := frame.MAC{0x52, 0x54, 0, 0, 0, 1}, netip.MustParseAddr("10.0.0.50")
 
-	machine := qemu(t, s, mac.String())
+	machine, monitor := qemu(t, s, mac.String())
 	serve(t, server, mac, yours)
 	require.Eventually(t, func() bool { // it needs a moment to use what it was given
 		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
@@ -114,7 +122,12 @@ func TestQEMU(t *testing.T) {
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, rtt, 150*time.Millisecond)
 
+	_, err = io.WriteString(monitor, `{"execute":"qmp_capabilities"}{"execute":"system_reset"}`+"\n")
+	require.NoError(t, err)
+	asked(t, server, mac)
+
 	stats := n.Stats()
+	require.EqualValues(t, 1, stats.Port(LAN, "h1").Egress.Plugged, "a reset does not end the connection")
 	require.NotZero(t, stats.Port(LAN, "h1").Egress.Received)
 	require.Zero(t, stats.Port(LAN, "h1").Egress.BadStream+stats.Port(LAN, "h1").Ingress.Runt)
 	require.NoError(t, machine.Process.Kill())
