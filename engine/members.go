@@ -9,18 +9,36 @@ import (
 // finds out anew which of them are near. It says who votes now, if this node leads.
 func (n *Node) meet() {
 	members, voters, learners := n.pool.Members().All(), n.log.Voters(), n.log.Learners()
-	if applied := n.pool.Applied(); n.others != nil && applied == n.metAt && voters == n.voters && learners == n.learners {
+	if !n.astray() {
+		n.mentioned = 0
+	}
+	if applied := n.pool.Applied(); n.others != nil && applied == n.metAt && voters == n.voters && learners == n.learners && n.mentioned == n.metOf {
 		return
 	}
-	n.metAt = n.pool.Applied()
+	n.metAt, n.metOf = n.pool.Applied(), n.mentioned
 	n.sayVoters(voters, learners)
 	n.voters, n.learners = voters, learners
-	all := members | voters | learners
+	all := members | voters | learners | n.mentioned
 	if !members.Has(n.cfg.ID) {
 		all |= n.cfg.Contacts
 	}
 	n.introduce(all.Without(n.cfg.ID))
 	n.near = n.nearOf(n.cfg.ID)
+}
+
+// astray reports whether this node may not know who the members are: it is none of them, or hears nobody who
+// leads the log. While it was away all that it knew may have been replaced.
+func (n *Node) astray() bool {
+	leader := n.log.Leader()
+	return !n.member() || leader == model.NoNode || leader != n.cfg.ID && n.peers[leader].suspected
+}
+
+// mention takes over whom a peer hears, if this node is astray: one of them leads.
+func (n *Node) mention(hears model.NodeSet) {
+	if hears&^n.mentioned != 0 && n.astray() {
+		n.mentioned |= hears
+		n.meet()
+	}
 }
 
 // sayVoters tells people who votes and who does not any more.

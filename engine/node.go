@@ -21,6 +21,9 @@ type Node struct {
 	others []model.NodeID
 	near   model.NodeSet // of the others: those that vote with this one or share a VM
 	metAt  uint64        // place in the log up to which the peers are in line with it
+	metOf  model.NodeSet // what was mentioned then
+
+	mentioned model.NodeSet // heard by peers while this node is astray
 
 	voters, learners model.NodeSet // as of then
 	erased           map[model.VMID]bool
