@@ -3,7 +3,14 @@
 GO         ?= go
 OUT        ?= out/certify
 SEEDS      ?= 1000
+# More flags of "holdfast campaign", such as --unbounded.
+CAMPAIGN   ?=
 FUZZTIME   ?= 10s
+# Rounds of random plans, of up to 2,000 seeds each, in which planted bugs are looked for; 0: one round of a few seeds.
+ROUNDS     ?= 0
+# Planted bugs, with commas between them, that the table of make planted is about; none: all.
+BUGS       ?=
+PLANTED     = ./scenarios ./scenarios/campaign/reduce ./engine/control ./engine/dr ./engine/lease ./engine/mirror ./engine/pair ./engine/policy
 # Packages that start goroutines; make test runs them under the race detector as well.
 RACE       ?= ./cmd/... ./reports/... ./scenarios/... ./xen/...
 LAB_PACKAGES = qemu-system-x86 debian-archive-keyring dpkg xz-utils
@@ -26,7 +33,7 @@ certify: build ## run all fault scenarios; writes out/certify/index.html, junit.
 	bin/holdfast certify --out $(OUT)
 
 campaign: build ## run SEEDS random plans of faults (default 1000); writes out/campaign/index.html and campaign.json
-	bin/holdfast campaign --seeds $(SEEDS)
+	bin/holdfast campaign --seeds $(SEEDS) $(CAMPAIGN)
 
 test: ## run all tests, the planted bugs, and the packages with goroutines under the race detector
 	$(GO) test ./...
@@ -60,8 +67,11 @@ fuzz: ## fuzz every parser for FUZZTIME each (default 10s)
 	  done; \
 	done
 
-planted: ## run the protocol bugs that were planted on purpose: every one must be found
-	$(GO) test -tags planted -run 'Planted|Random' ./scenarios ./engine/control ./engine/lease ./engine/mirror ./engine/pair
+planted: ## plant each of the protocol bugs: every one must be found; prints what found it (ROUNDS=3: statistics, an hour)
+	@mkdir -p out && rm -f out/planted.md
+	HOLDFAST_ROUNDS=$(ROUNDS) HOLDFAST_BUGS=$(BUGS) HOLDFAST_TABLE=$(CURDIR)/out/planted.md \
+	  $(GO) test -count=1 -timeout 12h -tags planted -run Planted $(PLANTED); \
+	  status=$$?; cat out/planted.md; exit $$status
 
 lab-deps: ## install what the lab needs: QEMU and tools (Debian or a relative, as root)
 	@command -v apt-get >/dev/null || { echo "make lab-deps: no apt-get here. The lab needs Debian's archive tools (apt-get, dpkg-deb), xz and QEMU 7.2 or newer (qemu-system-x86_64)."; exit 1; }

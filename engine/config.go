@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"holdfast/engine/dr"
 	"holdfast/engine/lease"
 	"holdfast/engine/mirror"
 	"holdfast/engine/model"
@@ -42,6 +43,9 @@ type Config struct {
 	Lease  lease.Config
 	Pair   pair.Timing
 	Mirror mirror.Config
+	// Recovery is how copies at another place are kept. Its Extents and ExtentSectors are those of Mirror; the zero
+	// value of any other field means its default.
+	Recovery dr.Config
 }
 
 // Timing holds the node's intervals and time-outs. They decide when somebody
@@ -147,6 +151,10 @@ func (c *Config) Validate() error {
 		}
 	}
 	if err := c.Mirror.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	recovery := c.recovery()
+	if err := recovery.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	return nil

@@ -45,11 +45,15 @@ func (e *electorate) next() (control.Change, model.NodeID) {
 }
 
 // candidate returns the learner that should vote next: the witness, because it shares the fate
-// of no VM, else the lowest host that is heard and stays.
+// of no VM, else the lowest host that is heard and stays. One that is leaving votes if there is nobody else: it may
+// take long until its copies have another place.
 func (e *electorate) candidate() model.NodeID {
-	able := e.learners & e.members.All() &^ (e.members.Leaving | e.silent)
+	able := e.learners & e.members.All() &^ e.silent
 	if able.Has(e.members.Witness) {
 		return e.members.Witness
+	}
+	if staying := able &^ e.members.Leaving; !staying.Empty() {
+		return staying.First()
 	}
 	return able.First()
 }

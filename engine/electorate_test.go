@@ -38,6 +38,9 @@ func TestNextChange(t *testing.T) {
 			e.members.Witness, e.learners, e.lost = 6, model.Nodes(2, 4, 6), model.Nodes(5)
 		}), control.Vote, 6},
 		{"a leaving host gets no vote", with(func(e *electorate) { e.members.Leaving, e.lost = model.Nodes(2), model.Nodes(5) }), control.Vote, 4},
+		{"a leaving host votes if there is nobody else", with(func(e *electorate) {
+			e.members.Leaving, e.silent, e.lost = model.Nodes(2), model.Nodes(4, 5), model.Nodes(5)
+		}), control.Vote, 2},
 		{"a host joined", with(func(e *electorate) { e.members.Hosts = e.members.Hosts.With(6) }), control.Learn, 6},
 		{"a host joined and is silent", with(func(e *electorate) { e.members.Hosts, e.silent = e.members.Hosts.With(6), model.Nodes(6) }), 0, 0},
 		{"a voter left", with(func(e *electorate) { e.members.Hosts = e.members.Hosts.Without(5) }), control.Vote, 2},

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"holdfast/engine/model"
 	"holdfast/engine/policy"
@@ -42,25 +43,16 @@ func (n *Node) sayBreaches(view *policy.View) {
 	}
 	broken, before := view.Broken(), n.governor.said
 	for _, b := range broken {
-		if !has(before, b) {
+		if !slices.Contains(before, b) {
 			n.sayBreach(model.NoticePolicyBroken, b, view.Describe(b))
 		}
 	}
 	for _, b := range before {
-		if !has(broken, b) {
+		if !slices.Contains(broken, b) {
 			n.sayBreach(model.NoticePolicyKept, b, "")
 		}
 	}
 	n.governor.said = broken
-}
-
-func has(list []policy.Breach, b policy.Breach) bool {
-	for _, x := range list {
-		if x == b {
-			return true
-		}
-	}
-	return false
 }
 
 // sayBreach says it for each of the VMs, so that it is in the history of each.
@@ -86,14 +78,16 @@ func (n *Node) able() model.NodeSet {
 func (v *vm) govern(move policy.Move, due bool) {
 	mine := due && move.VM == v.id && v.isPrimary() && v.instance == running
 	if yield := mine && move.Kind == policy.MoveSides; yield != v.partner.yield {
-		v.partner.yield, v.dirty = yield, true
+		v.partner.yield = yield
+		v.touch()
 		if yield {
 			v.sayMove(move, "its second home goes on with it")
 		}
 	}
 	switch {
 	case mine && move.Kind == policy.MoveSecond && v.partner.instead == model.NoNode && move.From == v.other:
-		v.partner.instead, v.partner.governed, v.dirty = move.To, true, true
+		v.partner.instead, v.partner.governed = move.To, true
+		v.touch()
 		v.sayMove(move, fmt.Sprintf("its second copy moves away from host %d", move.From))
 	case v.partner.governed && move.VM != v.id && v.cfg.InSync == v.cfg.Homes:
 		v.partner.instead, v.partner.governed = model.NoNode, false
@@ -116,8 +110,11 @@ func (v *vm) third(able model.NodeSet) model.NodeID {
 	if err == nil {
 		return to
 	}
-	if able&n.pool.Members().Staying()&^v.cfg.Homes == 0 {
+	if able&n.pool.Members().Staying()&^v.cfg.Holders() == 0 {
 		return model.NoNode // nobody to choose from; reconcile runs again when somebody is heard
+	}
+	if able == model.Nodes(v.partner.instead) { // a wish that cannot be met must not be in the way of what can
+		v.partner.instead, v.partner.governed = model.NoNode, false
 	}
 	v.partner.askAt = n.now.Add(n.cfg.Timing.RepairEvery)
 	v.lookAgain(v.partner.askAt)

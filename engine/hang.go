@@ -41,7 +41,7 @@ func (v *vm) bootAnew() {
 		return
 	}
 	if v.cfg.Level == model.LevelFT {
-		v.stateLost()
+		v.losesIn = v.cfg.Gen
 	}
 	v.propose(pool.Command{Kind: pool.KindStart, Node: v.self()})
 }

@@ -21,7 +21,7 @@ type troubled struct {
 // which errs on the side of the component.
 func (n *Node) fault(part pool.Part) {
 	cmd := pool.Command{Kind: pool.KindFault, By: n.cfg.ID, Incarnation: n.incarnation, Node: part.Node, VM: part.VM, Component: part.Component}
-	if n.cfg.Timing.MTBF > 0 && n.tooOld(cmd.Format()) == "" && n.log.Quorate() && n.log.Propose(cmd.Encode()) == nil {
+	if n.cfg.Timing.MTBF > 0 && !planted.On(planted.FaultsUncounted) && n.tooOld(cmd.Format()) == "" && n.log.Quorate() && n.log.Propose(cmd.Encode()) == nil {
 		n.logBusy = true
 	}
 }
@@ -47,8 +47,11 @@ func (n *Node) faulted(cmd *pool.Command) {
 	t.times[t.n] = n.now
 	t.n++
 	soon := t.n == strikes && n.now.Sub(t.times[0]) < (strikes-1)*n.cfg.Timing.MTBF
-	if planted.On(planted.StrikesForgotten) {
+	switch {
+	case planted.On(planted.StrikesForgotten):
 		soon = false
+	case planted.On(planted.RetireAnyway):
+		soon = t.n == strikes
 	}
 	if soon && n.log.Leading() && !n.pool.Retired(part) {
 		out := pool.Command{Kind: pool.KindRetire, By: n.cfg.ID, Incarnation: n.incarnation, Node: part.Node, VM: part.VM, Component: part.Component}
@@ -85,9 +88,9 @@ func (n *Node) serviced(cmd *pool.Command) {
 	}
 }
 
-// retired reports whether this host's copy of the VM, or the VM itself, is out of service.
+// retired reports whether this component of the VM on this host is out of service.
 func (v *vm) retired(component pool.Component) bool {
-	return v.n.pool.Retired(pool.Part{Component: component, Node: v.self(), VM: v.id})
+	return v.n.pool.Retired(pool.Part{Component: component, Node: v.self(), VM: v.id}) && !planted.On(planted.RetiredUsed)
 }
 
 // stopped reports whether the VM failed so often that it is not to be started any more.

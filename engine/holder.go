@@ -10,10 +10,11 @@ import (
 
 // keepLease does what is due for the lease of this host, if it is a home of VMs on shared storage.
 func (n *Node) keepLease() {
-	home, want, risk := n.leaseNeeds()
-	if !home {
+	n.recount()
+	if n.needs.home == 0 {
 		return
 	}
+	want, risk := n.needs.want > 0, n.needs.risk > 0
 	n.lease.Tick(n.now, want, risk, &n.out)
 	round, asking := n.lease.Asking()
 	n.sayUnrenewed(asking && risk)
@@ -31,17 +32,20 @@ func (n *Node) keepLease() {
 	}
 }
 
-// leaseNeeds returns whether this host is concerned with leases at all, whether it should hold one, and whether
-// there may be an instance here that its watchdog must be able to stop. One of a VM that the log, as far as
-// it is known here, does not know yet may be such.
-func (n *Node) leaseNeeds() (home, want, risk bool) {
-	for _, v := range n.vms {
-		risky := v.risky()
-		home = home || v.cfg.Shared || risky
-		want = want || v.cfg.Shared && v.isPrimary()
-		risk = risk || risky
+// leaseNeeds returns what this VM adds to the needs of all. An instance of a VM that the log, as far as it is
+// known here, does not know yet may be one on shared storage.
+func (v *vm) leaseNeeds() (c leaseCount) {
+	if v.risky() {
+		c.risk = 1
 	}
-	return home, want, risk
+	if v.cfg.Shared && v.isPrimary() {
+		c.want = 1
+	}
+	if v.cfg.Shared {
+		c.home = 1
+	}
+	c.home |= c.risk
+	return c
 }
 
 // risky reports whether there may be an instance here that writes to shared storage, or requests of one that are
@@ -76,7 +80,9 @@ func (v *vm) byRight() bool {
 
 func (n *Node) touchShared() {
 	for _, v := range n.vms {
-		v.dirty = v.dirty || v.cfg.Shared
+		if v.cfg.Shared {
+			v.touch()
+		}
 	}
 }
 

@@ -9,18 +9,36 @@ import (
 // finds out anew which of them are near. It says who votes now, if this node leads.
 func (n *Node) meet() {
 	members, voters, learners := n.pool.Members().All(), n.log.Voters(), n.log.Learners()
-	if applied := n.pool.Applied(); n.others != nil && applied == n.metAt && voters == n.voters && learners == n.learners {
+	if !n.astray() {
+		n.mentioned = 0
+	}
+	if applied := n.pool.Applied(); n.others != nil && applied == n.metAt && voters == n.voters && learners == n.learners && n.mentioned == n.metOf {
 		return
 	}
-	n.metAt = n.pool.Applied()
+	n.metAt, n.metOf = n.pool.Applied(), n.mentioned
 	n.sayVoters(voters, learners)
 	n.voters, n.learners = voters, learners
-	all := members | voters | learners
+	all := members | voters | learners | n.mentioned
 	if !members.Has(n.cfg.ID) {
 		all |= n.cfg.Contacts
 	}
 	n.introduce(all.Without(n.cfg.ID))
 	n.near = n.nearOf(n.cfg.ID)
+}
+
+// astray reports whether this node may not know who the members are: it is none of them, or hears nobody who
+// leads the log. While it was away all that it knew may have been replaced.
+func (n *Node) astray() bool {
+	leader := n.log.Leader()
+	return !n.member() || leader == model.NoNode || leader != n.cfg.ID && n.peers[leader].suspected
+}
+
+// mention takes over whom a peer hears, if this node is astray: one of them leads.
+func (n *Node) mention(hears model.NodeSet) {
+	if hears&^n.mentioned != 0 && n.astray() {
+		n.mentioned |= hears
+		n.meet()
+	}
 }
 
 // sayVoters tells people who votes and who does not any more.
@@ -63,15 +81,15 @@ func (n *Node) introduce(all model.NodeSet) {
 	n.touchAll()
 }
 
-// nearOf returns the members with which a member votes, or shares a VM.
+// nearOf returns the members with which a member votes, or keeps something of the same VM.
 func (n *Node) nearOf(id model.NodeID) (near model.NodeSet) {
 	if voters := n.log.Voters(); voters.Has(id) {
 		near = voters
 	}
 	vms := n.pool.VMs()
 	for i := range vms {
-		if vms[i].Homes.Has(id) {
-			near |= vms[i].Homes
+		if holders := vms[i].Holders(); holders.Has(id) {
+			near |= holders
 		}
 	}
 	return near.Without(id)
@@ -83,6 +101,9 @@ func (n *Node) member() bool { return n.pool.Members().All().Has(n.cfg.ID) }
 // steer lets the leader change the members of the control log, one at a time, until they are those of
 // the pool and enough of them vote.
 func (n *Node) steer() {
+	if !n.log.Quorate() {
+		return // it would be decided later, when who was chosen may be gone, too, and is counted all the same
+	}
 	e := electorate{
 		members: n.pool.Members(), want: n.cfg.Voters, self: n.cfg.ID,
 		voters: n.log.Voters(), learners: n.log.Learners(),

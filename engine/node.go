@@ -21,10 +21,13 @@ type Node struct {
 	others []model.NodeID
 	near   model.NodeSet // of the others: those that vote with this one or share a VM
 	metAt  uint64        // place in the log up to which the peers are in line with it
+	metOf  model.NodeSet // what was mentioned then
+
+	mentioned model.NodeSet // heard by peers while this node is astray
 
 	voters, learners model.NodeSet // as of then
 	erased           map[model.VMID]bool
-	vms              []*vm // ascending VMID
+	roster
 
 	now     model.Time // the clock less the time for which this node did not run
 	stalled model.Time // how long that was in all
@@ -137,12 +140,15 @@ func (n *Node) Resync(vm model.VMID) (total, left int) {
 // Leader returns the member that this node takes for the control log's leader, or NoNode.
 func (n *Node) Leader() model.NodeID { return n.log.Leader() }
 
+// Voters returns the members whose majority decides in the control log, as far as this node knows.
+func (n *Node) Voters() model.NodeSet { return n.log.Voters() }
+
 // Step takes one event that happened at now and returns what has to be done, in order. The
 // slice is valid until the next call.
 func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 	n.out.Reset()
 	if n.outgrown != nil {
-		n.retired(ev)
+		n.silent(ev)
 		return n.out.List
 	}
 	n.clock(now, ev)
@@ -151,7 +157,7 @@ func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 	n.timers()
 	n.drain()
 	if n.outgrown != nil {
-		n.retire()
+		n.fallSilent()
 		return n.out.List
 	}
 	if ev.Kind != model.EventStart && ev.Kind != model.EventInstance {
@@ -159,6 +165,7 @@ func (n *Node) Step(now model.Time, ev *model.Event) []model.Effect {
 		n.maintained()
 		n.reconcile() // not before it is known which instances an earlier life left behind
 	}
+	n.ship()
 	n.route()
 	n.wake()
 	return n.out.List
@@ -218,7 +225,7 @@ func (n *Node) receive(ev *model.Event) {
 	default:
 		if v := n.vm(m.VM); v != nil {
 			v.receive(m)
-			v.dirty = true
+			v.touch()
 		}
 	}
 }
@@ -259,7 +266,7 @@ func (n *Node) vmEvent(ev *model.Event) {
 	}
 	if v != nil {
 		v.event(ev)
-		v.dirty = true
+		v.touch()
 	}
 }
 
@@ -279,10 +286,17 @@ func (n *Node) timers() {
 	if n.now >= n.ordersAt() {
 		n.pushOrders()
 	}
-	for _, v := range n.vms {
-		if n.now >= v.nextWake() && n.inventoried {
+	if !n.inventoried {
+		return
+	}
+	for i, v := range n.vms {
+		at := n.due[i]
+		if v.listed {
+			at = v.nextWake()
+		}
+		if n.now >= at {
 			v.wake()
-			v.dirty = true
+			v.touch()
 		}
 	}
 }
@@ -316,7 +330,8 @@ func (n *Node) apply(index uint64, data []byte) {
 	result := n.pool.Apply(index, cmd)
 	n.membersChanged(before, &cmd)
 	n.settled()
-	if result.Refused != nil && cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation && !n.won(&cmd) && !n.replaced(&cmd, result.Refused) {
+	mine := cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation
+	if result.Refused != nil && mine && !n.won(&cmd) && !n.replaced(&cmd, result.Refused) && !waits(&cmd, result.Refused) {
 		n.refuseOrder(&cmd)
 		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
 		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()
@@ -347,9 +362,9 @@ func (n *Node) won(cmd *pool.Command) bool {
 // reconcile brings what the VMs have and what the pool wants together, until nothing changes.
 func (n *Node) reconcile() {
 	for round := 0; round < maxRounds; round++ {
-		for _, v := range n.vms {
-			if v.dirty {
-				v.dirty = false
+		for _, v := range n.stales() {
+			if v.stale {
+				v.stale = false
 				v.reconcile()
 			}
 		}
@@ -367,12 +382,6 @@ func (n *Node) reconcile() {
 // maxRounds bounds how often one step can go through its own consequences. A
 // single-voter log commits within the step in which something is proposed.
 const maxRounds = 8
-
-func (n *Node) touchAll() {
-	for _, v := range n.vms {
-		v.dirty = true
-	}
-}
 
 // route completes the messages of the step and gives each one its way.
 func (n *Node) route() {
@@ -394,10 +403,8 @@ func (n *Node) route() {
 
 // wake asks for the next EventWake if the instant changed.
 func (n *Node) wake() {
-	next := min(n.heartbeatAt, n.detectAt, n.log.NextWake(), n.ordersAt(), n.leaseAt())
-	for _, v := range n.vms {
-		next = min(next, v.nextWake())
-	}
+	n.settle()
+	next := min(n.heartbeatAt, n.detectAt, n.log.NextWake(), n.ordersAt(), n.leaseAt(), n.roster.nextWake())
 	if next != model.Never {
 		next = max(next, n.now+1) + n.stalled
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 
 	"holdfast/engine/model"
@@ -10,7 +11,13 @@ import (
 // orderChecked carries out an operator's order that the pool's state allows or refuses.
 func (n *Node) orderChecked(cmd pool.Command) {
 	reason := n.tooOld(cmd.Format())
-	if _, err := n.pool.Check(cmd); err != nil {
+	if cmd.Kind.Recovery() {
+		cmd.Expect = n.pool.VM(cmd.VM).Gen
+	}
+	if cmd.Kind.Recovery() && n.decided(&cmd) {
+		return
+	}
+	if _, err := n.pool.Check(cmd); err != nil && !waits(&cmd, err) {
 		reason = err.Error()
 	}
 	if reason != "" {
@@ -35,6 +42,13 @@ func (n *Node) tooOld(format uint8) string {
 	return ""
 }
 
+// waits reports whether an order that is refused at present is kept until it is possible: one about a recovery copy, until
+// the VM exists and is protected.
+func waits(cmd *pool.Command, err error) bool {
+	ordered := cmd.Kind == pool.KindAddRecovery || cmd.Kind == pool.KindRemoveRecovery
+	return ordered && (errors.Is(err, pool.ErrUnknownVM) || errors.Is(err, pool.ErrStale) || errors.Is(err, pool.ErrExposed))
+}
+
 // proposeOrder asks the log for what an operator ordered. An order about a VM is for whatever generation
 // it has by now: the operator wants the outcome.
 func (n *Node) proposeOrder(cmd *pool.Command) {
@@ -42,6 +56,12 @@ func (n *Node) proposeOrder(cmd *pool.Command) {
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
 		notice := n.out.Notify(model.NoticeProposed, cmd.VM, cmd.Node)
 		notice.Gen, notice.Detail = cmd.Expect, cmd.Kind.String()
+	}
+	if cmd.Kind.Recovery() {
+		cmd.Expect = n.pool.VM(cmd.VM).Gen
+		if _, err := n.pool.Check(*cmd); err != nil && waits(cmd, err) || n.tooOld(cmd.Format()) != "" {
+			return
+		}
 	}
 	if n.log.Propose(cmd.Encode()) == nil {
 		n.logBusy = true
@@ -62,7 +82,8 @@ func (n *Node) orderMigration(o *model.Order) {
 	case v.cfg.Shared && !v.otherAble():
 		reason = "the other home does not answer, or cannot run the VM"
 	default:
-		v.moving, v.dirty = true, true
+		v.moving = true
+		v.touch()
 		return
 	}
 	n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason

@@ -13,8 +13,8 @@ func (n *Node) outgrow(why error) {
 	}
 }
 
-// retire ends the part that this life takes in the pool.
-func (n *Node) retire() {
+// fallSilent ends the part that this life takes in the pool.
+func (n *Node) fallSilent() {
 	for _, v := range n.vms {
 		if v.instance != absent {
 			n.out.Add(model.EffectHold, v.id)
@@ -32,12 +32,12 @@ func (n *Node) retire() {
 	n.wakeAt = model.Never
 }
 
-// retired takes an event in a life that takes no part any more.
-func (n *Node) retired(ev *model.Event) {
+// silent takes an event in a life that takes no part any more.
+func (n *Node) silent(ev *model.Event) {
 	switch ev.Kind {
 	case model.EventStart:
 		n.incarnation = ev.ID
-		n.retire()
+		n.fallSilent()
 	case model.EventInstance:
 		n.out.Add(model.EffectHold, ev.VM)
 	case model.EventOperator:

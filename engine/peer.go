@@ -171,6 +171,9 @@ func (n *Node) heard(p *peer, l model.Link, m *model.Message) {
 		p.eager = max(p.eager, 1) // it waits to hear that it is heard
 	}
 	n.updateLinks(p)
+	if !p.suspected {
+		n.mention(p.hears)
+	}
 	n.remember(p, m)
 	if nic := m.Flags.Has(model.FlagNIC); nic != p.nic {
 		p.nic = nic

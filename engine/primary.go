@@ -12,6 +12,9 @@ import (
 func (v *vm) reconcilePrimary() {
 	switch v.instance {
 	case absent:
+		if v.returns() {
+			break
+		}
 		v.bringUp()
 	case foreign:
 		v.confirm()
@@ -50,7 +53,14 @@ func (v *vm) launch() {
 		last = v.in.Holds()
 		e := out.Add(model.EffectActivate, v.id)
 		e.Gen, e.Epoch = v.gen, last
+		if planted.On(planted.PromoteOlder) {
+			e.Epoch--
+		}
 	} else {
+		if v.losesIn == v.cfg.Gen-1 {
+			// Now it is decided. Before, this host may not have heard that the VM goes on elsewhere.
+			out.Notify(model.NoticeStateLost, v.id, v.self()).Gen = v.cfg.Gen
+		}
 		v.in.Reset(0, out)
 		out.Add(model.EffectStart, v.id).Gen = v.gen
 	}
@@ -60,6 +70,7 @@ func (v *vm) launch() {
 // machines makes the pair and the mirror of an instance on this host.
 func (v *vm) machines(marks model.Bitmap, last model.Epoch) {
 	n := v.n
+	v.lacking(marks)
 	v.main = mirror.NewPrimary(v.id, n.cfg.Mirror, v.self(), v.other, v.gen, v.cfg.InSync, marks, n.token())
 	v.out = pair.NewPrimary(v.id, n.cfg.Pair, v.cfg.Level == model.LevelFT, last)
 }
@@ -76,7 +87,7 @@ func (v *vm) started(ev *model.Event) {
 		return
 	}
 	if failed {
-		if v.cfg.Cause == pool.KindPromote && v.in.Holds() != 0 && v.instance == starting {
+		if v.cfg.Cause == pool.KindPromote && v.in.Holds() != 0 && v.instance == starting && !planted.On(planted.PromoteOnce) {
 			v.launched = 0 // what it held is still there
 		}
 		if !planted.On(planted.RemnantKept) {
@@ -143,17 +154,9 @@ func (v *vm) seekStart() {
 		}
 	}
 	if v.cfg.Level == model.LevelFT && v.cfg.Cause != pool.KindCreate {
-		v.stateLost()
+		v.losesIn = v.cfg.Gen
 	}
 	v.propose(pool.Command{Kind: pool.KindStart, Node: v.self()})
-}
-
-// stateLost says, once in a generation, that memory which the level promised to keep is gone.
-func (v *vm) stateLost() {
-	if v.stateLostIn != v.cfg.Gen {
-		v.stateLostIn = v.cfg.Gen
-		v.n.out.Notify(model.NoticeStateLost, v.id, v.self()).Gen = v.cfg.Gen
-	}
 }
 
 // cannotRun tells the other home whether this one is able to run the VM.
@@ -221,7 +224,7 @@ func (v *vm) run() {
 		v.bootAnew()
 		return
 	}
-	if !v.checkLocal() {
+	if v.shipping(); v.instance != running || !v.checkLocal() {
 		return
 	}
 	if v.rehome() {
@@ -470,7 +473,7 @@ func (v *vm) capture() {
 		last--
 	}
 	final := (v.main.LocalFailed() || v.yields()) && v.out.State() == pair.Holding && !v.cfg.Exposed()
-	v.out.Capture(v.gen, last, durable, final, &v.n.out)
+	v.out.Capture(v.n.now, v.gen, last, durable, final, &v.n.out)
 }
 
 // settleProposal stops repeating a proposal that this round of reconcile did not repeat.

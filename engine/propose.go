@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"holdfast/engine/model"
 	"holdfast/engine/planted"
 	"holdfast/engine/pool"
@@ -95,6 +97,16 @@ func (n *Node) order(o *model.Order) {
 		cmd.Kind, cmd.Override = pool.KindMaintain, o.Kind == model.OrderResume
 		n.orderChecked(cmd)
 		return
+	case model.OrderAddRecovery, model.OrderRemoveRecovery:
+		cmd.Kind, cmd.TargetMS = pool.KindAddRecovery, uint32(o.Target/time.Millisecond)
+		if o.Kind == model.OrderRemoveRecovery {
+			cmd.Kind, cmd.TargetMS = pool.KindRemoveRecovery, 0
+		}
+		n.orderChecked(cmd)
+		return
+	case model.OrderFailOver, model.OrderFailBack, model.OrderTestFailOver:
+		n.recoveryOrder(o)
+		return
 	case model.OrderHandOver:
 		n.orderHandOver(o)
 		return
@@ -179,6 +191,10 @@ func (n *Node) decided(cmd *pool.Command) bool {
 		return n.pool.Members().Staying().Has(cmd.Node)
 	case pool.KindLeave:
 		return !n.pool.Members().Staying().Has(cmd.Node)
+	case pool.KindAddRecovery:
+		return n.pool.VM(cmd.VM).Recovery != model.NoNode
+	case pool.KindRemoveRecovery:
+		return n.pool.VM(cmd.VM).Recovery == model.NoNode
 	default:
 		for _, o := range n.pool.Overrides() {
 			if o.By == cmd.By && o.Kind == cmd.Kind && o.Node == cmd.Node && o.Incarnation == cmd.Incarnation {

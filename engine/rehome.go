@@ -21,8 +21,12 @@ type partner struct {
 // pool, or is not wanted by an operator. It reports whether this is under way; nothing else is then
 // done for the redundancy.
 func (v *vm) rehome() bool {
-	if v.cfg.Level == model.LevelNone {
+	if v.stays() {
 		return false
+	}
+	wanted := v.partner.instead != model.NoNode || v.n.pool.Members().Leaving.Has(v.other)
+	if v.cfg.Level == model.LevelNone && !wanted {
+		return false // there is no second copy that could be of no use
 	}
 	to := v.successor()
 	if to == model.NoNode || v.n.tooOld(pool.KindRehome.Format()) != "" {
@@ -42,6 +46,19 @@ func (v *vm) rehome() bool {
 		}
 	}
 	v.propose(pool.Command{Kind: pool.KindRehome, Homes: model.Nodes(v.self(), to)})
+	return true
+}
+
+// stays reports whether the VM keeps its homes because of a recovery copy. What was wanted before it had one is over.
+func (v *vm) stays() bool {
+	p := &v.partner
+	if !v.cfg.KeepsHomes() || planted.On(planted.RecoveryMoves) {
+		return false
+	}
+	if p.instead != model.NoNode && !p.governed {
+		v.n.out.Notify(model.NoticeRefused, v.id, v.other).Detail = pool.ErrKeepsHomes.Error()
+	}
+	p.instead, p.governed = model.NoNode, false
 	return true
 }
 
@@ -93,6 +110,8 @@ func (n *Node) orderHome(o *model.Order) {
 		reason = "its disk is shared storage, of which there are no copies"
 	case v == nil || !v.isPrimary() || v.instance != running:
 		reason = "give the order to the host that runs the VM"
+	case v.cfg.KeepsHomes():
+		reason = pool.ErrKeepsHomes.Error()
 	case v.other != o.Node:
 		reason = "the host is not the second home of the VM"
 	case !n.pool.Members().Staying().Has(to) || v.cfg.Homes.Has(to):
@@ -105,7 +124,7 @@ func (n *Node) orderHome(o *model.Order) {
 		reason = "the second home has the only copy in sync; wait until the VM is protected"
 	default:
 		v.partner.instead, v.partner.governed, v.partner.askAt = to, false, 0
-		v.dirty = true
+		v.touch()
 		return
 	}
 	n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason
@@ -148,12 +167,13 @@ func (v *vm) changeHomes(next *pool.Config) {
 	v.in = pair.NewSecondary(v.id)
 }
 
-// drop ends everything that a host has of a VM whose home it is not any more (R5). An instance
+// drop ends everything that a host has of a VM of which it is to keep nothing any more (R5). An instance
 // is fenced; the copy belongs to a past from which nobody continues.
 func (v *vm) drop() {
 	if v.instance != absent {
 		v.fence()
 	}
+	v.leaveRecovery()
 	v.withdraw()
 	v.copy, v.marks, v.disk = nil, nil, diskClosed
 	v.in = pair.NewSecondary(v.id)
@@ -161,7 +181,7 @@ func (v *vm) drop() {
 	v.n.erase(&v.cfg)
 }
 
-// erase has the runner forget a copy of a VM whose home this host is not, once in a life: an
+// erase has the runner forget a copy of a VM of which this host is to keep nothing, once in a life: an
 // earlier one may have crashed before it was done.
 func (n *Node) erase(cfg *pool.Config) {
 	if n.incarnation != 0 && !n.erased[cfg.VM] && !planted.On(planted.KeepDropped) {
@@ -172,14 +192,9 @@ func (n *Node) erase(cfg *pool.Config) {
 
 // sweep forgets the VMs of which nothing is left here.
 func (n *Node) sweep() {
-	kept := n.vms[:0]
-	for _, v := range n.vms {
-		if v.cfg.Gen == 0 || v.cfg.Homes.Has(n.cfg.ID) || v.instance != absent || planted.On(planted.StartDropped) {
-			kept = append(kept, v)
-		}
-	}
-	clear(n.vms[len(kept):])
-	n.vms = kept
+	n.keep(func(v *vm) bool {
+		return v.cfg.Gen == 0 || v.cfg.Holders().Has(n.cfg.ID) || v.instance != absent || planted.On(planted.StartDropped)
+	})
 }
 
 // yields reports whether this host should give the VM to the other home, because it is about to leave

@@ -84,7 +84,7 @@ func (v *vm) seekPromotion() {
 	default:
 		if silent(model.Time(t.ColdStartAfter)) || unable {
 			if v.cfg.Level == model.LevelFT {
-				v.stateLost()
+				v.losesIn = v.cfg.Gen
 			}
 			v.in.Renounce(v.cfg.Gen)
 			v.propose(pool.Command{Kind: pool.KindStart, Node: v.self(), Override: planted.On(planted.StartStale)})
@@ -109,6 +109,12 @@ const vouchedPatience = 8
 // receive takes a message about the VM.
 func (v *vm) receive(m *model.Message) {
 	switch m.Kind {
+	case model.MsgShipOpen, model.MsgShipWrite, model.MsgShipExtent, model.MsgShipPoint:
+		v.fromSource(m)
+	case model.MsgShipState, model.MsgShipAck:
+		v.fromTarget(m)
+	case model.MsgChanged:
+		v.changedElsewhere(m)
 	case model.MsgReport:
 		if m.From != v.other {
 			return // of a home that was replaced

@@ -157,7 +157,9 @@ func (r *runner) step(id model.NodeID, ev *model.Event) {
 	if m.node == nil {
 		return
 	}
-	for _, e := range m.node.Step(r.now, ev) {
+	effects := m.node.Step(r.now, ev)
+	require.NoError(r.t, m.node.RosterError())
+	for _, e := range effects {
 		r.perform(id, m, &e)
 	}
 }

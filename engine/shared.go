@@ -295,7 +295,8 @@ func (n *Node) orderHandOver(o *model.Order) {
 	case !v.otherAble():
 		reason = "the other home does not answer, or cannot run the VM"
 	default:
-		v.shared.away, v.dirty = true, true
+		v.shared.away = true
+		v.touch()
 		return
 	}
 	n.out.Notify(model.NoticeRefused, o.VM, n.cfg.ID).Detail = reason

@@ -40,8 +40,8 @@ const (
 type vm struct {
 	n     *Node
 	id    model.VMID
-	cfg   pool.Config // newest known configuration; Gen 0: none
-	dirty bool
+	cfg   pool.Config  // newest known configuration; Gen 0: none
+	stale bool         // it has to be reconciled
 	other model.NodeID // the other home
 
 	instance    instance
@@ -51,7 +51,7 @@ type vm struct {
 	moving      bool       // an operator wants it on the other home
 	lost        model.Gen  // generation in which this home had no instance left
 	absentSince model.Time // since when
-	stateLostIn model.Gen  // generation in which the loss of memory was said
+	losesIn     model.Gen  // generation out of which this home asks to boot without the memory that was promised
 	hungIn      model.Gen  // generation in which it was said that the guest hangs
 	silentSince model.Time // since when the guest has not responded; Never: it does
 
@@ -85,9 +85,14 @@ type vm struct {
 	retryAt  model.Time // when to try to launch again
 	timerAt  model.Time // any other instant at which reconcile must look again
 
-	route   route
-	partner partner
-	shared  sharedState
+	route    route
+	partner  partner
+	shared   sharedState
+	recovery recovery
+
+	place   int        // in the list of VMs
+	listed  bool       // among those that the step touched
+	counted leaseCount // in the needs of all
 }
 
 // report is what the other home said it has.
@@ -97,31 +102,6 @@ type report struct {
 	flags       model.Flags
 }
 
-// vm returns the VM with the given id, or nil.
-func (n *Node) vm(id model.VMID) *vm {
-	for _, v := range n.vms {
-		if v.id == id {
-			return v
-		}
-	}
-	return nil
-}
-
-func (n *Node) addVM(id model.VMID) *vm {
-	v := &vm{
-		n: n, id: id, in: pair.NewSecondary(id), dirty: true,
-		timerAt: model.Never, proposeAt: model.Never, silentSince: model.Never, reportAt: n.now,
-	}
-	i := 0
-	for i < len(n.vms) && n.vms[i].id < id {
-		i++
-	}
-	n.vms = append(n.vms, nil)
-	copy(n.vms[i+1:], n.vms[i:])
-	n.vms[i] = v
-	return v
-}
-
 // syncVMs takes over the configurations of the pool's state.
 func (n *Node) syncVMs() {
 	if n.cfg.Witnesses.Has(n.cfg.ID) {
@@ -129,11 +109,12 @@ func (n *Node) syncVMs() {
 	}
 	for _, cfg := range n.pool.VMs() {
 		v := n.vm(cfg.VM)
-		if !cfg.Homes.Has(n.cfg.ID) && v == nil {
+		holds := cfg.Holders().Has(n.cfg.ID)
+		if !holds && v == nil {
 			n.erase(&cfg)
 			continue
 		}
-		if n.erased[cfg.VM] && cfg.Homes.Has(n.cfg.ID) {
+		if n.erased[cfg.VM] && holds {
 			delete(n.erased, cfg.VM)
 		}
 		if v == nil {
@@ -144,7 +125,8 @@ func (n *Node) syncVMs() {
 		}
 		if cfg != v.cfg {
 			v.changeHomes(&cfg)
-			v.cfg, v.dirty = cfg, true
+			v.cfg = cfg
+			v.touch()
 			v.meetPartner(cfg.Peer(n.cfg.ID))
 			if v.mine() {
 				v.won = cfg.Gen - 1
@@ -160,7 +142,9 @@ func (n *Node) syncVMs() {
 // made another history of the pool the valid one. An instance of the old history counts as foreign.
 func (v *vm) overruled() {
 	v.cfg, v.launched, v.won = pool.Config{}, 0, 0
+	v.recovery = recovery{changed: v.recovery.changed}
 	v.withdraw()
+	v.touch()
 	if v.instance != absent {
 		v.instance, v.gen = foreign, 0
 		v.main, v.out = nil, nil
@@ -217,6 +201,7 @@ func (v *vm) event(ev *model.Event) {
 			v.out.Output(now, v.gen, out)
 		}
 	case model.EventRequest:
+		v.shipRequest(&ev.IO)
 		switch {
 		case v.main != nil:
 			v.main.Request(now, &ev.IO, out)
@@ -233,6 +218,8 @@ func (v *vm) event(ev *model.Event) {
 			v.copy.IntentDone(ev.ID, out)
 			v.in.Poll(v.copy.Held(), out)
 		}
+	default:
+		v.recoveryEvent(ev)
 	}
 }
 
@@ -241,6 +228,7 @@ func (v *vm) diskDone(ev *model.Event) {
 	switch {
 	case v.shared.disk != nil:
 		v.shared.disk.done(ev.ID, failed, v.otherAble(), &v.n.out)
+	case v.recovery.src != nil && v.recovery.src.DiskDone(v.n.now, ev.ID, failed, &v.n.out):
 	case v.main != nil:
 		v.main.DiskDone(v.n.now, ev.ID, failed, &v.n.out)
 	case v.copy != nil:
@@ -275,6 +263,7 @@ func (v *vm) opened(ev *model.Event) {
 		return
 	}
 	v.disk, v.marks, v.cannot, v.broken = diskOpen, marks, false, false
+	v.changesRead(ev.Changed)
 	if v.main != nil {
 		v.main.LocalOpened(v.n.now, marks, &v.n.out)
 	}
@@ -339,6 +328,7 @@ func (v *vm) lose() {
 	v.moving = false
 	v.instance, v.lost, v.absentSince, v.silentSince = absent, v.cfg.Gen, v.n.now, model.Never
 	v.out, v.main, v.shared.disk = nil, nil, nil
+	v.stopShipping()
 	v.session = 0
 	v.disk = diskClosed // reopening ends the operations that are under way
 	v.marks = nil
@@ -348,7 +338,7 @@ func (v *vm) lose() {
 
 // nextWake returns the next instant at which wake has something to do.
 func (v *vm) nextWake() model.Time {
-	at := min(v.timerAt, v.proposeAt, v.reportAt)
+	at := min(v.timerAt, v.proposeAt, v.reportAt, v.recoveryWake())
 	if v.main != nil {
 		at = min(at, v.main.NextWake())
 	}
@@ -364,6 +354,7 @@ func (v *vm) wake() {
 	if now >= v.timerAt {
 		v.timerAt = model.Never
 	}
+	v.wakeRecovery()
 	if v.main != nil {
 		v.main.Wake(now, out)
 	}
@@ -387,7 +378,8 @@ func (v *vm) reconcile() {
 	if v.cfg.Gen == 0 || v.cfg.Gen < v.gen && v.instance != absent {
 		return // the log has not caught up with what this host already has
 	}
-	if !v.cfg.Homes.Has(v.self()) && !planted.On(planted.StartDropped) {
+	holds := v.cfg.Holders().Has(v.self())
+	if !holds && !planted.On(planted.StartDropped) {
 		v.n.dropped = true
 		v.drop()
 		return
@@ -396,10 +388,15 @@ func (v *vm) reconcile() {
 		v.reconcileShared()
 		return
 	}
-	if v.isPrimary() {
+	switch {
+	case v.isPrimary():
+		v.leaveRecovery()
 		v.reconcilePrimary()
-	} else {
+	case v.cfg.Homes.Has(v.self()) || !holds:
+		v.leaveRecovery()
 		v.reconcileReplica()
+	default:
+		v.reconcileElsewhere()
 	}
 	if v.disk == diskFailed {
 		v.lookAgain(v.diskAt)

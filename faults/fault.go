@@ -138,7 +138,7 @@ type Fault struct {
 	Bandwidth int
 	// Timeouts is a multiple of the I/O time-out in thousandths; Amount is added to it.
 	Timeouts int
-	// Amount is the added delay, the clock's jump, or the offset to Timeouts.
+	// Amount is the added delay, the clock's jump, the recovery point target, or the offset to Timeouts.
 	Amount time.Duration
 	// Unsynced is what power-off does to writes not yet flushed.
 	Unsynced Unsynced

@@ -194,6 +194,8 @@ func drawParam(t *rapid.T, p *param, f *Fault) {
 		f.Chance = rapid.IntRange(1, lex.Millionth).Draw(t, "chance")
 	case paramAmount, paramBy:
 		f.Amount = drawTime.Draw(t, "amount")
+	case paramRPO:
+		f.Amount = time.Duration(rapid.Int64Range(int64(time.Millisecond), int64(10*time.Minute)).Draw(t, "rpo"))
 	case paramJump:
 		f.Amount = drawTime.Draw(t, "jump") * time.Duration(rapid.SampledFrom([]int{-1, 1}).Draw(t, "sign"))
 	case paramBandwidth:

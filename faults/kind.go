@@ -69,6 +69,11 @@ const (
 	ClearFaults
 	OrderVM
 	HandOver
+	FailOver
+	FailBack
+	TestFailOver
+	AddRecovery
+	RemoveRecovery
 
 	numKinds
 )

@@ -89,6 +89,12 @@ var (
 	paramDead = keyword("declare-dead", "ROLE", &param{
 		parse: func(p *parser) error { return p.peer() },
 		print: func(f *Fault) string { return f.Peer.String() }})
+	paramRPO = keyword("rpo", "DURATION", &param{
+		parse: func(p *parser) (err error) {
+			p.fault.Amount, err = p.Duration("a recovery point target", time.Millisecond, 10*time.Minute)
+			return err
+		},
+		print: paramAmount.print})
 	paramOn   = keyword("on", "ROLE", paramMember)
 	paramFrom = keyword("from", "ROLE", &param{
 		parse: func(p *parser) error { return p.single(&p.fault.Member) },

@@ -113,7 +113,7 @@ func init() {
 			"The clock of the host's hardware watchdog runs too fast (positive) or too slow (negative) by that many parts per million; no other clock does."},
 
 		Override: {"override", ClassOperator, true, list(paramMember, paramDead), nil,
-			"The operator tells the first host that the second is dead and will not act. For a two-host pool without a witness; it is recorded."},
+			"The operator tells the first host that the second is dead and will not act. For a pool that has no majority without the dead; it is recorded."},
 		ForceStart: {"force-start", ClassOperator, true, list(paramVM, paramOn), nil,
 			"The operator has the VM started from that host's copy although it may be stale; it is recorded."},
 		JoinHost: {"join-host", ClassOperator, true, list(paramMember), nil,
@@ -136,5 +136,15 @@ func init() {
 			"The operator has a VM protected that was declared with later; it is refused if no homes fit the policies."},
 		HandOver: {"hand-over", ClassOperator, true, list(paramVM), nil,
 			"The operator has the VM, on shared storage, stopped where it runs and started on its other home."},
+		FailOver: {"fail-over", ClassOperator, true, list(paramVM, paramOn), nil,
+			"The operator starts the VM from its recovery copy, which that host has; what the copy lacks is lost, and it is recorded."},
+		FailBack: {"fail-back", ClassOperator, true, list(paramVM, paramOn), nil,
+			"The operator returns the VM, which runs on its recovery copy on that host, to its former homes. Nothing is lost."},
+		TestFailOver: {"test-fail-over", ClassOperator, true, list(paramVM, paramOn), nil,
+			"The operator has the VM booted from a snapshot of its recovery copy, which that host has, without any network; the snapshot is discarded."},
+		AddRecovery: {"add-recovery", ClassOperator, true, list(paramVM, paramOn, paramRPO), nil,
+			"The operator gives the running VM a recovery copy on that host, with that recovery point target; the order waits until the VM is protected. Refused if that host is no place for it."},
+		RemoveRecovery: {"remove-recovery", ClassOperator, true, list(paramVM), nil,
+			"The operator ends the VM's recovery copy, which its host then forgets; the order waits until the VM is protected."},
 	}
 }

@@ -13,6 +13,12 @@ type Measures struct {
 
 	LostOperations int64 `json:"lost_operations"` // acknowledged operations that were missing afterwards: the recovery point, 0 for every level but none
 
+	// RecoveryAgeNS is the highest age of a VM's recovery point before any start from it: how long ago the oldest
+	// write was completed that the copy lacked. LostInFailOver counts the answered operations that starts from
+	// a recovery copy lost, as its point allowed.
+	RecoveryAgeNS  int64 `json:"recovery_age_ns,omitempty"`
+	LostInFailOver int64 `json:"lost_in_fail_over,omitempty"`
+
 	Promotions  int64 `json:"promotions"`     // secondaries that took over
 	Restarts    int64 `json:"restarts"`       // VMs that were booted again
 	Exposures   int64 `json:"exposures"`      // times that a VM was left with one copy

@@ -80,7 +80,7 @@ type Verdict struct {
 	Operations int           `json:"operations"` // completed or open operations in the history
 	Partitions int           `json:"partitions"` // independent parts that were checked one by one
 	WallNS     int64         `json:"wall_ns"`    // real time the check took
-	Message    string        `json:"message"`    // why it is not linearizable, or which part was not decided; empty otherwise
+	Message    string        `json:"message"`    // why it is not linearizable, which part was not decided, or what a start from a recovery copy lost; empty otherwise
 }
 
 // VerdictResult says what a check of a history proved.

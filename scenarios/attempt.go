@@ -12,7 +12,7 @@ import (
 )
 
 // Attempt is Run for those who have many more scripts to run: a panic of the engine or of the world becomes
-// a result with outcome crash that names the place. Only the end of ctx, and a script that describes a
+// a result with outcome crash that names the place. Only the end of ctx, ErrEvents, and a script that describes a
 // pool that cannot be, are errors.
 func Attempt(ctx context.Context, s *script.Script, opt Options) (result *reports.Scenario, err error) {
 	defer func() {

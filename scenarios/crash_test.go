@@ -114,12 +114,45 @@ vm db level restart service bank on a
 clients db count 3 rate 40/s keys 6
 at 300ms crash-vm db
 run 3s`,
+	"dr-link-cut": `
+vm db level ha service log on a second b dr c rpo 1s
+clients db count 3 rate 40/s keys 6
+at 300ms cut all a <-> c for 600ms
+run 2s`,
+	"dr-primary-lost": `
+vm db level ft service log on a second b dr c rpo 1s
+clients db count 3 rate 40/s keys 6
+at 300ms power-off a
+at 1500ms power-on a
+run 3s
+expect state-lost(db)`,
+	"dr-added-and-removed": `
+vm db level ha service bank on a second b
+clients db count 2 rate 20/s keys 6
+at 100ms add-recovery db on c rpo 1s
+at 500ms remove-recovery db
+run 800ms`,
+	"dr-fail-over-and-back": `
+vm db level ha service log on a second b dr c rpo 1s
+clients db count 3 rate 40/s keys 6
+at 300ms power-off a
+at 300ms power-off b
+at 1s override c declare-dead a
+at 1100ms fail-over db on c
+at 1500ms power-on a
+at 1500ms power-on b
+at 4s fail-back db on c
+run 6s`,
 }
 
 // crashScript is a main path with a crash of a member's daemon before its n-th effect; n 0: none.
 func crashScript(t *testing.T, path, member string, n uint64) *script.Script {
 	t.Helper()
-	text := "scenario crash-" + path + "\npurpose \"A daemon crash at one effect boundary.\"\nhost a\nhost b\nwitness w\n" + strings.TrimSpace(mainPaths[path]) + "\n"
+	statement := "witness w"
+	if strings.HasPrefix(path, "dr-") {
+		statement = "host c" // the place of the recovery copy votes
+	}
+	text := "scenario crash-" + path + "\npurpose \"A daemon crash at one effect boundary.\"\nhost a\nhost b\n" + statement + "\n" + strings.TrimSpace(mainPaths[path]) + "\n"
 	if n > 0 {
 		text = strings.Replace(text, "\nat ", fmt.Sprintf("\nat 1ms crash-daemon %s at-effect %d\nat ", member, n), 1)
 	}
@@ -136,7 +169,10 @@ func TestCrashAtEveryEffect(t *testing.T) {
 	}
 	for path := range mainPaths {
 		s := crashScript(t, path, "", 0)
-		members := append(slices.Clone(s.Hosts), s.Witness)
+		members := slices.Clone(s.Hosts)
+		if s.Witness.Name != "" {
+			members = append(members, s.Witness)
+		}
 		for i, member := range members {
 			t.Run(path+"/"+member.Name, func(t *testing.T) {
 				t.Parallel()

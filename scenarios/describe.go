@@ -51,10 +51,17 @@ func (r *run) measures(m *reports.Measures, vm model.VMID, h *history.History) {
 			m.Operations++
 		}
 	}
+	undone, _ := countLost(h, lose(h, r.world.Cuts(vm), r.zero))
+	m.LostInFailOver += int64(undone)
+	if int(vm) <= len(r.recoveryAge) {
+		m.RecoveryAgeNS = max(m.RecoveryAgeNS, int64(r.recoveryAge[vm-1]))
+	}
 	m.Resets += int64(r.world.ClientStats(vm).Resets)
-	m.LongestPauseNS = max(m.LongestPauseNS, int64(longestPause(h, r.script.Run)))
+	if r.books[vm-1].clients {
+		m.LongestPauseNS = max(m.LongestPauseNS, int64(longestPause(h, r.script.Run)))
+	}
 	m.Promotions += int64(r.count0(model.NoticePromoted, vm))
-	m.Restarts += int64(max(r.count0(model.NoticeStarted, vm)-1, 0))
+	m.Restarts += int64(r.restarts(vm))
 	m.Resyncs += int64(r.count0(model.NoticeResync, vm))
 	m.Refused += int64(r.count0(model.NoticeRefused, vm))
 	changes := r.world.Changes(vm)

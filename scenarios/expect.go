@@ -29,10 +29,13 @@ func (r *run) measure(e *script.Expect, histories []*history.History) (ok bool, 
 	case script.ExpectPause:
 		d := longestPause(histories[vm-1], r.script.Run)
 		return e.Comparator.Holds(int64(d), int64(e.Duration)), "longest pause " + reports.FormatNS(int64(d))
+	case script.ExpectRPO:
+		d := r.recoveryAge[vm-1]
+		return e.Comparator.Holds(int64(d), int64(e.Duration)), "longest age of the recovery point " + reports.FormatNS(int64(d))
 	case script.ExpectPromotions:
 		return counted(r.count0(model.NoticePromoted, vm), "promotions")
 	case script.ExpectRestarts:
-		return counted(max(r.count0(model.NoticeStarted, vm)-1, 0), "restarts")
+		return counted(r.restarts(vm), "restarts")
 	case script.ExpectResets:
 		return counted(int(r.world.ClientStats(vm).Resets), "connections lost")
 	case script.ExpectPrimary:

@@ -34,7 +34,9 @@ var stages = map[script.Stage]sim.Stage{
 	script.StageAttachProposed: sim.StageAttachProposed, script.StageAttached: sim.StageAttached,
 	script.StageClaimed: sim.StageClaimed, script.StageProtected: sim.StageProtected, script.StageIntentMarked: sim.StageIntent,
 	script.StageWriteIssued: sim.StageWriteIssued, script.StageWriteLocalDone: sim.StageWriteLocal,
-	script.StageWriteRemoteDone: sim.StageWriteRemote,
+	script.StageWriteRemoteDone: sim.StageWriteRemote, script.StagePointSent: sim.StagePointSent,
+	script.StagePointSealed: sim.StagePointSealed, script.StagePointApplied: sim.StagePointApplied,
+	script.StageFailOverProposed: sim.StageFailOverProposed,
 }
 
 // schedule arranges for the script's actions.
@@ -298,6 +300,16 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 		if to := r.members(f.Peer); len(to) == 1 {
 			w.ReplaceHome(w.VM(f.VM), m, to[0])
 		}
+	case faults.FailOver:
+		w.FailOver(m, w.VM(f.VM))
+	case faults.FailBack:
+		w.FailBack(m, w.VM(f.VM))
+	case faults.TestFailOver:
+		w.TestFailOver(m, w.VM(f.VM))
+	case faults.AddRecovery:
+		w.AddRecovery(w.VM(f.VM), m, f.Amount)
+	case faults.RemoveRecovery:
+		w.RemoveRecovery(w.VM(f.VM))
 	}
 }
 

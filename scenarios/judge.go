@@ -91,6 +91,9 @@ func (r *run) unconverged() string {
 		text += fmt.Sprintf(" %s in generation %d has primary %s, secondary %s, in-sync copies %v, served by %s;",
 			r.script.VMs[i].Name, cfg.Gen, r.name(cfg.Primary), r.name(cfg.Secondary), cfg.InSync, r.name(r.world.Serving(vm)))
 	}
+	if what := r.world.MembersUnsettled(); what != "" {
+		text += " " + what + ";"
+	}
 	return text
 }
 
@@ -120,10 +123,14 @@ func (r *run) verdict(out *reports.Scenario, h *history.History, vm *script.VM, 
 	if len(h.Operations) == 0 {
 		return
 	}
-	v, err := check.Check(h, r.opt.Limits)
+	left := lose(h, r.world.Cuts(id), r.zero)
+	v, err := check.Check(left, r.opt.Limits)
 	if err != nil {
 		r.fail("crash", "the history of %s cannot be checked: %v", vm.Name, err)
 		return
+	}
+	if undone, open := countLost(h, left); undone+open > 0 && v.Message == "" {
+		v.Message = fmt.Sprintf("without what the recovery point lacked: %d answered operations are lost, %d more may be", undone, open)
 	}
 	result := reports.Linearizable
 	switch v.Result {
@@ -180,6 +187,9 @@ func (r *run) count0(kind model.NoticeKind, vm model.VMID) int {
 	}
 	return n
 }
+
+// restarts counts how often the VM's system came up after the first time.
+func (r *run) restarts(vm model.VMID) int { return max(r.world.Boots(vm)-1, 0) }
 
 // trace writes the faults and what the members told people, in order.
 func (r *run) trace(to io.Writer, out *reports.Scenario) {

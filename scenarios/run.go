@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -34,7 +35,13 @@ type Options struct {
 	// AllowUnfired lets a run pass in which a stage of a trigger was never reached. Drawn plans need it:
 	// nobody can tell which stages their faults lead to.
 	AllowUnfired bool
+	// MaxEvents ends the run with ErrEvents when the world had so many events; 0: no limit. The world has a limit of its own
+	// for what happens within a second.
+	MaxEvents uint64
 }
+
+// ErrEvents is returned by Run when the world had more events than Options allow.
+var ErrEvents = errors.New("the run had more events than it was given")
 
 // Budgets of the phases after the faults.
 const (
@@ -44,7 +51,7 @@ const (
 	slice          = 20 * time.Millisecond // of simulated time between looks at the context and at convergence
 )
 
-// Run runs a script and returns what came of it. It fails only if ctx ends or if the
+// Run runs a script and returns what came of it. It fails only if ctx ends, with ErrEvents, or if the
 // script describes a pool that cannot be.
 func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario, error) {
 	r := &run{script: s, opt: opt}
@@ -59,6 +66,9 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 	}
 	r.zero = r.world.Now()
 	r.whole = 0
+	for i := range s.VMs {
+		r.world.ResetRecoveryAge(model.VMID(i + 1))
+	}
 	r.schedule()
 	if opt.Watch != nil {
 		opt.Watch.Begin(r.world)
@@ -72,13 +82,17 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 	if opt.Watch != nil {
 		opt.Watch.Heal(r.now())
 	}
+	for i := range s.VMs {
+		_, longest := r.world.RecoveryAge(model.VMID(i + 1))
+		r.recoveryAge = append(r.recoveryAge, longest)
+	}
 	r.healAll()
 	healed := r.now()
-	if err := r.until(ctx, s.Run+convergeBudget, r.redundant); err != nil {
+	if err := r.until(ctx, s.Run+convergeBudget, r.settled); err != nil {
 		return nil, err
 	}
 	r.converged = -1
-	if r.redundant() {
+	if r.settled() {
 		r.converged = r.now() - healed
 	}
 	if err := r.finalReads(ctx); err != nil {
@@ -110,6 +124,8 @@ type run struct {
 	zero      model.Time    // when the script's clock began
 	whole     time.Duration // since when the redundancy has been complete; -1: it is not
 	converged time.Duration // after healing; -1: never
+	// recoveryAge is for each VM the highest age of its recovery point in the run.
+	recoveryAge []time.Duration
 }
 
 // now returns the time of the script's clock.
@@ -126,6 +142,9 @@ func (r *run) until(ctx context.Context, end time.Duration, done func() bool) er
 		}
 		if done != nil && done() {
 			return nil
+		}
+		if r.opt.MaxEvents > 0 && r.world.Events() > r.opt.MaxEvents {
+			return ErrEvents
 		}
 		r.world.Run(r.zero.Add(min(r.now()+slice, end)))
 		r.watch()
@@ -183,6 +202,9 @@ func (r *run) redundant() bool {
 	return true
 }
 
+// settled reports whether every VM has its redundancy, and the pool the members and voters that it should have.
+func (r *run) settled() bool { return r.redundant() && r.world.MembersUnsettled() == "" }
+
 // finalReads lets clients finish and then reads everything once, so that a lost last write is seen.
 func (r *run) finalReads(ctx context.Context) error {
 	r.world.StopClients()
@@ -216,7 +238,14 @@ func (r *run) build() error {
 		}
 	}
 	for _, v := range s.VMs {
-		spec := sim.VM{Name: v.Name, Level: level(v.Level), Service: service(v.Service), Shared: v.Shared, Home: v.Home, Second: v.Second, Later: v.Later, Keys: script.DefaultKeys}
+		spec := sim.VM{
+			Name: v.Name, Level: level(v.Level), Service: service(v.Service), Shared: v.Shared, Home: v.Home, Second: v.Second,
+			Recovery: v.Recovery, Target: v.Target, Later: v.Later, Keys: script.DefaultKeys,
+		}
+		for i := range s.Actions {
+			f := &s.Actions[i].Fault
+			spec.Covered = spec.Covered || f.Kind == faults.AddRecovery && f.VM == v.Name
+		}
 		for _, c := range s.Clients {
 			if c.VM == v.Name {
 				spec.Clients, spec.Rate, spec.Keys = c.Count, c.Rate, c.Keys

@@ -117,8 +117,17 @@ func (w *World) ToolstackErrors(id model.NodeID, n int) { w.nodes[id].toolErrors
 // that never runs: nothing can be created for its VM there until it is destroyed.
 func (w *World) HalfCreates(id model.NodeID, n int) { w.nodes[id].toolHalves = n }
 
-// ToolstackHang makes creations of instances on the host take until the given time.
-func (w *World) ToolstackHang(id model.NodeID, until model.Time) { w.nodes[id].toolHang = until }
+// ToolstackHang makes creations of instances on the host wait until the given time: Never for one that is not known
+// yet, the present to end it.
+func (w *World) ToolstackHang(id model.NodeID, until model.Time) {
+	m := w.nodes[id]
+	switch m.toolHang = until; {
+	case until <= w.now:
+		m.createAll()
+	case until < model.Never:
+		w.At(until, m.createAll)
+	}
+}
 
 // CrashVM crashes the guest of the VM where it runs.
 func (w *World) CrashVM(vm model.VMID) {
@@ -224,7 +233,11 @@ func (w *World) ForceStart(id model.NodeID, vm model.VMID) {
 	w.order(id, model.Order{Kind: model.OrderForceStart, VM: vm, Node: id})
 }
 
+// order gives a member an order. There is nobody to give it to if it is for the host of a VM that does not exist.
 func (w *World) order(id model.NodeID, o model.Order) {
+	if id == model.NoNode {
+		return
+	}
 	w.At(w.now, func() {
 		w.nodes[id].tell(&model.Event{Kind: model.EventOperator, Order: o})
 	})
@@ -246,6 +259,12 @@ func (w *World) Serving(vm model.VMID) model.NodeID {
 // Redundant reports whether the VM has the full redundancy of its level and runs.
 func (w *World) Redundant(vm model.VMID) bool {
 	cfg := w.Config(vm)
+	if !w.recoverable(vm, &cfg) {
+		return false
+	}
+	if !cfg.Former.Empty() { // it runs on its recovery copy, and its former primary has one in turn
+		return w.Serving(vm) != model.NoNode
+	}
 	if cfg.Shared && !w.nodes[cfg.Secondary].running() {
 		return false
 	}

@@ -92,6 +92,7 @@ func (p *place) complete(e *model.Effect) {
 			continue
 		}
 		failed := e.Flags.Has(model.FlagError)
+		p.w.monitor.points[p.vm.id].completed(p.w, p, c, failed)
 		p.w.monitor.completed(p, c, failed)
 		data := p.take(&p.answers, e.ID)
 		p.w.drop(c.att)

@@ -37,7 +37,7 @@ func (m *member) erase(e *model.Effect) {
 		return
 	}
 	p.forwardTo = model.NoNode
-	if p.made < e.Gen {
+	if p.made < e.Gen && p.recovery.since <= e.Gen {
 		p.endOperations()
 		p.blank(e.Gen)
 	}
@@ -55,6 +55,7 @@ func (p *place) blank(gen model.Gen) {
 		p.w.drop(p.journal[i].att)
 	}
 	p.journal = p.journal[:0]
+	p.recovery.blank(p.w)
 	p.disk = disk.New(diskSectors + 1)
 	p.promises, p.lost, p.liar = promises{}, false, false
 	p.lied.Reset()

@@ -17,31 +17,55 @@ const (
 	probeTime    = time.Second // of the guest's watchdog
 )
 
-// launch begins to create an instance.
+// launch begins to create an instance, or waits for the toolstack.
 func (p *place) launch(e *model.Effect) {
 	w := p.w
 	p.endOperations()
 	p.destroy()
 	p.inst.booting, p.inst.gen, p.inst.present = true, e.Gen, true
 	p.inst.voided = p.m.life
-	d := createTime
 	if e.Kind == model.EffectActivate {
 		p.inst.fed = true
-		d = activateTime
 		w.monitor.activating(p, e.Epoch)
 		p.discardOpen(e.Epoch)
 	} else {
 		w.monitor.starting(p, e.Gen)
+		p.replayRecovery()
 	}
-	if p.m.toolHang > w.now {
-		d += p.m.toolHang.Sub(w.now)
-	}
-	ev := w.after(d*time.Duration(p.m.slow), classDevice, p.m.id, evLaunched)
-	ev.vm, ev.life, ev.gen, ev.epoch, ev.flags = p.vm.id, p.inst.life, e.Gen, e.Epoch, 0
-	if e.Kind == model.EffectActivate {
-		ev.flags = model.FlagCheckpoint
+	w.monitor.points[p.vm.id].launched(w, p)
+	launch := *e
+	p.inst.launch = &launch
+	if p.m.toolHang <= w.now {
+		p.create()
 	}
 	w.tape.instance(p)
+}
+
+// create lets the toolstack create the instance that waits for it, if there is one.
+func (p *place) create() {
+	e := p.inst.launch
+	if e == nil {
+		return
+	}
+	p.inst.launch = nil
+	d, flags := createTime, model.Flags(0)
+	if e.Kind == model.EffectActivate {
+		d, flags = activateTime, model.FlagCheckpoint
+	}
+	ev := p.labour(d, evLaunched)
+	ev.gen, ev.epoch, ev.flags = e.Gen, e.Epoch, flags
+}
+
+// createAll lets the host's toolstack create what waits for it, unless it hangs.
+func (m *member) createAll() {
+	if m.toolHang > m.w.now {
+		return
+	}
+	for _, p := range m.vms {
+		if p != nil {
+			p.create()
+		}
+	}
 }
 
 // launched ends the creation of an instance.
@@ -99,6 +123,7 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		p.w.stage(StageStarted, p)
 	}
 	p.w.tape.instance(p)
+	p.captureNext()
 }
 
 // createFails reports whether a creation that ends now fails, and what it leaves behind.
@@ -119,8 +144,8 @@ func (p *place) createFails() bool {
 // bootLater lets the guest's system start after the time that a boot takes.
 func (p *place) bootLater() {
 	p.inst.booting = true
-	ev := p.w.after(bootTime*time.Duration(p.m.slow), classDevice, p.m.id, evBoot)
-	ev.vm, ev.life = p.vm.id, p.inst.life
+	ev := p.labour(bootTime, evBoot)
+	ev.flags, ev.gen, ev.epoch = 0, 0, 0
 }
 
 // boot lets the guest's system start.
@@ -134,6 +159,7 @@ func (p *place) boot() {
 	p.w.guestOut.Reset()
 	p.inst.machine.SetTime(p.guestTime())
 	p.inst.machine.Boot(p.w.nextLife(), &p.w.guestOut)
+	p.w.tape.boots[p.vm.id]++
 	p.takeOut()
 	p.w.tape.instance(p)
 }
@@ -171,13 +197,14 @@ func (p *place) adopt(gen model.Gen) {
 	p.w.tape.instance(p)
 }
 
-// capture suspends the guest and stages its state.
+// capture suspends the guest and stages its state. It comes after what an earlier life of the daemon
+// has begun: a creation, or another capture.
 func (p *place) capture(e *model.Effect) {
 	w := p.w
-	if !p.inst.present || p.inst.machine == nil {
+	if !p.inst.present {
 		return
 	}
-	if p.inst.capturing { // one that an earlier life of the daemon began; this one's comes after it
+	if p.inst.capturing || p.inst.machine == nil {
 		next := *e
 		p.inst.capture = &next
 		return
@@ -197,6 +224,17 @@ func (p *place) capture(e *model.Effect) {
 	w.stage(StageCapturing, p)
 }
 
+// captureNext begins the capture that had to wait, if there is one.
+func (p *place) captureNext() bool {
+	next := p.inst.capture
+	if next == nil {
+		return false
+	}
+	p.inst.capture = nil
+	p.capture(next)
+	return true
+}
+
 // captured ends the capture.
 func (p *place) captured(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 	if !p.m.powered {
@@ -208,9 +246,7 @@ func (p *place) captured(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		return
 	}
 	p.inst.capturing = false
-	if next := p.inst.capture; next != nil {
-		p.inst.capture = nil
-		p.capture(next)
+	if p.captureNext() {
 		return
 	}
 	if p.m.node == nil || p.staged == nil || p.stagedAs != epoch {

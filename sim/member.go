@@ -62,9 +62,9 @@ type member struct {
 	crashAt uint64 // the daemon crashes instead of performing this one; 0: never
 	restart time.Duration
 
-	toolErrors int // so many creations fail
-	toolHalves int // so many fail and leave a remnant
-	toolHang   model.Time
+	toolErrors int        // so many creations fail
+	toolHalves int        // so many fail and leave a remnant
+	toolHang   model.Time // until when they wait; Never: until it is told otherwise
 
 	vms []*place // by VMID; nil where this has never been a home
 }
@@ -175,15 +175,19 @@ func (m *member) begin() {
 func (w *World) orderVMs(m *member) {
 	stated := false
 	for _, v := range w.vms[1:] {
-		if v.spec.Later || w.operatorAt(v) != m.id || m.node == nil || w.monitor.exists(v.id) {
+		if v.spec.Later || w.operatorAt(v) != m.id {
 			continue
 		}
-		if !stated {
+		exists := w.monitor.exists(v.id)
+		if m.node != nil && !exists && !stated {
 			stated = true
 			w.statePolicies(m)
 		}
-		if m.node != nil {
+		if m.node != nil && !exists {
 			m.tell(&model.Event{Kind: model.EventOperator, Order: v.creation()})
+		}
+		if m.node != nil && v.recovery != model.NoNode && !w.monitor.points[v.id].begun {
+			m.tell(&model.Event{Kind: model.EventOperator, Order: v.cover()})
 		}
 	}
 }

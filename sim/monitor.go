@@ -26,6 +26,7 @@ const maxViolations = 20
 type monitor struct {
 	w          *World
 	vms        []watch // by VMID
+	points     []points
 	seen       []uint64
 	violations []Violation
 	scratch    []disk.Sector
@@ -33,13 +34,14 @@ type monitor struct {
 
 // watch is what the monitor knows of one VM.
 type watch struct {
-	truth   []pool.Config // committed configurations in order
-	since   []model.Time  // when each was first seen
-	seenBy  []sighting
-	starts  []model.Gen  // generations that were booted or activated
-	asked   []proposal   // what members proposed
-	ordered model.NodeID // an operator ordered a start from there, whatever its copy
-	forced  model.NodeID // the newest such order, decided or not
+	truth    []pool.Config // committed configurations in order
+	since    []model.Time  // when each was first seen
+	seenBy   []sighting
+	starts   []model.Gen  // generations that were booted or activated
+	asked    []proposal   // what members proposed
+	failOver bool         // an operator ordered a start from the recovery copy
+	ordered  model.NodeID // an operator ordered a start from there, whatever its copy
+	forced   model.NodeID // the newest such order, decided or not
 
 	acks []acked // newest acknowledgement that a secondary gave in each session
 
@@ -101,6 +103,12 @@ type written struct {
 func (o *monitor) init(w *World) {
 	o.w = w
 	o.vms = make([]watch, len(w.vms))
+	o.points = make([]points, len(w.vms))
+	for i, v := range w.vms {
+		if v != nil && (v.recovery != model.NoNode || v.spec.Covered) {
+			o.points[i].init(v)
+		}
+	}
 	o.seen = make([]uint64, len(w.nodes))
 	o.scratch = make([]disk.Sector, diskSectors)
 }
@@ -174,6 +182,9 @@ func (o *monitor) undo(m *member) {
 	for i := range o.vms {
 		v := &o.vms[i]
 		for n := len(v.truth) - 1; n >= 0 && v.seenBy[n].by == m.id && v.seenBy[n].record > m.durable; n-- {
+			if o.points[v.truth[n].VM].undo(&v.truth[n]) {
+				v.failOver = true
+			}
 			v.truth, v.since, v.seenBy, v.exposure = v.truth[:n], v.since[:n], v.seenBy[:n], 0
 		}
 	}
@@ -198,19 +209,27 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 	single := before.Gen != 0 && cfg.Gen == before.Gen+1
 	switch cfg.Cause {
 	case pool.KindStart, pool.KindPromote:
-		if single && !before.InSync.Has(cfg.Primary) && v.ordered != cfg.Primary {
+		over := v.failOver && cfg.Primary == before.Recovery
+		if over {
+			o.points[cfg.VM].failedOver(o.w, p, cfg.Gen)
+			v.failOver = false
+		}
+		if single && !before.InSync.Has(cfg.Primary) && v.ordered != cfg.Primary && !over {
 			o.breaks("R5", p, "generation %d starts from a copy that is not in the in-sync set %v", cfg.Gen, before.InSync)
 		}
 	case pool.KindAttach:
 		o.compareCopies(v, p, cfg)
+	case pool.KindFailBack:
+		o.points[cfg.VM].failedBack(o.w, p)
 	}
 	if single {
 		o.changedHomes(before, cfg)
+		o.points[cfg.VM].fresh = o.points[cfg.VM].fresh || cfg.Cause == pool.KindAddRecovery
 	}
 	if single && cfg.Primary != before.Primary && cfg.Cause == pool.KindPromote && before.Secondary != cfg.Primary {
 		o.breaks("R2", p, "generation %d promotes a host that was not the secondary of generation %d", cfg.Gen, before.Gen)
 	}
-	if single && v.ordered == model.NoNode && !v.proposed(cfg) {
+	if single && v.ordered == model.NoNode && !cfg.Cause.Recovery() && !v.proposed(cfg) {
 		o.breaks("R2", p, "generation %d was made by a proposal of %v for another generation", cfg.Gen, cfg.Cause)
 	}
 	v.ordered = model.NoNode
@@ -235,7 +254,7 @@ func goesOn(before, cfg *pool.Config) bool {
 // proposed reports whether the configuration's proposer asked for it in the generation before it.
 func (v *watch) proposed(cfg *pool.Config) bool {
 	for i := range v.asked {
-		if a := &v.asked[i]; a.by == cfg.By && a.what == cfg.Cause.String() && a.expect == cfg.Gen-1 {
+		if a := &v.asked[i]; a.by == cfg.By && (a.what == cfg.Cause.String() || a.what == pool.KindFailOver.String()) && a.expect == cfg.Gen-1 {
 			return true
 		}
 	}
@@ -357,6 +376,7 @@ func (o *monitor) notStarted(p *place, gen model.Gen) {
 // belongs to the same instant (R3, R6).
 func (o *monitor) activating(p *place, epoch model.Epoch) {
 	o.starting(p, p.inst.gen)
+	o.points[p.vm.id].promoted(o, p, epoch)
 	if epoch != p.acked || epoch != p.imageAt {
 		o.breaks("R3", p, "activates checkpoint %d; it acknowledged %d and holds %d", epoch, p.acked, p.imageAt)
 	}
@@ -365,6 +385,7 @@ func (o *monitor) activating(p *place, epoch model.Epoch) {
 
 // captured lets the shadow of the disk begin with a full checkpoint.
 func (o *monitor) captured(p *place, epoch model.Epoch, full bool) {
+	o.points[p.vm.id].captured(epoch)
 	if full && p.vm.spec.Service.OnDisk() {
 		o.vms[p.vm.id].shadow.begin(p)
 	}

@@ -11,6 +11,10 @@ func (o *monitor) changedHomes(before, cfg *pool.Config) {
 	dropped := before.Homes &^ cfg.Homes
 	switch {
 	case dropped.Empty():
+	case cfg.Cause == pool.KindFailBack, cfg.Primary == before.Recovery && cfg.Cause == pool.KindStart:
+		if before.Holders() != cfg.Holders() {
+			o.breaks("R5", p, "generation %d keeps %v, of what was kept on %v before", cfg.Gen, cfg.Holders(), before.Holders())
+		}
 	case cfg.Cause != pool.KindRehome:
 		o.breaks("R5", p, "generation %d has other homes by a %v: %v instead of %v", cfg.Gen, cfg.Cause, cfg.Homes, before.Homes)
 	case dropped&before.InSync != 0:
@@ -32,5 +36,8 @@ func (o *monitor) discarded(p *place) {
 	cfg := o.vms[p.vm.id].newest()
 	if cfg.Gen != 0 && cfg.InSync.Has(p.m.id) && cfg.HomeSince(p.m.id) == p.made {
 		o.breaks("R5", p, "forgets its copy, which is in sync in generation %d", cfg.Gen)
+	}
+	if cfg.Recovery == p.m.id && p.recovery.point != 0 && p.recovery.history == cfg.History {
+		o.breaks("R5", p, "forgets the recovery copy in generation %d", cfg.Gen)
 	}
 }

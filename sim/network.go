@@ -51,6 +51,8 @@ func (m *member) send(e *model.Effect) {
 	switch msg.Kind {
 	case model.MsgCheckpoint:
 		w.stage(StageSent, m.vms[msg.VM])
+	case model.MsgShipPoint:
+		w.stage(StagePointSent, m.vms[msg.VM])
 	case model.MsgAck:
 		w.stage(StageAcknowledged, m.vms[msg.VM])
 	}
@@ -70,11 +72,12 @@ func (w *World) transmit(wi *wire, link model.Link, msg *model.Message, att *att
 		rate = wi.Bandwidth
 	}
 	start := w.now
-	if size > bulkBytes {
+	bulk := size > bulkBytes || msg.Kind == model.MsgShipWrite || msg.Kind == model.MsgShipExtent
+	if bulk {
 		start = max(start, wi.busyUntil)
 	}
 	done := start.Add(time.Duration(size) * time.Second / time.Duration(rate*1024))
-	if size > bulkBytes {
+	if bulk {
 		wi.busyUntil = done
 	}
 	at := done.Add(base + wi.Delay + w.rNet.Duration(0, base/8))
@@ -112,6 +115,8 @@ func (m *member) attach(msg *model.Message) *attachment {
 		return p.peek(&p.copies, uint64(msg.Count)|1<<32).share()
 	case model.MsgReadDone:
 		return p.take(&p.answers, msg.ID)
+	case model.MsgShipWrite, model.MsgShipExtent:
+		return p.recovery.get(msg.ID).share()
 	}
 	return nil
 }
@@ -154,6 +159,8 @@ func (m *member) receive(msg *model.Message, att *attachment) {
 		p.incoming.put(m.w, writeKey(msg.Session, msg.Seq), att.share())
 	case model.MsgCopy:
 		p.keep(&p.copies, uint64(msg.Count), att.share())
+	case model.MsgShipWrite, model.MsgShipExtent:
+		p.recovery.incoming.put(m.w, writeKey(msg.Session, msg.Seq), att.share())
 	case model.MsgReadDone:
 		p.keep(&p.answers, msg.ID, att.share())
 		p.keep(&p.copies, msg.ID, att.share())

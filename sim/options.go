@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdfast/engine"
+	"holdfast/engine/dr"
 	"holdfast/engine/lease"
 	"holdfast/engine/mirror"
 	"holdfast/engine/model"
@@ -46,11 +47,14 @@ type VM struct {
 	Name         string
 	Level        model.Level
 	Service      guest.Service
-	Home, Second string // hosts; both empty: the policies choose
-	Shared       bool   // its disk is shared storage that both of them reach
-	Later        bool   // not ordered before OrderVM
-	Clients      int    // 0 to guest.MaxClients; 0 if Later
-	Rate         int    // operations per second of all clients together
+	Home, Second string        // hosts; both empty: the policies choose
+	Shared       bool          // its disk is shared storage that both of them reach
+	Recovery     string        // host with a copy at another place; empty: none
+	Target       time.Duration // recovery point target; needed with Recovery
+	Covered      bool          // it may get a recovery copy by AddRecovery
+	Later        bool          // not ordered before OrderVM
+	Clients      int           // 0 to guest.MaxClients; 0 if Later
+	Rate         int           // operations per second of all clients together
 	Keys         int
 	Recorder     client.Recorder // takes down what the clients saw; required if Clients > 0
 }
@@ -97,6 +101,9 @@ func (o *Options) validate() error {
 		if v.Shared && v.Level != model.LevelRestart {
 			return fmt.Errorf("%w: VM %q is on shared storage at level %v; only restart has that", ErrOptions, v.Name, v.Level)
 		}
+		if v.Recovery != "" && (o.member(v.Recovery) == model.NoNode || v.Recovery == v.Home || v.Recovery == v.Second || v.Target < time.Millisecond) {
+			return fmt.Errorf("%w: VM %q needs a third host for its recovery copy, with a target; it has %q and %v", ErrOptions, v.Name, v.Recovery, v.Target)
+		}
 		if v.Clients > 0 && (v.Recorder == nil || v.Rate < 1) {
 			return fmt.Errorf("%w: VM %q has clients but no recorder or rate", ErrOptions, v.Name)
 		}
@@ -128,6 +135,7 @@ func (o *Options) engineConfig(id model.NodeID) engine.Config {
 			Extents: diskSectors / extentSectors, ExtentSectors: extentSectors,
 			ActiveExtents: 24, CopyDepth: 4, IOTimeout: o.Timing.IOTimeout, Resend: min(50*time.Millisecond, o.Timing.IOTimeout/4),
 		},
+		Recovery: dr.Config{Journal: 384, Window: 64, CopyDepth: 4},
 	}
 }
 

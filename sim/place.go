@@ -53,6 +53,8 @@ type place struct {
 	acked   model.Epoch // the newest checkpoint that this secondary acknowledged (for checks)
 	session uint64      // the session in which this primary asked for acknowledgement last (for checks)
 
+	recovery recovery // what there is of a copy at another place
+
 	forwardTo model.NodeID // carries the VM's traffic for this host; NoNode: no
 	via       model.NodeID // the instance's traffic goes by way of this host
 }
@@ -126,6 +128,7 @@ type instance struct {
 	waiting   []guest.Packet
 	unseen    []model.Effect // completions for a guest that hangs
 	capture   *model.Effect  // to be begun when the one under way has ended
+	launch    *model.Effect  // to be begun when the toolstack does not hang any more
 	calls     []call         // requests that the guest waits for
 }
 
@@ -152,6 +155,7 @@ func newPlace(w *World, m *member, v *load) (*place, error) {
 	for x := range uint32(diskSectors / extentSectors) {
 		p.marked.Set(x)
 	}
+	p.recovery.changed = model.NewBitmap(diskSectors / extentSectors)
 	p.opsLife = w.nextLife()
 	return p, nil
 }
@@ -163,6 +167,7 @@ func (p *place) forget() {
 	p.staged, p.stagedAs = nil, 0
 	p.requests.clear(w)
 	p.dropReplica()
+	p.recovery.forget(w)
 	for i := range p.answers {
 		w.drop(p.answers[i].att)
 		w.drop(p.copies[i].att)
@@ -220,6 +225,7 @@ func (p *place) powerLoss(loss disk.Loss) {
 		p.endOperations()
 		return // the storage has power of its own
 	}
+	p.applyPart()
 	p.endOperations()
 	p.disk.PowerLoss(p.w.rDisk, p.losePromises(loss))
 }
@@ -237,7 +243,7 @@ func (p *place) endOperations() {
 func (p *place) device(e *event) {
 	switch e.kind {
 	case evLaunched:
-		if e.life == p.inst.life {
+		if e.life == p.inst.life && !p.laboursOn(e) {
 			p.launched(e.flags, e.gen, e.epoch)
 		}
 	case evDestroyed:
@@ -245,7 +251,7 @@ func (p *place) device(e *event) {
 			p.m.tell(&model.Event{Kind: model.EventDestroyed, VM: p.vm.id, ID: e.id})
 		}
 	case evBoot:
-		if e.life == p.inst.life && p.m.powered {
+		if e.life == p.inst.life && p.m.powered && !p.laboursOn(e) {
 			p.boot()
 		}
 	case evProbe:

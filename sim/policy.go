@@ -42,6 +42,11 @@ func (v *load) creation() model.Order {
 	return o
 }
 
+// cover returns the order to give a VM its recovery copy.
+func (v *load) cover() model.Order {
+	return model.Order{Kind: model.OrderAddRecovery, VM: v.id, Node: v.recovery, Target: v.spec.Target}
+}
+
 // statePolicies gives the operator's statements to a member, in order. Those about hosts that are not in the pool wait
 // until they join.
 func (w *World) statePolicies(m *member) {
@@ -62,7 +67,13 @@ func (w *World) stateHost(id model.NodeID) {
 }
 
 // OrderVM has a VM protected that was not when the pool was set up; an operator tells the first member that works.
-func (w *World) OrderVM(vm model.VMID) { w.toPool(w.vms[vm].creation()) }
+func (w *World) OrderVM(vm model.VMID) {
+	v := w.vms[vm]
+	w.toPool(v.creation())
+	if v.recovery != model.NoNode {
+		w.toPool(v.cover()) // which waits until the VM is protected
+	}
+}
 
 // Exists reports whether the pool knows the VM.
 func (w *World) Exists(vm model.VMID) bool { return w.monitor.exists(vm) }

@@ -76,6 +76,8 @@ func (p *place) losePromises(loss disk.Loss) disk.Loss {
 		p.w.drop(p.journal[i].att)
 	}
 	p.journal = p.journal[:0]
+	p.recovery.cut(p.w, 0)
+	p.recovery.sealed = 0
 	p.lied.Reset()
 	return disk.LoseAll
 }

@@ -33,6 +33,10 @@ const (
 	StageWriteRemote
 	StageIntent
 	StageClaimed
+	StagePointSent    // a recovery point was announced
+	StagePointSealed  // the recovery copy has it durably
+	StagePointApplied // it is on the recovery copy
+	StageFailOverProposed
 	StageExtent // one extent was copied; StageResyncHalf follows from it
 	// The following are for those who watch; no script can wait for them.
 	StageAdopted      // a daemon took over an instance that an earlier life of it had left
@@ -106,6 +110,8 @@ func proposed(what string) Stage {
 		return StageStartProposed
 	case "attach":
 		return StageAttachProposed
+	case "fail-over":
+		return StageFailOverProposed
 	}
 	return 0
 }

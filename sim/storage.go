@@ -18,6 +18,11 @@ const (
 	opExtentWrite                   // an extent that came
 	opIntent
 	opOpen
+	opShipRead // an extent for the recovery copy
+	opRecoveryOpen
+	opRecoverySeal
+	opRecoveryApply
+	opTest
 )
 
 // Latencies of a healthy disk.
@@ -39,6 +44,7 @@ func (p *place) performDisk(e *model.Effect) {
 		att := p.w.grab()
 		p.submit(opIntent, flushTime, e, p.asSectors(att, e.Data))
 	case model.EffectForget:
+		p.recordChanges(e.Data)
 		p.clearMarks(e.Data)
 	case model.EffectDisk:
 		p.submitGuest(e)
@@ -51,6 +57,7 @@ func (p *place) performDisk(e *model.Effect) {
 	case model.EffectExtentRead:
 		p.submit(opExtentRead, readTime, e, p.w.grab())
 	case model.EffectExtentWrite:
+		p.recovery.changed.Set(e.Count)
 		att := p.take(&p.copies, e.ID) // read from the peer
 		if att == nil {
 			att = p.take(&p.copies, uint64(e.Count)) // sent by the peer
@@ -58,6 +65,8 @@ func (p *place) performDisk(e *model.Effect) {
 		p.submit(opExtentWrite, flushTime, e, att)
 	case model.EffectComplete:
 		p.complete(e)
+	default:
+		p.performRecovery(e)
 	}
 }
 
@@ -150,6 +159,9 @@ func (p *place) diskDone(e *event) {
 	case opExtentWrite:
 		p.report(id, p.w.sabotage.SkipCopies && p.health.Write() || p.write(uint64(extent)*extentSectors, att, true))
 		p.w.stage(StageExtent, p)
+	default:
+		p.recoveryDone(e, att)
+		return
 	}
 	p.w.drop(att)
 }
@@ -233,7 +245,8 @@ func (p *place) opened() {
 		ev.Flags |= model.FlagError
 	} else {
 		p.replay()
-		ev.Data = p.marked.Bytes()
+		p.replayRecovery()
+		ev.Data, ev.Changed = p.marked.Bytes(), p.recovery.changed.Bytes()
 	}
 	p.m.tell(&ev)
 }

@@ -51,6 +51,7 @@ type tape struct {
 		sum   time.Duration
 		max   time.Duration
 	}
+	boots  []int       // by VM: how often its system came up
 	halves []model.Gen // by VM: configuration in which half a resync was told
 	w      *World
 }
@@ -68,7 +69,7 @@ func (t *tape) ready(w *World) {
 	t.open = make([][]Span, len(w.vms))
 	t.spans = make([][]Span, len(w.vms))
 	t.changes = make([][]Change, len(w.vms))
-	t.halves = make([]model.Gen, len(w.vms))
+	t.boots, t.halves = make([]int, len(w.vms)), make([]model.Gen, len(w.vms))
 	for i := range t.open {
 		t.open[i] = make([]Span, len(w.nodes))
 	}
@@ -161,11 +162,14 @@ func (w *World) Spans(vm model.VMID) []Span {
 	return spans
 }
 
-// Changes returns the committed configurations of the VM. Notices returns what members told people.
+// Changes returns the committed configurations of the VM.
 func (w *World) Changes(vm model.VMID) []Change {
 	w.tape.ready(w)
 	return w.tape.changes[vm]
 }
+
+// Boots returns how often the VM's system came up, the first time included.
+func (w *World) Boots(vm model.VMID) int { return w.tape.boots[vm] }
 
 // Notices returns what members told people, in order.
 func (w *World) Notices() []Notice { return w.tape.notices }

@@ -32,6 +32,7 @@ type World struct {
 	tape     tape
 	trace    trace
 	events   uint64
+	bounds   bounds
 
 	guestOut guest.Out
 	reply    guest.Packet
@@ -45,6 +46,7 @@ type load struct {
 	spec     VM
 	id       model.VMID
 	homes    [2]model.NodeID
+	recovery model.NodeID // host with a copy at another place; NoNode: none
 	guest    guest.Config
 	shared   *disk.Disk   // the one disk of all homes; nil: each home has a copy
 	attached model.NodeID // the host at whose port the switch saw the VM's address last
@@ -106,7 +108,7 @@ func (t Timing) withDefaults() Timing {
 }
 
 func (w *World) addLoad(id model.VMID, spec VM) error {
-	v := &load{spec: spec, id: id, homes: [2]model.NodeID{w.opt.member(spec.Home), w.opt.member(spec.Second)}}
+	v := &load{spec: spec, id: id, homes: [2]model.NodeID{w.opt.member(spec.Home), w.opt.member(spec.Second)}, recovery: w.opt.member(spec.Recovery)}
 	v.guest = spec.guestConfig(id)
 	if _, err := guest.NewMachine(v.guest); err != nil {
 		return fmt.Errorf("%w: VM %q: %w", ErrOptions, spec.Name, err)
@@ -151,7 +153,7 @@ func (w *World) addMembers() error {
 		w.links[id] = make([][model.NumLinks]wire, len(names)+1)
 		m.vms = make([]*place, len(w.vms))
 		for _, v := range w.vms[1:] {
-			if v.homes[0] == id || v.homes[1] == id {
+			if v.homes[0] == id || v.homes[1] == id || v.recovery == id {
 				p, err := newPlace(w, m, v)
 				if err != nil {
 					return err
@@ -163,12 +165,6 @@ func (w *World) addMembers() error {
 	}
 	return nil
 }
-
-// A world in which so many events happen in so little time is not going anywhere.
-const (
-	stuckEvents = 2_000_000
-	stuckTime   = model.Time(time.Second)
-)
 
 // Now returns the present simulated time: nanoseconds since the pool was powered on.
 func (w *World) Now() model.Time { return w.now }
@@ -201,6 +197,7 @@ func (w *World) VM(name string) model.VMID {
 
 // add puts an event into the queue and returns it to be completed. Its payload fields may hold old values.
 func (w *World) add(at model.Time, class uint8, node model.NodeID, kind eventKind) *event {
+	w.bounds.added(w, at, kind)
 	e := w.q.Add(queue.Order{At: at, Class: class, Node: node})
 	e.kind, e.node, e.life, e.id, e.att = kind, node, 0, 0, nil
 	return e
@@ -213,7 +210,6 @@ func (w *World) after(d time.Duration, class uint8, node model.NodeID, kind even
 
 // Run lets everything happen until time t.
 func (w *World) Run(until model.Time) {
-	since, events := w.now, w.events
 	for {
 		o, ok := w.q.Peek()
 		if !ok || o.At > until {
@@ -222,11 +218,7 @@ func (w *World) Run(until model.Time) {
 		_, e := w.q.Take()
 		w.now = o.At
 		w.events++
-		if w.now-since > stuckTime {
-			since, events = w.now, w.events
-		} else if w.events-events > stuckEvents {
-			panic(fmt.Sprintf("sim: %d events within %v: somebody goes in circles", stuckEvents, time.Duration(stuckTime)))
-		}
+		w.bounds.happened(w)
 		w.dispatch(e)
 	}
 	w.now = max(w.now, until)

@@ -78,6 +78,9 @@ func (a *app) printScenario(s reports.Scenario) {
 	m := s.Measures
 	fmt.Fprintf(w, "  %d operations, %d lost, longest pause %s, %d promotions, %d restarts\n",
 		m.Operations, m.LostOperations, reports.FormatNS(m.LongestPauseNS), m.Promotions, m.Restarts)
+	if m.RecoveryAgeNS > 0 {
+		fmt.Fprintf(w, "  recovery point at most %s old, %d operations lost with what a fail-over lacked\n", reports.FormatNS(m.RecoveryAgeNS), m.LostInFailOver)
+	}
 	fmt.Fprintf(w, "  %s simulated, %d events, seed %d, trace %s\n", reports.FormatNS(s.SimulatedNS), s.Events, s.Seed, s.TraceHash)
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // engineFormat goes into every certificate: engines of different formats are different engines.
-const engineFormat = model.FormatVersion
+const engineFormat = int(model.ProtocolNewest)
 
 // libraryScripts returns the built-in scenarios. An error is a defect of this build.
 func libraryScripts() ([]source, error) {

@@ -46,7 +46,17 @@ func (p *Primary) localError(now model.Time, o *op, out *model.Effects) {
 		p.remoteFailed, o.owed = true, true
 	default:
 		o.busy, o.need = 0, 0 // the last copy: the guest must know
+		p.sayUnfit("the last copy in sync failed an operation, and the guest was told", out)
 		p.complete(o, true, out)
+	}
+}
+
+// sayUnfit says, once, that the last copy fails: what is lost there is nowhere else.
+func (p *Primary) sayUnfit(what string, out *model.Effects) {
+	if !p.unfit {
+		p.unfit = true
+		notice := out.Notify(model.NoticeDiskFault, p.vm, model.NoNode)
+		notice.Gen, notice.Detail = p.gen, what
 	}
 }
 
@@ -192,6 +202,9 @@ func (p *Primary) wakeOp(now model.Time, o *op, out *model.Effects) {
 	}
 	if now >= deadline && o.kind != opStable {
 		p.remoteFailed = true
+		if planted.On(planted.WriteTimesOut) {
+			o.need &^= remote
+		}
 		return
 	}
 	if now >= o.sentAt.Add(p.cfg.Resend) {

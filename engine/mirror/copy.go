@@ -128,6 +128,7 @@ func (p *Primary) copyDiskDone(now model.Time, id uint64, failed bool, out *mode
 	case failed && p.resync.target == remote:
 		// The source cannot read the extent. The copy stays stale; the node tries again later.
 		p.remoteFailed = true
+		p.sayUnfit("the last copy in sync cannot read a block; the other one cannot be completed before the guest writes it anew", out)
 	case failed:
 		p.localFailed = true
 	case p.resync.target == remote:

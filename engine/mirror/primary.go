@@ -14,6 +14,7 @@ type Primary struct {
 
 	localState, remoteState   CopyState
 	localFailed, remoteFailed bool
+	unfit                     bool // it was said that the last copy fails
 
 	session   uint64
 	connected bool // the replica has answered in this session
@@ -69,6 +70,9 @@ func (p *Primary) RemoteFailed() bool { return p.remoteFailed }
 
 // Session returns the present session, or 0.
 func (p *Primary) Session() uint64 { return p.session }
+
+// LastSeq returns the number of the newest write of the session.
+func (p *Primary) LastSeq() model.Seq { return p.lastSeq }
 
 // Connected reports that the replica has answered in the present session.
 func (p *Primary) Connected() bool { return p.connected && !p.remoteFailed }

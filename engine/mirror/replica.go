@@ -107,6 +107,11 @@ func (r *Replica) Marked() model.Bitmap {
 	return all
 }
 
+// Unchanged reports that no write after seq of the given session has arrived.
+func (r *Replica) Unchanged(session uint64, seq model.Seq) bool {
+	return session == r.session && session != 0 && r.received <= seq
+}
+
 // Held returns the newest write that is held or done with all before it.
 func (r *Replica) Held() model.Seq { return r.done }
 

@@ -64,7 +64,7 @@ const (
 	EffectDiscard
 
 	// EffectOpen: end the operations under way on this host's copy of VM's disk, recover
-	// and open it → EventOpened. Gen is the generation in which this host became a home of VM, 0 for
+	// and open it → EventOpened. What a recovery journal has sealed is applied first. Gen is the generation in which this host became a home of VM, 0 for
 	// its creation; the runner keeps it with the copy. One that was made for an earlier
 	// generation is void: a new one with all extents marked takes its place. One for a
 	// later generation says that this node does not know the newest configuration yet: FlagError.
@@ -72,7 +72,7 @@ const (
 	// EffectTrust: the pool counts on this host's copy of VM again; what it lost before is no longer of interest.
 	EffectTrust
 	// EffectIntent: record the extents in Data (bitmap) as about to be written,
-	// durably → EventIntent with ID. EffectForget clears extents, in its own time.
+	// durably → EventIntent with ID. EffectForget clears extents, in its own time; they go to the change record first.
 	EffectIntent
 	EffectForget
 	// EffectDisk: perform IO of the guest of VM on the local copy → EventDisk with ID.
@@ -90,8 +90,8 @@ const (
 	// EffectComplete: tell the guest of VM that its request IO is done (FlagError: failed).
 	EffectComplete
 
-	// EffectErase: this host was no home of VM in Gen. Forget the copy that was made for an earlier
-	// generation, with all that belongs to it, and stop to carry VM's traffic.
+	// EffectErase: this host had nothing of VM to keep in Gen. Forget the copy that was made for an earlier
+	// generation, and a recovery copy, with all that belongs to it, and stop to carry VM's traffic.
 	EffectErase
 
 	// EffectWatchdogNext: start, or start again, the next timer of the host's hardware watchdog, which resets the
@@ -102,6 +102,34 @@ const (
 	EffectWatchdogNext
 	EffectWatchdogKeep
 	EffectWatchdogOff
+	// EffectShipKeep: keep the data of the guest's write IO as ID, for a copy at another place. EffectShipDrop:
+	// the data kept as ID is not needed any more. EffectShipRead: read extent Count, keep it as ID → EventDisk with ID.
+	EffectShipKeep
+	EffectShipDrop
+	EffectShipRead
+	// EffectChanged: take the extents in Data out of the copy's change record. Extents get into it by
+	// EffectForget, which moves them there from the write intent, and by EffectExtentWrite; both durably.
+	EffectChanged
+	// EffectRecoveryOpen: Gen is the generation since which this host has a recovery copy of VM; the runner keeps it
+	// with the copy, which no EffectErase of an earlier one may touch, and which a later EffectOpen may take
+	// over as one of the VM's creation. A copy made for a later generation is answered with FlagError, as by EffectOpen. Else end the operations under way on this host's recovery copy of VM, drop the part of its
+	// journal that is not sealed, apply the part that is → EventRecoveryOpened. From then on the copy
+	// belongs to another history than the VM's own copies: every extent gets into its write intent, durably.
+	EffectRecoveryOpen
+	// EffectRecoveryStore: append what arrived as (VM, Session, Seq) to the recovery journal.
+	EffectRecoveryStore
+	// EffectRecoverySeal: make the journal up to Seq durable as the point Epoch of the history Gen, as one unit
+	// → EventRecoverySealed.
+	EffectRecoverySeal
+	// EffectRecoveryApply: write the sealed part of the journal, up to Seq, to the copy in its order, make the copy
+	// durable, then drop that part → EventRecoveryApplied. It can be begun again at any moment.
+	EffectRecoveryApply
+	// EffectRecoveryDrop: drop the part of the journal that is not sealed.
+	EffectRecoveryDrop
+	// EffectTestStart: run VM from a snapshot of its recovery copy, without any network → EventTested.
+	// EffectTestStop: end that and drop the snapshot.
+	EffectTestStart
+	EffectTestStop
 )
 
 var effectNames = [...]string{
@@ -114,6 +142,10 @@ var effectNames = [...]string{
 	EffectDiskHold: "disk-hold", EffectDiskRead: "disk-read", EffectExtentRead: "extent-read",
 	EffectExtentWrite: "extent-write", EffectComplete: "complete",
 	EffectErase: "erase", EffectWatchdogNext: "watchdog-next", EffectWatchdogKeep: "watchdog-keep", EffectWatchdogOff: "watchdog-off",
+	EffectShipKeep: "ship-keep", EffectShipDrop: "ship-drop", EffectShipRead: "ship-read", EffectChanged: "changed",
+	EffectRecoveryOpen: "recovery-open", EffectRecoveryStore: "recovery-store", EffectRecoverySeal: "recovery-seal",
+	EffectRecoveryApply: "recovery-apply", EffectRecoveryDrop: "recovery-drop",
+	EffectTestStart: "test-start", EffectTestStop: "test-stop",
 }
 
 func (k EffectKind) String() string { return name(effectNames[:], int(k)) }

@@ -1,5 +1,7 @@
 package model
 
+import "time"
+
 // EventKind says what happened.
 type EventKind uint8
 
@@ -38,7 +40,8 @@ const (
 	EventOutput
 
 	// EventOpened: this host's copy of VM's disk is ready; Data is the extent bitmap
-	// of writes whose state on the other copy is not known, Count the number of extents.
+	// of writes whose state on the other copy is not known, Count the number of extents, Changed
+	// the copy's change record (none: nil).
 	// FlagError: it cannot be used. FlagLost: it was found to lack something that it had called durable, for
 	// example because its cache lied about a flush, or because an old disk was put back; then all extents are set
 	// in Data. It is told with every opening until EffectTrust.
@@ -50,6 +53,16 @@ const (
 	EventDisk
 	// EventIntent: the intent record ID of VM is durable.
 	EventIntent
+
+	// EventRecoveryOpened: this host's recovery copy of VM is the point Epoch of the history Gen (0: none).
+	// FlagError: it cannot be used.
+	EventRecoveryOpened
+	// EventRecoverySealed: the point Epoch of the session ID is durable in the journal. EventRecoveryApplied: it is on
+	// the copy. FlagError: the operation failed.
+	EventRecoverySealed
+	EventRecoveryApplied
+	// EventTested: the instance asked for by EffectTestStart serves, or FlagError: it does not, or has found damage.
+	EventTested
 
 	// EventNIC: the guest network of this host works (FlagOn) or not.
 	EventNIC
@@ -65,6 +78,8 @@ var eventNames = [...]string{
 	EventStarted: "started", EventDied: "died", EventResponding: "responding", EventCaptured: "captured", EventSealed: "sealed",
 	EventOutput: "output", EventOpened: "opened", EventRequest: "request", EventDisk: "disk",
 	EventIntent: "intent", EventNIC: "nic", EventOperator: "operator", EventDestroyed: "destroyed",
+	EventRecoveryOpened: "recovery-opened", EventRecoverySealed: "recovery-sealed",
+	EventRecoveryApplied: "recovery-applied", EventTested: "tested",
 }
 
 func (k EventKind) String() string { return name(eventNames[:], int(k)) }
@@ -104,6 +119,18 @@ const (
 	OrderPolicy
 	// OrderHandOver lets the other home run VM, whose disk is shared storage. It goes to the host that runs VM.
 	OrderHandOver
+	// OrderAddRecovery gives VM a recovery copy on Node, with the recovery point target Target.
+	// OrderRemoveRecovery ends it.
+	OrderAddRecovery
+	OrderRemoveRecovery
+	// OrderFailOver starts VM from its recovery copy. It is given to the host that has the copy.
+	OrderFailOver
+	// OrderFailBack returns VM, which runs on its recovery copy, to its homes, without loss. It is given to
+	// the host that runs VM.
+	OrderFailBack
+	// OrderTestFailOver runs VM from a snapshot of its recovery copy; nothing else notices. It is given to the
+	// host that has the copy.
+	OrderTestFailOver
 )
 
 // Order is an operator's request to the pool, given to any member.
@@ -117,6 +144,8 @@ type Order struct {
 	Policy Policy
 	// Shared, with OrderCreate: the disk is one that both homes reach.
 	Shared bool
+	// Target is the recovery point target: 1 ms to 24 h, in whole milliseconds.
+	Target time.Duration
 }
 
 // Event is one thing that happened. The engine keeps no reference to it.
@@ -133,4 +162,5 @@ type Event struct {
 	Order   Order
 	Message Message
 	Data    []byte
+	Changed []byte
 }

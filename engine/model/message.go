@@ -61,6 +61,23 @@ const (
 	// MsgForward asks the receiver to carry the VM's network traffic (FlagOn) or to
 	// stop: VM, Gen.
 	MsgForward
+
+	// MsgShipOpen asks a recovery copy to follow a stream: VM, Gen, Session (the stream), Epoch (history).
+	// MsgShipState answers it: VM, Session, ID (the life of the copy's host), Gen (history of the copy, 0: none),
+	// Epoch (its newest point), Seq (received so far), FlagError if the copy is unusable.
+	MsgShipOpen
+	MsgShipState
+	// MsgShipWrite carries a completed write of the guest: VM, Session, Seq, ID (kept data), IO. MsgShipExtent
+	// carries a whole extent: VM, Session, Seq, ID, Count (extent).
+	MsgShipWrite
+	MsgShipExtent
+	// MsgShipPoint says that the copy is consistent once it has everything up to Seq: VM, Session, Epoch (point), Seq.
+	MsgShipPoint
+	// MsgShipAck: VM, Session, ID (life), Seq (everything up to it was received), Epoch (newest point that is durable).
+	MsgShipAck
+	// MsgChanged lets the other home take extents out of its change record: VM, Session (of the mirror), Seq
+	// (last write sent; void if a later one arrived), Data (extent bitmap).
+	MsgChanged
 )
 
 var messageNames = [...]string{
@@ -68,7 +85,9 @@ var messageNames = [...]string{
 	MsgCheckpoint: "checkpoint", MsgBarrier: "barrier", MsgAck: "ack", MsgRefuse: "refuse",
 	MsgWrite: "write", MsgFlush: "flush", MsgMirrorAck: "mirror-ack", MsgRead: "read",
 	MsgReadDone: "read-done", MsgStable: "stable", MsgResync: "resync", MsgIntent: "intent",
-	MsgCopy: "copy", MsgCopied: "copied", MsgForward: "forward",
+	MsgCopy: "copy", MsgCopied: "copied", MsgForward: "forward", MsgShipOpen: "ship-open", MsgShipState: "ship-state",
+	MsgShipWrite: "ship-write", MsgShipExtent: "ship-extent", MsgShipPoint: "ship-point", MsgShipAck: "ship-ack",
+	MsgChanged: "changed",
 }
 
 func (k MessageKind) String() string { return name(messageNames[:], int(k)) }

@@ -44,7 +44,7 @@ const (
 	NoticeResync
 	NoticeCopied
 	NoticeAttached
-	// NoticeDiskFault: Node's copy of VM failed an operation.
+	// NoticeDiskFault: Node's copy of VM (NoNode: the one of the notifying host) failed an operation.
 	NoticeDiskFault
 	// NoticeDiskLost: Node's copy of VM lacks what it had called durable: its disk is not fit for the purpose, or
 	// an old one was put back. Detail says what happens to it.
@@ -85,6 +85,19 @@ const (
 	// NoticeUnrenewed: Node cannot renew its lease; its watchdog will reset it. NoticeReset: it did.
 	NoticeUnrenewed
 	NoticeReset
+	// NoticeRecoveryPoint: the recovery copy of VM on Node is within its recovery point target (again).
+	// NoticeRecoveryLate: it is not; Detail says by how much.
+	NoticeRecoveryPoint
+	NoticeRecoveryLate
+	// NoticeOverflow: more writes wait for the recovery copy on Node than are kept; changed extents are copied instead.
+	NoticeOverflow
+	// NoticeFailedOver: an operator started VM on Node from the recovery point Epoch. NoticeFailedBack: VM returned
+	// to its homes, to Node.
+	NoticeFailedOver
+	NoticeFailedBack
+	// NoticeTested: a test fail-over of VM on Node from the point Epoch served. NoticeTestFailed: it did not.
+	NoticeTested
+	NoticeTestFailed
 )
 
 var noticeNames = [...]string{
@@ -99,6 +112,8 @@ var noticeNames = [...]string{
 	NoticeVoter: "voter", NoticeLearner: "learner",
 	NoticePolicyBroken: "policy-broken", NoticePolicyKept: "policy-kept", NoticeMoving: "moving",
 	NoticeClaimed: "claimed", NoticeReleased: "released", NoticeUnrenewed: "unrenewed", NoticeReset: "reset",
+	NoticeRecoveryPoint: "recovery-point", NoticeRecoveryLate: "recovery-late", NoticeOverflow: "overflow",
+	NoticeFailedOver: "failed-over", NoticeFailedBack: "failed-back", NoticeTested: "tested", NoticeTestFailed: "test-failed",
 }
 
 func (k NoticeKind) String() string { return name(noticeNames[:], int(k)) }

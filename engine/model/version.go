@@ -6,7 +6,8 @@ package model
 const (
 	// Protocol1 is the first version. It is what a message without a version means.
 	Protocol1 uint8 = 1
-	// Protocol2 adds to control messages that go through a third member who wrote them, in which life.
+	// Protocol2 adds to control messages that go through a third member who wrote them, in which life, and
+	// the decisions of which pool.Command.Format says 2.
 	Protocol2 uint8 = 2
 
 	// ProtocolNewest is the newest version that this engine speaks.

@@ -79,7 +79,7 @@ func (s *stage) perform(command string, args golden.Args) []string {
 	case "hand-over":
 		s.p.HandOver(s.now)
 	case "capture":
-		s.p.Capture(s.gen, seq, args.Has("durable"), args.Has("final"), &s.out)
+		s.p.Capture(s.now, s.gen, seq, args.Has("durable"), args.Has("final"), &s.out)
 	case "captured":
 		s.p.Captured(s.now, epoch, uint32(s.number(args, "pages")), &s.out)
 	case "output":

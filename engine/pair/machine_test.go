@@ -181,7 +181,7 @@ func (m *pairMachine) wait(t require.TestingT, d time.Duration) {
 // tick ends the epoch if it is time, and lets the guest speak.
 func (m *pairMachine) tick(t require.TestingT) {
 	if m.p.WantsCapture(m.now) {
-		m.p.Capture(m.gen, m.written, false, false, &m.out)
+		m.p.Capture(m.now, m.gen, m.written, false, false, &m.out)
 		m.settle(t)
 	}
 	if !m.passing && len(m.plug) < 100 {

@@ -62,7 +62,7 @@ type Primary struct {
 	acked    model.Epoch
 
 	captureAt model.Time    // when the running epoch should end
-	askedAt   model.Time    // when a capture was wanted last
+	lostAt    model.Time    // when the capture under way is taken for lost
 	beganAt   model.Time    // when the running epoch began: the end of the last capture
 	longest   time.Duration // what the dirty pages of the last epoch allow
 	wokenAt   model.Time    // the last Wake
@@ -101,7 +101,7 @@ func (p *Primary) Suspended() bool { return p.final }
 // Base returns the first epoch that is safe to promote, and whether it has been
 // acknowledged: only then may the secondary be proposed to the log.
 func (p *Primary) Base() (base model.Epoch, ready bool) {
-	return p.base, p.state == Holding && !p.failed && p.acked >= p.base
+	return p.base, p.state == Holding && !p.failed && (p.acked >= p.base || planted.On(planted.AttachUnproven))
 }
 
 // Begin starts to replicate to peer in the given mirror session. Output keeps
@@ -163,20 +163,13 @@ func (p *Primary) hold(out *model.Effects) {
 }
 
 // capturePatience is how many times AckTimeout a capture may take. One that was not answered by then is
-// taken for lost.
+// taken for lost: a runner that has it after all puts the next one behind it.
 const capturePatience = 10
 
 // WantsCapture reports whether the running epoch should end now. A capture that a given-up pair
 // began has to end first: a hypervisor takes one at a time.
 func (p *Primary) WantsCapture(now model.Time) bool {
-	if p.capturing != 0 && p.sent.Kind == 0 && now >= p.askedAt.Add(capturePatience*p.timing.AckTimeout) {
-		p.capturing = 0
-	}
-	wants := p.checkpoints && now >= p.captureAt && p.capturing == 0 && p.sent.Kind == 0 && !p.final && !p.failed
-	if wants {
-		p.askedAt = now
-	}
-	return wants
+	return p.checkpoints && now >= p.captureAt && p.capturing == 0 && p.sent.Kind == 0 && !p.final && !p.failed
 }
 
 // staging reports that the checkpoint in sent is not staged yet.
@@ -192,7 +185,7 @@ func (p *Primary) HandOver(now model.Time) {
 
 // Capture ends the running epoch. last is the newest disk write of the epoch, durable whether
 // the guest asked for durability in it, final whether the guest is to stay suspended.
-func (p *Primary) Capture(gen model.Gen, last model.Seq, durable, final bool, out *model.Effects) {
+func (p *Primary) Capture(now model.Time, gen model.Gen, last model.Seq, durable, final bool, out *model.Effects) {
 	full := p.state == Baseline
 	e := out.Add(model.EffectCapture, p.vm)
 	e.Gen, e.Epoch = gen, p.epoch
@@ -210,7 +203,7 @@ func (p *Primary) Capture(gen model.Gen, last model.Seq, durable, final bool, ou
 	if durable {
 		m.Flags |= model.FlagDurable
 	}
-	p.capturing = p.epoch
+	p.capturing, p.lostAt = p.epoch, now.Add(capturePatience*p.timing.AckTimeout)
 	p.captureAt, p.waiting = model.Never, false
 	p.epoch++
 }
@@ -330,9 +323,13 @@ func (p *Primary) Refused(m *model.Message) {
 	}
 }
 
-// Wake does what is due: repeat what was not acknowledged, or give the secondary up.
+// Wake does what is due: repeat what was not acknowledged, or give the secondary up, or a capture.
 func (p *Primary) Wake(now model.Time, gen model.Gen, out *model.Effects) {
 	p.wokenAt = now
+	if p.capturing != 0 && now >= p.lostAt {
+		p.failed = p.failed || p.staging()
+		p.capturing = 0
+	}
 	if p.failed || p.staging() {
 		return
 	}
@@ -341,6 +338,9 @@ func (p *Primary) Wake(now model.Time, gen model.Gen, out *model.Effects) {
 		return
 	}
 	if now >= p.sentAt.Add(p.timing.AckTimeout) {
+		if planted.On(planted.ReleaseOnTimeout) && p.state == Holding {
+			out.Add(model.EffectRelease, p.vm).Epoch = p.sent.Epoch
+		}
 		p.failed = true
 		return
 	}
@@ -355,13 +355,13 @@ func (p *Primary) NextWake() model.Time {
 	if p.failed || p.state == Passing {
 		return model.Never
 	}
+	if p.capturing != 0 {
+		return p.lostAt
+	}
 	if p.sent.Kind != 0 {
-		if p.staging() {
-			return model.Never
-		}
 		return min(p.resendAt, p.sentAt.Add(p.timing.AckTimeout))
 	}
-	if p.final || p.capturing != 0 || p.captureAt <= p.wokenAt {
+	if p.final || p.captureAt <= p.wokenAt {
 		return model.Never
 	}
 	return p.captureAt

@@ -77,6 +77,22 @@ const (
 	LevelKeepsSecondary
 	// SilentExposure does not tell anybody that redundancy is gone (R10).
 	SilentExposure
+	// PromoteOlder activates the checkpoint before the newest acknowledged one (R3).
+	PromoteOlder
+	// PromoteOnce boots the VM anew when a promotion could not create its instance, although the checkpoint is still there (R3).
+	PromoteOnce
+	// AttachUnproven proposes a secondary before it has acknowledged the first checkpoint that counts (R3).
+	AttachUnproven
+	// ReleaseOnTimeout lets the output go that waits for an acknowledgement which takes too long (R8).
+	ReleaseOnTimeout
+	// WriteTimesOut takes a copy that does not answer in time for one that is out of the in-sync set, without asking the log (R8).
+	WriteTimesOut
+	// FaultsUncounted counts no fault against any component (R9).
+	FaultsUncounted
+	// RetireAnyway takes a component out of service after its fifth fault, however rare they are (R9).
+	RetireAnyway
+	// RetiredUsed goes on using a disk that is out of service (R9).
+	RetiredUsed
 	// StartDropped lets a host that is no home of a VM any more start it (R5).
 	StartDropped
 	// RehomeUnchecked changes a VM's homes whatever its generation is (R2).
@@ -103,6 +119,24 @@ const (
 	LeaseUnproven
 	// LeaseUnarmed starts a VM on shared storage before the watchdog is armed (R2).
 	LeaseUnarmed
+	// PointUnsealed tells of a recovery point before it is durable as a whole (R6).
+	PointUnsealed
+	// PointTorn seals a recovery point of which entries are still missing (R6).
+	PointTorn
+	// PointUncommitted makes recovery points of writes that the secondary does not have yet (R6).
+	PointUncommitted
+	// JournalReversed applies the entries of a recovery point in the wrong order (R6).
+	JournalReversed
+	// ChangesForgotten begins a new stream to a recovery copy without what an earlier one did not deliver (R7).
+	ChangesForgotten
+	// FailOverIncomplete starts a VM from a recovery copy that has no whole point (R6).
+	FailOverIncomplete
+	// FailBackEarly returns a VM to its homes before the last point is durable there (R5).
+	FailBackEarly
+	// RecoveryRoomFree reserves no room for a VM where its recovery copy is.
+	RecoveryRoomFree
+	// RecoveryMoves lets policies move the second copy of a VM with a recovery copy.
+	RecoveryMoves
 	numBugs
 )
 
@@ -118,11 +152,18 @@ var names = [numBugs]string{
 	BoundaryShort: "boundary-short", JoinOverLate: "join-over-late",
 	PassAlone: "pass-alone", ProposeOnce: "propose-once",
 	LevelKeepsSecondary: "level-keeps-secondary",
-	NeverReprotect:      "never-reprotect", SilentExposure: "silent-exposure", StartDropped: "start-dropped",
+	PromoteOlder:        "promote-older", PromoteOnce: "promote-once", AttachUnproven: "attach-unproven",
+	ReleaseOnTimeout: "release-on-timeout", WriteTimesOut: "write-times-out",
+	FaultsUncounted: "faults-uncounted", RetireAnyway: "retire-anyway", RetiredUsed: "retired-used",
+	NeverReprotect: "never-reprotect", SilentExposure: "silent-exposure", StartDropped: "start-dropped",
 	RehomeUnchecked: "rehome-unchecked", KeepDropped: "keep-dropped",
 	LearnerVotes: "learner-votes", TwoChanges: "two-changes",
 	ReservedNotCounted: "reserved-not-counted", SitesIgnored: "sites-ignored", ApartOutdated: "apart-outdated", RehomeUnruled: "rehome-unruled",
 	LeaseWaitEarly: "lease-wait-early", LeaseUnproven: "lease-unproven", LeaseUnarmed: "lease-unarmed",
+	PointUnsealed: "point-unsealed", PointTorn: "point-torn", PointUncommitted: "point-uncommitted",
+	JournalReversed: "journal-reversed", ChangesForgotten: "changes-forgotten",
+	FailOverIncomplete: "fail-over-incomplete", FailBackEarly: "fail-back-early",
+	RecoveryRoomFree: "recovery-room-free", RecoveryMoves: "recovery-moves",
 }
 
 func (b Bug) String() string { return names[b] }

@@ -19,6 +19,9 @@ const (
 	BreachHomes
 	// BreachSites: the second home of VM is on the wrong site.
 	BreachSites
+	// BreachPlace: Node, with the recovery copy of VM or one of the homes to which it returns, is on the site of
+	// a home. Nothing moves for that.
+	BreachPlace
 )
 
 // Breach is something that a rule demands and that does not hold. Fields that Kind does not use are zero.
@@ -53,8 +56,16 @@ func (v *View) Broken() (list []Breach) {
 	list = append(list, homes...)
 	for i := range v.VMs {
 		p := &v.VMs[i]
-		if v.misplaced(v.Rules.Sites(p.VM), p.second(), p.Primary) != "" {
+		if p.second() != model.NoNode && v.misplaced(v.Rules.Sites(p.VM), p.second(), p.Primary) != "" {
 			list = append(list, Breach{Kind: BreachSites, VM: p.VM, Node: p.second()})
+		}
+	}
+	for i := range v.VMs {
+		p := &v.VMs[i]
+		for rest := p.Elsewhere; !rest.Empty(); rest = rest.Without(rest.First()) {
+			if v.sameSite(rest.First(), p.Homes) != "" {
+				list = append(list, Breach{Kind: BreachPlace, VM: p.VM, Node: rest.First()})
+			}
 		}
 	}
 	return list
@@ -70,6 +81,11 @@ func (v *View) Describe(b Breach) string {
 		return fmt.Sprintf("host %d runs VM %d and VM %d, which are kept apart", b.Node, b.VM, b.Other)
 	case BreachHomes:
 		return fmt.Sprintf("host %d is a home of VM %d and of VM %d, whose homes are kept apart", b.Node, b.VM, b.Other)
+	case BreachPlace:
+		if p := v.vm(b.VM); p != nil {
+			return v.sameSite(b.Node, p.Homes)
+		}
+		return ""
 	default:
 		if p := v.vm(b.VM); p != nil {
 			return v.misplaced(v.Rules.Sites(b.VM), p.second(), p.Primary)

@@ -43,6 +43,34 @@ func (v *View) Raise(vm model.VMID, level model.Level) error {
 	return nil
 }
 
+// Cover returns why a VM must not have a recovery copy on a host, or nil. The host needs room for the VM, which is to run
+// there one day, and must not be on the site of one of the VM's homes, as far as people said where they are.
+func (v *View) Cover(vm model.VMID, node model.NodeID) error {
+	p := v.vm(vm)
+	if p == nil {
+		return nil
+	}
+	why := v.crowded(&Request{VM: vm, Level: p.Level}, node, model.NoNode)
+	if why == "" {
+		why = v.sameSite(node, p.Homes)
+	}
+	if why != "" {
+		return refusal([]string{why})
+	}
+	return nil
+}
+
+// sameSite says that a host is on the site of one of the others.
+func (v *View) sameSite(node model.NodeID, others model.NodeSet) string {
+	here := v.Rules.Host(node).Site
+	for ; here != model.NoSite && !others.Empty(); others = others.Without(others.First()) {
+		if v.Rules.Host(others.First()).Site == here {
+			return fmt.Sprintf("host %d: same site as host %d, so that its recovery copy would be lost with it", node, others.First())
+		}
+	}
+	return ""
+}
+
 // Place returns the homes that a VM should have. It never returns homes that break a rule. Errors wrap ErrNoPlace.
 func (v *View) Place(q Request) (primary, second model.NodeID, err error) {
 	var best option

@@ -37,8 +37,8 @@ func (v *View) Plan(able model.NodeSet) Move {
 		if p.Level == model.LevelNone {
 			continue // it has one copy, which is all that it should have
 		}
-		if !p.Whole && p.Homes&^able == 0 {
-			return Move{}
+		if !p.Whole && p.Homes&^able == 0 && p.second() != model.NoNode {
+			return Move{} // one on its recovery copy waits for a person, and nobody for it
 		}
 		whole = whole && p.Whole
 	}

@@ -48,8 +48,28 @@ func drawView(t *rapid.T, lawful bool) View {
 			}
 		}
 		v.VMs = append(v.VMs, Placed{VM: vm, Level: q.Level, Homes: model.Nodes(primary, second), Primary: primary, Whole: true})
+		drawRecovery(t, &v, lawful)
 	}
 	return v
+}
+
+// drawRecovery may give the last VM a recovery copy, and, against the rules, have it run there.
+func drawRecovery(t *rapid.T, v *View, lawful bool) {
+	p := &v.VMs[len(v.VMs)-1]
+	to := model.NodeID(rapid.IntRange(1, drawnHosts).Draw(t, "recovery"))
+	if p.Level == model.LevelNone || p.Homes.Has(to) || rapid.Bool().Draw(t, "no recovery copy") || lawful && v.Cover(p.VM, to) != nil {
+		return
+	}
+	p.Elsewhere, p.Fixed = model.Nodes(to), true
+	if !lawful && rapid.Bool().Draw(t, "runs there") {
+		failOver(p)
+	}
+}
+
+// failOver has a VM run on its recovery copy.
+func failOver(p *Placed) {
+	p.Homes, p.Elsewhere = p.Elsewhere, p.Homes
+	p.Primary, p.Whole = p.Homes.First(), false
 }
 
 // What Place returns breaks nothing, and what it refuses could not be had: compared with trying every pair of homes and
@@ -136,7 +156,7 @@ func TestMovesComeToAnEnd(t *testing.T) {
 				p.Primary = m.To
 			default:
 				require.Equal(t, p.second(), m.From)
-				require.False(t, p.Homes.Has(m.To))
+				require.False(t, p.Homes.Has(m.To) || p.Fixed)
 				p.Homes = model.Nodes(p.Primary, m.To)
 			}
 			after := v.Broken()

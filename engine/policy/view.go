@@ -20,11 +20,15 @@ type Placed struct {
 	Primary model.NodeID
 	// Whole: both copies are in sync and the second home can take over.
 	Whole bool
-	// Fixed: no other host can become the second home, because the homes share one disk.
+	// Fixed: no other host can become the second home, because the homes share one disk, or because there is a
+	// recovery copy, with which a VM keeps its homes.
 	Fixed bool
+	// Elsewhere are hosts at another place that keep room for the VM: the one with its recovery copy, or, while the VM
+	// runs there and has that one home only, the homes to which it returns.
+	Elsewhere model.NodeSet
 }
 
-// second returns the home that is not the primary.
+// second returns the home that is not the primary; NoNode while the VM runs on its recovery copy.
 func (p *Placed) second() model.NodeID { return p.Homes.Other(p.Primary) }
 
 // reserves reports whether a VM of the level keeps room on its second home.
@@ -34,7 +38,7 @@ func reserves(level model.Level) bool {
 
 // Load is what is placed on a host.
 type Load struct {
-	Used, Reserved uint64 // MiB, of primaries and of second homes
+	Used, Reserved uint64 // MiB, of primaries and of what may have to go on here
 	Copies         int    // of both
 }
 
@@ -56,7 +60,7 @@ func (v *View) Load(node model.NodeID) Load { return v.without(node, 0) }
 func (v *View) without(node model.NodeID, vm model.VMID) (l Load) {
 	for i := range v.VMs {
 		p := &v.VMs[i]
-		if p.VM == vm || !p.Homes.Has(node) {
+		if p.VM == vm || !(p.Homes | p.Elsewhere).Has(node) {
 			continue
 		}
 		memory := uint64(v.Rules.VM(p.VM).Memory)

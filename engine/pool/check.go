@@ -70,10 +70,15 @@ func Check(cur Config, cmd Command) (Config, error) {
 		return Config{}, fmt.Errorf("%v of VM %d, generation %d, by member %d: %w", cmd.Kind, cmd.VM, cur.Gen, cmd.By, err)
 	}
 	next.Gen, next.Cause = cur.Gen+1, cmd.Kind
-	if cmd.Kind == KindRehome {
+	switch cmd.Kind {
+	case KindRehome:
 		next.Since = sinceOf(cur, next)
+	case KindFailOver:
+		next.Cause = KindStart // it is launched as any other start
 	}
-	next.By, next.Incarnation = cmd.By, cmd.Incarnation
+	if !cmd.Kind.keeps() {
+		next.By, next.Incarnation = cmd.By, cmd.Incarnation
+	}
 	return next, nil
 }
 
@@ -106,6 +111,8 @@ func transition(cur Config, cmd Command) (Config, error) {
 		return rehome(cur, cmd)
 	case KindLevel:
 		return relevel(cur, cmd)
+	case KindAddRecovery, KindRemoveRecovery, KindFailOver, KindFailBack:
+		return recovery(cur, cmd)
 	default:
 		return cur, fmt.Errorf("%w: %v does not change a VM", ErrLevel, cmd.Kind)
 	}
@@ -142,6 +149,9 @@ func start(cur Config, cmd Command) (Config, error) {
 		return cur, fmt.Errorf("%w: node %d, homes %v", ErrNotHome, cmd.Node, cur.Homes)
 	case !cur.InSync.Has(cmd.Node) && !cmd.Override && !planted.On(planted.StartStale) && !planted.On(planted.StartDropped):
 		return cur, fmt.Errorf("%w: node %d, in sync %v", ErrNotInSync, cmd.Node, cur.InSync)
+	}
+	if !cur.InSync.Has(cmd.Node) && cur.Recovery != model.NoNode {
+		cur.History = cur.Gen + 1 // the recovery copy may have what this copy lacks
 	}
 	return alone(cur, cmd.Node), nil
 }
@@ -217,6 +227,8 @@ func rehome(cur Config, cmd Command) (Config, error) {
 	}
 	dropped, added := cur.Homes&^cmd.Homes, cmd.Homes&^cur.Homes
 	switch {
+	case cur.KeepsHomes() && !planted.On(planted.RecoveryMoves):
+		return cur, ErrKeepsHomes
 	case cmd.Homes&1 != 0 || cmd.Homes.Len() != 2 || dropped.Len() != 1 || added.Len() != 1:
 		return cur, fmt.Errorf("%w: %v in place of %v", ErrHomes, cmd.Homes, cur.Homes)
 	case dropped.Has(cur.Primary):
@@ -234,6 +246,10 @@ func relevel(cur Config, cmd Command) (Config, error) {
 	switch {
 	case cmd.Level > model.LevelFT || cmd.Level == cur.Level:
 		return cur, fmt.Errorf("%w: from %v to %v", ErrLevel, cur.Level, cmd.Level)
+	case !cur.Former.Empty():
+		return cur, ErrAway
+	case cur.Recovery != model.NoNode && cmd.Level == model.LevelNone:
+		return cur, fmt.Errorf("%w: %v with a recovery copy; remove it first", ErrLevel, cmd.Level)
 	case !cur.InSync.Has(cur.Primary):
 		return cur, fmt.Errorf("%w: node %d, in sync %v", ErrOwnCopy, cur.Primary, cur.InSync)
 	}

@@ -66,13 +66,20 @@ const (
 	// KindRenew changes nothing. Its place in the log proves to By what the VMs' configurations are there, so that
 	// By can renew its lease. Expect is the number of the renewal.
 	KindRenew
+	// KindAddRecovery: Node keeps a recovery copy, with the target TargetMS. KindRemoveRecovery ends it.
+	KindAddRecovery
+	KindRemoveRecovery
+	// KindFailOver: an operator starts the VM from the recovery copy on Node.
+	KindFailOver
+	// KindFailBack: the VM returns to its former homes, to the one with the recovery copy, Node.
+	KindFailBack
 
 	numKinds
 )
 
 // ForVM reports whether commands of this kind change the configuration of a VM.
 func (k Kind) ForVM() bool {
-	return k >= KindCreate && k <= KindBump || k == KindRehome || k == KindLevel || k == KindClaim || k == KindRelease
+	return k >= KindCreate && k <= KindBump || k == KindRehome || k == KindLevel || k == KindClaim || k == KindRelease || k.Recovery()
 }
 
 // Format returns the version of the format that first had this kind. A member that speaks an older
@@ -92,6 +99,7 @@ var kindNames = [...]string{
 	KindRetire: "retire", KindClear: "clear",
 	KindPolicy: "policy",
 	KindClaim:  "claim", KindRelease: "release", KindRenew: "renew",
+	KindAddRecovery: "add-recovery", KindRemoveRecovery: "remove-recovery", KindFailOver: "fail-over", KindFailBack: "fail-back",
 }
 
 func (k Kind) String() string {
@@ -115,7 +123,8 @@ type Command struct {
 	Component   Component
 	Override    bool
 	Policy      model.Policy
-	Shared      bool // the disk is shared storage that both homes reach
+	Shared      bool   // the disk is shared storage that both homes reach
+	TargetMS    uint32 // recovery point target in milliseconds; of KindAddRecovery only
 }
 
 // Format returns the version of the format that first had such a command: that of its kind, and the second
@@ -129,7 +138,7 @@ func (c Command) Format() uint8 {
 
 // Encode returns the command's only encoding: the version of the format that has such a command, then every field in
 // the order of the struct as a base-128 varint, Override and Shared as one (1 and 2); those of Policy for KindPolicy
-// only, at the end.
+// only, and TargetMS for KindAddRecovery only, at the end.
 func (c Command) Encode() []byte {
 	b := []byte{c.Format()}
 	for _, v := range [...]uint64{
@@ -138,8 +147,11 @@ func (c Command) Encode() []byte {
 	} {
 		b = protowire.AppendVarint(b, v)
 	}
-	if c.Kind == KindPolicy {
+	switch c.Kind {
+	case KindPolicy:
 		b = appendPolicy(b, c.Policy)
+	case KindAddRecovery:
+		b = protowire.AppendVarint(b, uint64(c.TargetMS))
 	}
 	return b
 }
@@ -166,6 +178,9 @@ func Decode(data []byte) (Command, error) {
 	c.Override, c.Shared = marks&1 != 0, marks&2 != 0
 	if c.Kind == KindPolicy {
 		c.Policy = d.policy()
+	}
+	if c.Kind == KindAddRecovery {
+		c.TargetMS = uint32(d.below("recovery point target", 1<<32))
 	}
 	switch {
 	case c.Kind == 0:

@@ -36,6 +36,15 @@ type Config struct {
 	// secondary is complete in this configuration; 0 otherwise.
 	BaseEpoch model.Epoch
 
+	// Recovery is the host at another place that keeps a recovery copy; NoNode: none. A copy of another History is
+	// replaced as a whole. TargetMS is the recovery point target in milliseconds.
+	Recovery model.NodeID
+	History  model.Gen
+	TargetMS uint32
+	// Former are the homes to which a VM returns that was started from its recovery copy and
+	// has that one home only; else empty.
+	Former model.NodeSet
+
 	Cause       Kind         // the command that made this configuration
 	By          model.NodeID // who proposed it
 	Incarnation uint64       // the proposer's number of starts when it did
@@ -54,7 +63,7 @@ func (c Config) Validate() error {
 		return fail("generations begin at 1")
 	case c.Level > model.LevelFT:
 		return fail("unknown level %d", c.Level)
-	case c.Homes.Len() != 2 || c.Homes&1 != 0:
+	case (c.Homes.Len() != 2 && c.Former.Empty()) || c.Homes.Empty() || c.Homes&1 != 0:
 		return fail("homes are %v, want two hosts", c.Homes)
 	case c.InSync.Empty() || c.InSync&^c.Homes != 0:
 		return fail("in-sync set %v is not a non-empty part of homes %v", c.InSync, c.Homes)
@@ -80,6 +89,9 @@ func (c Config) Validate() error {
 		return fail("cause is %v", c.Cause)
 	case !validNode(c.By):
 		return fail("proposed by member %d", c.By)
+	}
+	if wrong := c.validRecovery(); wrong != "" {
+		return fail("%s", wrong)
 	}
 	return nil
 }

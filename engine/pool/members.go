@@ -8,7 +8,7 @@ import (
 
 // Members are the pool's members. Hosts run VMs and hold disks; Witness, or NoNode,
 // only votes. Leaving are the hosts that were told to give up what they hold: they
-// get no new copies, and are hosts until they are the home of no VM. VMs run elsewhere than on
+// get no new copies, and are hosts until they keep nothing of a VM. VMs run elsewhere than on
 // hosts in Maintenance, if they can; these keep their copies and get no new ones.
 type Members struct {
 	Hosts       model.NodeSet
@@ -34,6 +34,18 @@ func (m Members) mayHost(nodes model.NodeSet) error {
 		return fmt.Errorf("%w: %v", ErrMaintenance, nodes&m.Maintenance)
 	}
 	return nil
+}
+
+// mayRecover returns why a VM with these homes cannot have a recovery copy on node, or nil. A host
+// that leaves gives up its copies, and such a VM keeps all of its.
+func (m Members) mayRecover(homes model.NodeSet, node model.NodeID) error {
+	switch {
+	case !m.Hosts.Has(node):
+		return fmt.Errorf("%w: node %d of %v", ErrMember, node, m.Hosts)
+	case homes&m.Leaving != 0:
+		return fmt.Errorf("%w: home %v", ErrLeaving, homes&m.Leaving)
+	}
+	return m.mayHost(model.Nodes(node))
 }
 
 // CheckMembers returns the members that cmd makes of m in a pool with these VMs, or why
@@ -108,6 +120,9 @@ func leave(m Members, vms []Config, cmd Command) (Members, error) {
 		if vms[i].InSync == model.Nodes(cmd.Node) {
 			return m, fmt.Errorf("%w of VM %d; wait until the VM is protected", ErrOnlyCopy, vms[i].VM)
 		}
+		if vms[i].KeepsHomes() && vms[i].Holders().Has(cmd.Node) {
+			return m, fmt.Errorf("%w: VM %d on %v", ErrKeepsHomes, vms[i].VM, vms[i].Holders())
+		}
 	}
 	m.Leaving = m.Leaving.With(cmd.Node)
 	return m, nil
@@ -130,7 +145,7 @@ func maintain(m Members, cmd Command) (Members, error) {
 func (s *State) release() {
 	held := model.NodeSet(0)
 	for i := range s.vms {
-		held |= s.vms[i].Homes
+		held |= s.vms[i].Holders()
 	}
 	gone := s.members.Leaving &^ held
 	s.members.Hosts &^= gone

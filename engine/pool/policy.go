@@ -26,7 +26,11 @@ func (s *State) View() policy.View {
 	for i := range s.vms {
 		c := &s.vms[i]
 		v.VMs[i] = policy.Placed{
-			VM: c.VM, Level: c.Level, Homes: c.Homes, Primary: c.Primary, Whole: c.InSync == c.Homes && !c.Exposed(), Fixed: c.Shared,
+			VM: c.VM, Level: c.Level, Homes: c.Homes, Primary: c.Primary, Whole: c.InSync == c.Homes && !c.Exposed(),
+			Fixed: c.Shared || c.KeepsHomes() && !planted.On(planted.RecoveryMoves), Elsewhere: c.Holders() &^ c.Homes,
+		}
+		if planted.On(planted.RecoveryRoomFree) {
+			v.VMs[i].Elsewhere = 0
 		}
 	}
 	return v
@@ -45,7 +49,7 @@ func (s *State) Third(vm model.VMID, candidates model.NodeSet) (model.NodeID, er
 	if planted.On(planted.RehomeUnruled) {
 		v.Rules = &policy.Rules{}
 	}
-	_, third, err := v.Place(policy.Request{VM: vm, Level: c.Level, Primary: c.Primary, Among: candidates &^ c.Homes})
+	_, third, err := v.Place(policy.Request{VM: vm, Level: c.Level, Primary: c.Primary, Among: candidates &^ c.Holders()})
 	return third, err
 }
 
@@ -61,6 +65,8 @@ func (s *State) admit(cmd Command, next *Config) error {
 		err = v.Admit(cmd.VM, next.Level, next.Primary, next.Homes.Other(next.Primary))
 	case KindLevel:
 		err = v.Raise(cmd.VM, next.Level)
+	case KindAddRecovery:
+		err = v.Cover(cmd.VM, cmd.Node)
 	}
 	if err != nil {
 		return fmt.Errorf("%v of VM %d by member %d: %w: %w", cmd.Kind, cmd.VM, cmd.By, ErrPolicy, err)

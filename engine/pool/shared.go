@@ -63,6 +63,8 @@ func onShared(cur Config, cmd Command) (Config, error) {
 			return cur, fmt.Errorf("%w: it was claimed and not started", ErrHolder)
 		}
 		return cur, fromPrimary(cur, cmd)
+	case KindAddRecovery:
+		return cur, fmt.Errorf("%w: a recovery copy is made of a mirrored disk", ErrShared)
 	default:
 		return cur, fmt.Errorf("%w: %v", ErrShared, cmd.Kind)
 	}

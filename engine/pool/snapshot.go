@@ -21,7 +21,8 @@ const shared = uint64(model.LevelFT) + 1
 // overrides, each preceded by its length, and 0. The second version, which a pool has only
 // when it uses what came with it, has after that the hosts that leave, those in maintenance and, preceded by
 // their number, the VMs that got another home, each with the generations in which its homes became such,
-// the parts that had faults, and at the end, only where policies are stated, the section described at appendRules.
+// the parts that had faults, and at the end two sections that only pools have which need them: that of what is stated
+// (appendRules), and that of the recovery copies (appendRecovery).
 func (s *State) Snapshot() []byte {
 	b := []byte{s.format()}
 	put := func(values ...uint64) {
@@ -56,7 +57,7 @@ func (s *State) Snapshot() []byte {
 	if !s.rules.Empty() {
 		b = appendRules(b, &s.rules)
 	}
-	return b
+	return appendRecovery(b, s.vms)
 }
 
 // format returns the oldest version of the format that can hold the state, so that members which
@@ -66,7 +67,13 @@ func (s *State) format() uint8 {
 		return model.Protocol2
 	}
 	for i := range s.vms {
-		if c := &s.vms[i]; c.Shared || c.Since != [2]model.Gen{} || c.Cause.Format() >= model.Protocol2 {
+		c := &s.vms[i]
+		if c.Shared || c.Since != [2]model.Gen{} || c.KeepsHomes() || c.Cause.Format() >= model.Protocol2 {
+			return model.Protocol2
+		}
+	}
+	for _, o := range s.overrides {
+		if o.Kind.Format() >= model.Protocol2 {
 			return model.Protocol2
 		}
 	}
@@ -90,7 +97,11 @@ func Restore(data []byte) (*State, error) {
 		if d.section(sectionRules) {
 			d.rules(s)
 		}
+		if d.section(sectionRecovery) {
+			d.recovery(s)
+		}
 	}
+	d.valid(s)
 	if d.err == nil && s.format() != d.format {
 		d.fail("format version is %d, want %d", d.format, s.format())
 	}
@@ -116,14 +127,32 @@ func (d *decoder) vms(s *State) {
 		if c.Level >= model.Level(shared) {
 			c.Level, c.Shared = c.Level-model.Level(shared), true
 		}
-		if err := c.Validate(); err != nil {
-			d.fail("%v", err)
-		}
-		if c.VM <= last || c.Homes&^s.members.Hosts != 0 {
-			d.fail("VM %d with homes %v follows VM %d, in a pool of hosts %v", c.VM, c.Homes, last, s.members.Hosts)
+		if c.VM <= last {
+			d.fail("VM %d follows VM %d", c.VM, last)
 		}
 		last = c.VM
 		s.vms = append(s.vms, c)
+	}
+}
+
+// valid checks the VMs, and that the hosts which leave still hold something, once everything is read.
+func (d *decoder) valid(s *State) {
+	held := model.NodeSet(0)
+	for i := range s.vms {
+		c := &s.vms[i]
+		if err := c.Validate(); d.err == nil && err != nil {
+			d.fail("%v", err)
+		}
+		if c.Holders()&^s.members.Hosts != 0 {
+			d.fail("VM %d on %v, in a pool of hosts %v", c.VM, c.Holders(), s.members.Hosts)
+		}
+		if c.KeepsHomes() && c.Holders()&s.members.Leaving != 0 {
+			d.fail("VM %d keeps its homes, and %v leave", c.VM, c.Holders()&s.members.Leaving)
+		}
+		held |= c.Holders()
+	}
+	if s.members.Leaving&^held != 0 || s.members.Maintenance&^s.members.Hosts != 0 {
+		d.fail("hosts %v leave and hosts %v are in maintenance, of %v", s.members.Leaving, s.members.Maintenance, s.members.Hosts)
 	}
 }
 
@@ -134,7 +163,7 @@ func (d *decoder) overrides(s *State) {
 			Index: d.number("index"), Kind: Kind(d.below("kind", uint64(numKinds))), VM: model.VMID(d.below("VM", 1<<16)),
 			By: d.node("proposer"), Node: d.node("node"), Incarnation: d.number("incarnation"),
 		}
-		if d.err == nil && (o.Index <= last || o.Index > s.applied || o.Kind != KindOverride && o.Kind != KindStart) {
+		if d.err == nil && (o.Index <= last || o.Index > s.applied || o.Kind != KindOverride && o.Kind != KindStart && o.Kind != KindFailOver) {
 			d.fail("override %v at %d, after %d of %d", o.Kind, o.Index, last, s.applied)
 		}
 		last = o.Index
@@ -164,13 +193,6 @@ func (d *decoder) parts(s *State) {
 func (d *decoder) moved(s *State) {
 	s.members.Leaving, s.members.Maintenance = d.nodes("leaving hosts"), d.nodes("hosts in maintenance")
 	n := d.number("number of VMs with other homes")
-	held := model.NodeSet(0)
-	for i := range s.vms {
-		held |= s.vms[i].Homes
-	}
-	if d.err == nil && (s.members.Leaving&^(held&s.members.Hosts) != 0 || s.members.Maintenance&^s.members.Hosts != 0) {
-		d.fail("hosts %v leave and hosts %v are in maintenance, of %v", s.members.Leaving, s.members.Maintenance, s.members.Hosts)
-	}
 	last := model.VMID(0)
 	for ; n > 0 && d.err == nil; n-- {
 		vm := model.VMID(d.below("VM", 1<<16))
@@ -184,9 +206,6 @@ func (d *decoder) moved(s *State) {
 			return
 		}
 		s.vms[i].Since = since
-		if err := s.vms[i].Validate(); err != nil {
-			d.fail("%v", err)
-		}
 		last = vm
 	}
 }

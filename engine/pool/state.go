@@ -12,7 +12,7 @@ import (
 // Override is an operator's decision against the rules, kept for ever.
 type Override struct {
 	Index       uint64 // place in the control log
-	Kind        Kind   // KindOverride, or KindStart of a copy that was not in sync
+	Kind        Kind   // KindOverride, KindFailOver, or KindStart of a copy that was not in sync
 	VM          model.VMID
 	By          model.NodeID
 	Node        model.NodeID // declared dead, or started from
@@ -99,6 +99,11 @@ func (s *State) Check(cmd Command) (Config, error) {
 			return Config{}, fmt.Errorf("%v of VM %d by member %d: %w", cmd.Kind, cmd.VM, cmd.By, err)
 		}
 	}
+	if cmd.Kind == KindAddRecovery {
+		if err := s.members.mayRecover(s.VM(cmd.VM).Homes, cmd.Node); err != nil {
+			return Config{}, fmt.Errorf("%v of VM %d by member %d: %w", cmd.Kind, cmd.VM, cmd.By, err)
+		}
+	}
 	next, err := Check(s.VM(cmd.VM), cmd)
 	if err == nil {
 		err = s.admit(cmd, &next)
@@ -133,7 +138,8 @@ func (s *State) perform(cmd Command) error {
 		s.put(next)
 	}
 	s.release()
-	if cmd.Kind == KindStart && (!before.InSync.Has(cmd.Node) || before.Shared && cmd.Override) {
+	overridden := cmd.Kind == KindStart && (!before.InSync.Has(cmd.Node) || before.Shared && cmd.Override)
+	if overridden || cmd.Kind == KindFailOver {
 		s.override(cmd)
 	}
 	return nil

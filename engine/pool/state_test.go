@@ -23,12 +23,29 @@ func drawCommand(t *rapid.T, s *State) Command {
 		Override:    rapid.Bool().Draw(t, "override"),
 		Shared:      rapid.Bool().Draw(t, "shared"),
 		Incarnation: rapid.Uint64Range(0, 3).Draw(t, "incarnation"),
+		TargetMS:    rapid.Uint32Range(0, 2).Draw(t, "target"),
 	}
 	if c.Kind == KindPolicy {
 		drawPolicy(t, &c)
 	}
 	if cur := s.VM(c.VM); c.Kind == KindRehome && cur.Gen != 0 && rapid.Bool().Draw(t, "sensible") {
 		c.Homes, c.By = model.Nodes(cur.Primary, node.Draw(t, "third")), cur.Primary
+	}
+	if s.VM(1).Gen != 0 && rapid.IntRange(0, 3).Draw(t, "about recovery") == 0 {
+		c.VM, c.Kind = 1, Kind(rapid.IntRange(int(KindAddRecovery), int(KindFailBack)).Draw(t, "kind"))
+	}
+	if cur := s.VM(c.VM); c.Kind.Recovery() && cur.Gen != 0 && rapid.Bool().Draw(t, "sensible") {
+		switch c.Kind {
+		case KindAddRecovery:
+			c.By, c.Node, c.TargetMS = 1, 3, 1
+		case KindFailOver:
+			c.By, c.Node = cur.Recovery, cur.Recovery
+		case KindFailBack:
+			c.By, c.Node = cur.Primary, cur.Recovery
+		}
+	}
+	if cur := s.VM(c.VM); c.Kind == KindAttach && cur.Gen != 0 && rapid.Bool().Draw(t, "sensible") {
+		c.By, c.Node = cur.Primary, cur.Homes.Other(cur.Primary)
 	}
 	if c.Kind >= KindRetire && c.Kind <= KindClear || c.Kind == KindFault {
 		switch c.Component {
@@ -37,6 +54,9 @@ func drawCommand(t *rapid.T, s *State) Command {
 		case ComponentNIC, ComponentHost:
 			c.VM = 0
 		}
+	}
+	if c.Kind != KindAddRecovery {
+		c.TargetMS = 0 // no other command says it
 	}
 	c.Expect = s.VM(c.VM).Gen
 	if rapid.IntRange(0, 4).Draw(t, "stale") == 0 {
@@ -52,6 +72,11 @@ func TestInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := New(three)
 		index := uint64(1)
+		if rapid.Bool().Draw(t, "protected") {
+			s.Apply(1, Command{Kind: KindCreate, VM: 1, By: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)})
+			s.Apply(2, Command{Kind: KindAttach, VM: 1, Expect: 1, By: 1, Node: 2})
+			index = 2
+		}
 		for range rapid.IntRange(0, 60).Draw(t, "commands") {
 			cmd := drawCommand(t, s)
 			before, overrides, bytes := s.VM(cmd.VM), len(s.Overrides()), s.Snapshot()
@@ -88,6 +113,10 @@ func TestInvariants(t *testing.T) {
 func changed(t *rapid.T, before, after Config, cmd Command, overrides int) {
 	require.NoError(t, after.Validate())
 	require.Equal(t, before.Gen+1, after.Gen, "generations rise by one")
+	if cmd.Kind == KindFailOver || cmd.Kind == KindFailBack {
+		moved(t, before, after, cmd, overrides)
+		return
+	}
 	require.Equal(t, cmd.Kind, after.Cause)
 	if before.Gen == 0 {
 		return
@@ -114,6 +143,15 @@ func changed(t *rapid.T, before, after Config, cmd Command, overrides int) {
 	}
 }
 
+// moved checks a step between the VM's homes and the place of its recovery copy.
+func moved(t *rapid.T, before, after Config, cmd Command, overrides int) {
+	require.Equal(t, before.Recovery, after.Primary, "only the recovery copy takes over")
+	require.Equal(t, before.Primary, after.Recovery, "who was primary has the recovery copy")
+	require.Equal(t, model.Nodes(after.Primary), after.InSync)
+	require.Equal(t, after.Gen, after.History, "every copy belongs to a new history")
+	require.Equal(t, cmd.Kind == KindFailOver, overrides == 1, "a start from the recovery copy is recorded")
+}
+
 // rehomed demands that only a rehome changes homes, that it changes one that is of no use, and that
 // a copy keeps the generation it was made for exactly as long as its host stays a home.
 func rehomed(t *rapid.T, before, after Config, cmd Command) {
@@ -136,11 +174,12 @@ func rehomed(t *rapid.T, before, after Config, cmd Command) {
 }
 
 // membersHold demands that the pool keeps its size, that no VM has a home outside, that no VM loses its last
-// copy by a leave, and that hosts go as soon as, and not before, they are the home of nothing.
+// copy by a leave, and that hosts go as soon as, and not before, they keep nothing.
 func membersHold(t *rapid.T, s *State, before Members, cmd Command, ok bool) {
 	m, held := s.Members(), model.NodeSet(0)
 	for _, c := range s.VMs() {
-		held |= c.Homes
+		held |= c.Holders()
+		require.True(t, !c.KeepsHomes() || m.Leaving&c.Holders() == 0, "what keeps its homes is on hosts that stay")
 	}
 	require.Zero(t, held&^m.Hosts)
 	require.Zero(t, m.Leaving&^held, "a host that leaves is let go when it holds nothing")
@@ -249,6 +288,7 @@ func TestDecodeErrors(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add(Command{Kind: KindCreate, VM: 1, By: 1, Node: 1, Level: model.LevelFT, Homes: model.Nodes(1, 2)}.Encode())
 	f.Add(Command{Kind: KindPolicy, By: 1, Node: 1, Policy: model.Policy{Kind: model.PolicyHost, Site: 2, Memory: 4096}}.Encode())
+	f.Add(Command{Kind: KindAddRecovery, VM: 1, Expect: 2, By: 1, Node: 3, TargetMS: 1000}.Encode())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if c, err := Decode(data); err == nil {
 			require.Equal(t, data, c.Encode())
@@ -268,6 +308,13 @@ func FuzzRestore(f *testing.F) {
 	s.Apply(7, Command{Kind: KindCreate, VM: 2, By: 1, Node: 1, Level: model.LevelRestart, Homes: model.Nodes(1, 2), Shared: true})
 	f.Add(s.Snapshot())
 	stateRules(s, 8)
+	f.Add(s.Snapshot())
+	s.Apply(21, Command{Kind: KindCreate, VM: 3, By: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)})
+	s.Apply(22, Command{Kind: KindAttach, VM: 3, Expect: 1, By: 1, Node: 2})
+	s.Apply(23, Command{Kind: KindAddRecovery, VM: 3, Expect: 2, By: 1, Node: 5, TargetMS: 9})
+	f.Add(s.Snapshot())
+	s.Apply(24, Command{Kind: KindFailOver, VM: 3, Expect: 3, By: 5, Node: 5})
+	require.Equal(f, model.Nodes(1, 2), s.VM(3).Former)
 	f.Add(s.Snapshot())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if s, err := Restore(data); err == nil {

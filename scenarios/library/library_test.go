@@ -53,24 +53,89 @@ func TestEveryScenarioIsShortAndDemandsConvergence(t *testing.T) {
 		assert.Empty(t, hashes[script.Hash(s)], "%s says the same as another", name)
 		hashes[script.Hash(s)] = name
 	}
-	assert.GreaterOrEqual(t, len(List()), 36)
+	assert.GreaterOrEqual(t, len(List()), 80)
 }
 
+// protections are the levels that a kind of fault may meet, with restart on shared storage as one of its own:
+// what protects it is different, and with dr for a VM of any level that has a recovery copy.
+var protections = []string{"restart", "shared", "ha", "ft", "dr"}
+
+// notMet says which kinds of fault a protection cannot meet, or meets elsewhere, and why.
+var notMet = map[faults.Kind]map[string]string{
+	faults.Thaw:           all("ends another fault; scenarios prefer \"for\""),
+	faults.ContinueDaemon: all("ends another fault; scenarios prefer \"for\""),
+	faults.Heal:           all("ends another fault; scenarios prefer \"for\""),
+	faults.NICUp:          all("ends another fault; scenarios prefer \"for\""),
+	faults.DiskError:      local,
+	faults.DiskHang:       local,
+	faults.DiskSlow:       local,
+	faults.DiskFull:       local,
+	faults.DiskCorrupt:    local,
+	faults.DiskLyingFlush: local,
+	faults.DiskHeal:       local,
+	faults.IODelay:        local,
+	faults.StorageCut:     mirrored,
+	faults.HandOver:       mirrored,
+	faults.WatchdogDrift:  mirrored,
+	faults.ForceStart:     {"shared": "there is one disk, which cannot be stale", "dr": "fail-over is what an operator orders there"},
+	faults.FailOver:       here,
+	faults.FailBack:       here,
+	faults.TestFailOver:   here,
+	faults.AddRecovery:    here,
+	faults.RemoveRecovery: here,
+}
+
+var (
+	local    = map[string]string{"shared": "the storage has its own redundancy, and no copies that could differ"}
+	mirrored = map[string]string{"restart": sharedOnly, "ha": sharedOnly, "ft": sharedOnly, "dr": sharedOnly}
+	here     = map[string]string{"restart": recoveryOnly, "shared": recoveryOnly, "ha": recoveryOnly, "ft": recoveryOnly}
+)
+
+const (
+	sharedOnly   = "about shared storage"
+	recoveryOnly = "about recovery copies"
+)
+
+func all(why string) map[string]string {
+	m := map[string]string{}
+	for _, p := range protections {
+		m[p] = why
+	}
+	return m
+}
+
+// TestEveryKindOfFaultIsCertified demands a scenario for each kind of fault at each level that meets it.
 func TestEveryKindOfFaultIsCertified(t *testing.T) {
-	used := map[faults.Kind]bool{}
+	type meeting struct {
+		kind       faults.Kind
+		protection string
+	}
+	used := map[meeting]bool{}
 	for _, name := range List() {
 		s, err := Get(name)
 		require.NoError(t, err)
-		for _, a := range s.Actions {
-			used[a.Fault.Kind] = true
+		for _, v := range s.VMs {
+			protection := v.Level.String()
+			switch {
+			case v.Shared:
+				protection = "shared"
+			case v.Recovery != "":
+				protection = "dr"
+			}
+			for _, a := range s.Actions {
+				used[meeting{a.Fault.Kind, protection}] = true
+			}
 		}
 	}
-	// Each of these undoes another fault; scenarios prefer "for" and the end of the run.
-	for _, k := range []faults.Kind{faults.Thaw, faults.ContinueDaemon, faults.Heal, faults.NICUp} {
-		used[k] = true
-	}
 	for _, k := range faults.Kinds() {
-		assert.True(t, used[k], "no scenario uses %s", k)
+		for _, p := range protections {
+			why, exempt := notMet[k][p]
+			if exempt {
+				assert.NotEmpty(t, why)
+				continue
+			}
+			assert.True(t, used[meeting{k, p}], "no scenario uses %s at level %s", k, p)
+		}
 	}
 }
 

@@ -120,11 +120,22 @@ func (p *parser) sensible(t lex.Token, a Action, mentions []faults.Mention) erro
 	case f.Kind == faults.OrderVM && !p.s.VMs[p.names[f.VM].vm].Later:
 		return p.c.Problem(t, fmt.Sprintf("found order-vm of %q, which is there from the beginning", f.VM), "a VM that was declared with later", "")
 	case f.Kind == faults.Override:
-		p.later(t, func() bool { return len(p.s.Hosts) == 2 && p.s.Witness.Name == "" }, func() (string, string) {
-			return "found override in a pool that can decide by itself", "a pool of two hosts without a witness"
+		p.later(t, func() bool { return p.overridable() }, func() (string, string) {
+			return "found override in a pool that can decide by itself", "a pool of two hosts without a witness, or one with a recovery copy"
 		})
 	}
 	return nil
+}
+
+// overridable reports whether an operator can have to decide in place of the pool: two hosts without a witness
+// have no majority without both, and the place of a recovery copy has none without the others.
+func (p *parser) overridable() bool {
+	for _, vm := range p.s.VMs {
+		if vm.Recovery != "" {
+			return true
+		}
+	}
+	return len(p.s.Hosts) == 2 && p.s.Witness.Name == "" || p.s.adds()
 }
 
 // mention checks one name that a fault uses.
@@ -150,12 +161,12 @@ func (p *parser) mention(m faults.Mention, a Action) error {
 // copyHolder checks that a host named for a disk fault holds a copy of the VM's disk.
 func (p *parser) copyHolder(m faults.Mention, f faults.Fault) error {
 	vm := p.names[f.VM]
-	if f.Kind == faults.ReplaceHome || vm == nil || vm.kind != symbolVM || m.Role.Kind != faults.RoleName || p.names[m.Role.Name].kind != symbolHost {
+	if f.Kind == faults.ReplaceHome || f.Kind == faults.AddRecovery || vm == nil || vm.kind != symbolVM || m.Role.Kind != faults.RoleName || p.names[m.Role.Name].kind != symbolHost {
 		return nil
 	}
 	p.later(m.Token, func() bool {
 		v := p.s.VMs[vm.vm]
-		return len(p.s.Hosts) == 2 || p.s.changesHomes() || v.Home == "" || v.Home == m.Role.Name || v.Second == m.Role.Name
+		return len(p.s.Hosts) == 2 || p.s.changesHomes() || v.Home == "" || v.Home == m.Role.Name || v.Second == m.Role.Name || v.Recovery == m.Role.Name
 	}, func() (string, string) {
 		v := p.s.VMs[vm.vm]
 		return fmt.Sprintf("found host %q, which holds no copy of %q", m.Role.Name, v.Name), lex.Choice([]string{v.Home, v.Second})
@@ -200,6 +211,16 @@ func (p *parser) namedRole(t lex.Token, r faults.Role, used Trigger) (witness bo
 	return s.kind == symbolWitness, nil
 }
 
+// adds reports whether an action gives a VM a recovery copy.
+func (s *Script) adds() bool {
+	for i := range s.Actions {
+		if s.Actions[i].Fault.Kind == faults.AddRecovery {
+			return true
+		}
+	}
+	return false
+}
+
 // changesHomes reports whether VMs may get other homes than those declared.
 func (s *Script) changesHomes() bool {
 	for _, t := range s.Tunes {
@@ -211,7 +232,7 @@ func (s *Script) changesHomes() bool {
 		return true
 	}
 	for _, a := range s.Actions {
-		if a.Fault.Kind == faults.LeaveHost || a.Fault.Kind == faults.ReplaceHome {
+		if k := a.Fault.Kind; k == faults.LeaveHost || k == faults.ReplaceHome || k == faults.AddRecovery {
 			return true
 		}
 	}

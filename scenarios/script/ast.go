@@ -72,6 +72,10 @@ type VM struct {
 	Shared bool
 	// Home is the host it starts on, Second the host with the second copy. Both are empty if the policies choose.
 	Home, Second string
+	// Recovery is the host at another place with a recovery copy, Target its recovery point target, from 1ms to
+	// MaxRun. Without one they are empty and 0.
+	Recovery string
+	Target   time.Duration
 	// Memory is what it needs on each of its homes in MiB, up to MaxMemory.
 	Memory int
 	// Later: it is not there, and needs not be, before order-vm. Such a VM has no clients.
@@ -192,6 +196,8 @@ const (
 	// ExpectRefused: an order or proposal about VM was refused for a reason that contains Text. Hosts and VMs
 	// are called by their names in it.
 	ExpectRefused
+	// ExpectRPO: the highest age of the recovery point of VM in the run, until it is started from there, compares to Duration.
+	ExpectRPO
 )
 
 // Comparator compares a measure (left) with the script's bound (right).

@@ -147,7 +147,33 @@ func (p *parser) vm(n Note) error {
 	if err := p.second(len(p.s.VMs) - 1); err != nil {
 		return err
 	}
-	return p.demand(len(p.s.VMs)-1, "second")
+	if err := p.recovery(&p.s.VMs[len(p.s.VMs)-1]); err != nil {
+		return err
+	}
+	return p.demand(len(p.s.VMs)-1, "second", "dr")
+}
+
+// recovery reads the host with the recovery copy, if the VM is to have one.
+func (p *parser) recovery(vm *VM) (err error) {
+	at := p.c.Peek()
+	if !p.c.Accept("dr") {
+		return nil
+	}
+	if vm.Shared {
+		return p.c.Problem(at, "found a recovery copy of a VM on shared storage", "storage of its own: of shared storage there are no copies", "")
+	}
+	t := p.c.Peek()
+	if vm.Recovery, _, err = p.lookup("a host declared above", symbolHost); err != nil {
+		return err
+	}
+	if vm.Recovery == vm.Home || vm.Recovery == vm.Second {
+		return p.c.Problem(t, fmt.Sprintf("found home %q for the recovery copy", vm.Recovery), "a third host, at another place", "")
+	}
+	if err = p.c.Expect("rpo"); err != nil {
+		return err
+	}
+	vm.Target, err = p.c.Duration("a recovery point target", MinTune, MaxRun)
+	return err
 }
 
 // storage takes what kind of disk the VM has, if that is said.

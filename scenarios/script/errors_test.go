@@ -106,7 +106,7 @@ func TestParseErrors(t *testing.T) {
 		{"disk fault without a copy", threeHosts + "at 2s disk-hang c db\nrun 5s", `f:8:17: found host "c", which holds no copy of "db", expected a or b`},
 		{"fault of unknown VM", pool + "at 2s crash-vm dp", `f:8:16: found the unknown name "dp", expected a VM declared above: db; did you mean "db"?`},
 		{"old disk without save", pool + "at 2s power-on w with-old-disk", `f:8:7: found with-old-disk, but no disk was saved, expected a save-disk in an action above`},
-		{"override with witness", pool + "at 2s override a declare-dead b\nrun 5s", `f:8:7: found override in a pool that can decide by itself, expected a pool of two hosts without a witness`},
+		{"override with witness", pool + "at 2s override a declare-dead b\nrun 5s", `f:8:7: found override in a pool that can decide by itself, expected a pool of two hosts without a witness, or one with a recovery copy`},
 		{"when without stage", pool + "when db captured power-off a", `f:8:9: found "captured", expected "stage"`},
 		{"unknown VM in when", pool + "when web stage captured power-off a", `f:8:6: found the unknown name "web", expected a VM declared above: db`},
 		{"unknown stage", pool + "when db stage capture power-off a", `f:8:15: found "capture", expected a stage: ` + lex.Choice(texts(stageWords)) + `; did you mean "captured"?`},

@@ -63,6 +63,10 @@ func (p *parser) about(t lex.Token, e *Expect) error {
 		if err := p.hasClients(t, e); err != nil {
 			return err
 		}
+	case ExpectRPO:
+		if p.s.VMs[s.vm].Recovery == "" {
+			return p.c.Problem(at, fmt.Sprintf("found rpo of %q, which has no recovery copy", name), "a VM with dr", "")
+		}
 	case ExpectStateLost:
 		if level := p.s.VMs[s.vm].Level; level != LevelFT {
 			return p.c.Problem(at, fmt.Sprintf("found state-lost of %q, whose level is %s", name, level), "a VM of level ft: only its memory is protected", "")
@@ -83,7 +87,7 @@ func (p *parser) hasClients(t lex.Token, e *Expect) error {
 
 func (p *parser) measure(e *Expect) (err error) {
 	switch e.Kind {
-	case ExpectPause:
+	case ExpectPause, ExpectRPO:
 		if e.Comparator, err = p.comparator(); err == nil {
 			e.Duration, err = p.c.Duration("a time", 0, MaxRun)
 		}

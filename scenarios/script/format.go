@@ -128,6 +128,9 @@ func formatVM(vm VM, withSecond bool) string {
 	default:
 		s += vm.Home
 	}
+	if vm.Recovery != "" {
+		s += fmt.Sprintf(" dr %s rpo %s", vm.Recovery, lex.FormatDuration(vm.Target))
+	}
 	s += formatMemory(vm.Memory)
 	if vm.Later {
 		s += " later"
@@ -173,7 +176,7 @@ func formatTrigger(t Trigger) string {
 
 func formatExpect(e Expect) string {
 	switch e.Kind {
-	case ExpectPause:
+	case ExpectPause, ExpectRPO:
 		return fmt.Sprintf("%s(%s) %s %s", e.Kind, e.VM, e.Comparator, lex.FormatDuration(e.Duration))
 	case ExpectPromotions, ExpectRestarts, ExpectResets:
 		return fmt.Sprintf("%s(%s) %s %d", e.Kind, e.VM, e.Comparator, e.Count)

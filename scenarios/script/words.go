@@ -80,6 +80,10 @@ const (
 	StageWriteLocalDone
 	StageWriteRemoteDone
 	StageClaimed
+	StagePointSent
+	StagePointSealed
+	StagePointApplied
+	StageFailOverProposed
 )
 
 // Event is a kind of notice that people and metrics see (R10).
@@ -132,6 +136,13 @@ const (
 	EventReleased
 	EventUnrenewed
 	EventReset
+	EventRecoveryPoint
+	EventRecoveryLate
+	EventOverflow
+	EventFailedOver
+	EventFailedBack
+	EventTested
+	EventTestFailed
 )
 
 // PolicyKind is what a policy demands.
@@ -207,6 +218,10 @@ var (
 		{"write-local-done", "the copy on the primary has it"},
 		{"write-remote-done", "the copy on the secondary has it"},
 		{"claimed", "the pool gave a VM on shared storage to its other home, which waits until the old instance has certainly stopped"},
+		{"point-sent", "the primary has announced a recovery point"},
+		{"point-sealed", "the recovery copy has the point durably"},
+		{"point-applied", "the point is on the recovery copy, out of the journal"},
+		{"fail-over-proposed", "the host of the recovery copy asked the pool to start the VM from it"},
 	}
 	eventWords = []word{
 		{"suspected", "a member is no longer heard"},
@@ -254,6 +269,13 @@ var (
 		{"released", "a VM on shared storage was stopped and given to its other home"},
 		{"unrenewed", "a host that runs a VM on shared storage cannot renew its lease; its watchdog is about to reset it"},
 		{"reset", "a host was reset by its watchdog"},
+		{"recovery-point", "a VM's recovery copy is within its recovery point target"},
+		{"recovery-late", "it is not"},
+		{"overflow", "more writes wait for a recovery copy than are kept; changed extents are copied instead"},
+		{"failed-over", "a VM is started from its recovery copy"},
+		{"failed-back", "a VM returned from there to its homes"},
+		{"tested", "a test fail-over of a VM served"},
+		{"test-failed", "it did not"},
 	}
 	policyWords = []word{
 		{"apart", "no host runs two of the VMs, which are two at least; a failover may break it, and it is mended"},
@@ -263,7 +285,7 @@ var (
 	}
 	comparatorWords = []word{{"<", "less than"}, {"<=", "at most"}, {"=", "exactly"}, {">=", "at least"}, {">", "more than"}}
 	expectWords     = []word{{"pause", ""}, {"promotions", ""}, {"restarts", ""}, {"resets", ""}, {"primary", ""}, {"converged", ""},
-		{"event", ""}, {"no", ""}, {"stalled", ""}, {"served", ""}, {"state-lost", ""}, {"secondary", ""}, {"apart", ""}, {"refused", ""}}
+		{"event", ""}, {"no", ""}, {"stalled", ""}, {"served", ""}, {"state-lost", ""}, {"secondary", ""}, {"apart", ""}, {"refused", ""}, {"rpo", ""}}
 )
 
 // String returns the level's word.

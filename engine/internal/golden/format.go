@@ -24,7 +24,8 @@ func Effect(e *model.Effect) string {
 	field(&b, "node", uint64(e.Node))
 	number(&b, e.ID)
 	operation(&b, &e.IO)
-	if e.Kind == model.EffectExtentRead || e.Kind == model.EffectExtentWrite {
+	whole := e.Kind == model.EffectRecoveryStore && e.Flags.Has(model.FlagFull)
+	if e.Kind == model.EffectExtentRead || e.Kind == model.EffectExtentWrite || e.Kind == model.EffectShipRead || whole {
 		fmt.Fprintf(&b, " extent=%d", e.Count)
 	}
 	if e.Data != nil {
@@ -47,7 +48,7 @@ func Message(m *model.Message) string {
 	switch m.Kind {
 	case model.MsgCheckpoint:
 		field(&b, "pages", uint64(m.Count))
-	case model.MsgCopy, model.MsgCopied:
+	case model.MsgCopy, model.MsgCopied, model.MsgShipExtent:
 		fmt.Fprintf(&b, " extent=%d", m.Count)
 	}
 	if m.Data != nil && m.Kind != model.MsgControl {

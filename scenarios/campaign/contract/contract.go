@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"math"
 	"time"
 
 	"holdfast/engine/model"
@@ -14,7 +15,9 @@ import (
 type Contract struct {
 	script    *script.Script
 	unbounded bool
-	members   int // hosts and witness
+	fewest    int  // members of the pool at any time so far
+	shared    bool // there are VMs on shared storage
+	governed  bool // policies may move VMs by themselves
 
 	active  []window
 	ended   time.Duration       // when the newest fault that is over ended
@@ -23,6 +26,8 @@ type Contract struct {
 	decides model.NodeID        // that host
 	calm    time.Duration       // nothing may go wrong before: a member has lost its memory of the log
 	corrupt map[model.VMID]bool // VMs with a corrupted copy
+
+	jumped map[model.NodeID]bool // members whose clock made a jump that is too short to be noticed
 
 	refused []Refusal
 	fate    []fate // by action
@@ -46,16 +51,24 @@ type Refusal struct {
 
 // New returns the contract for one run of the script.
 func New(s *script.Script, unbounded bool) *Contract {
-	c := &Contract{script: s, unbounded: unbounded, members: len(s.Hosts), fate: make([]fate, len(s.Actions)), corrupt: map[model.VMID]bool{}}
-	if s.Witness.Name != "" {
-		c.members++
+	c := &Contract{
+		script: s, unbounded: unbounded, fewest: math.MaxInt, fate: make([]fate, len(s.Actions)), corrupt: map[model.VMID]bool{},
+		jumped: map[model.NodeID]bool{},
 	}
+	for i := range s.VMs {
+		c.shared = c.shared || s.VMs[i].Shared
+		c.governed = c.governed || s.VMs[i].Memory > 0 || s.VMs[i].Home == ""
+	}
+	c.governed = c.governed || len(s.Policies) > 0
 	return c
 }
 
 // Admit decides about an action that is about to happen. It has the form of scenarios.Options.Guard.
 func (c *Contract) Admit(m *scenarios.Moment) (faults.Fault, bool) {
 	c.expire(m.At)
+	if n := m.World.Members().All().Len(); n > 0 {
+		c.fewest = min(c.fewest, n)
+	}
 	c.fate[m.Action].asked = true
 	f, why := c.decide(m)
 	switch {
@@ -102,7 +115,7 @@ func (c *Contract) Executed() *script.Script {
 
 // decide returns the fault that may happen. A reason says that it is not the one drawn; then Kind 0 is none.
 func (c *Contract) decide(m *scenarios.Moment) (f faults.Fault, why string) {
-	for _, rule := range []func(*scenarios.Moment) (faults.Fault, string){c.operator, c.log, c.disk, c.memory} {
+	for _, rule := range []func(*scenarios.Moment) (faults.Fault, string){c.operator, c.lease, c.log, c.disk, c.memory} {
 		if f, why = rule(m); why != "" {
 			return f, why
 		}

@@ -16,6 +16,7 @@ import (
 
 const threeVoters = "host a\nhost b\nwitness w\n"
 const twoVoters = "host a\nhost b\n"
+const fourHosts = "host a site north\nhost b site south\nhost c site north\nhost d site south\nwitness w\n"
 
 func parse(t *testing.T, pool, body string) *script.Script {
 	t.Helper()
@@ -36,6 +37,8 @@ func run(t *testing.T, s *script.Script, seed uint64, unbounded bool) (*contract
 // TestRules: what each limit lets happen. The list holds what is left of the script's actions.
 func TestRules(t *testing.T) {
 	const ft, ha = "vm db level ft service log on a\n", "vm db level ha service log on a\n"
+	const shared = "tune lease-timeout 2s\nvm db level restart service log storage shared on a\n"
+	const two = "vm db level ft service log on a second b\nvm far level ft service log on c second d\n"
 	for _, c := range []struct {
 		name, pool, vm, actions, expect string
 		unbounded                       bool
@@ -76,6 +79,31 @@ func TestRules(t *testing.T) {
 		{"corruption too early", threeVoters, ha, "at 2s disk-corrupt b db\n", "", false, nil},
 		{"corruption, then the good copy", threeVoters, ha, "at 16s disk-corrupt b db\nat 17s power-off a for 1s\n", "", false,
 			[]string{"at 16s disk-corrupt b db"}},
+		{"drift within the lease's bound", threeVoters, shared, "at 2s clock-drift a ppm 10000 for 3s\nat 2s watchdog-drift b ppm -10000 for 3s\n", "", false,
+			[]string{"at 2s clock-drift a ppm 10000 for 3s", "at 2s watchdog-drift b ppm -10000 for 3s"}},
+		{"drift beyond it", threeVoters, shared, "at 2s clock-drift a ppm -400000 for 3s\nat 2s watchdog-drift b ppm 90000 for 3s\n", "", true,
+			[]string{"at 2s clock-drift a ppm -10000 for 3s", "at 2s watchdog-drift b ppm 10000 for 3s"}},
+		{"drift without a lease", threeVoters, ha, "at 2s clock-drift a ppm 400000 for 3s\n", "", false, []string{"at 2s clock-drift a ppm 400000 for 3s"}},
+		{"jumps that are noticed", threeVoters, shared, "at 2s clock-jump b +300ms\nat 3s clock-jump b +5s\nat 4s clock-jump b -10s\n", "", true,
+			[]string{"at 2s clock-jump b +300ms", "at 3s clock-jump b +5s", "at 4s clock-jump b -10s"}},
+		{"jumps that are not", threeVoters, shared, "at 2s clock-jump b +180ms\nat 3s clock-jump b +20ms\nat 4s clock-jump a +90ms\n", "", true,
+			[]string{"at 2s clock-jump b +100ms", "at 4s clock-jump a +90ms"}},
+		{"writes that come late", threeVoters, shared, "at 2s disk-slow a db by 900ms for 3s\nat 2s io-delay a db write by 1T\nat 2s io-delay b db write by 0.5T\n", "", true,
+			[]string{"at 2s disk-slow a db by 300ms for 3s", "at 2s io-delay b db write by 0.5T"}},
+		{"corruption of shared storage", threeVoters, shared, "at 16s disk-corrupt b db\n", "", false, nil},
+		{"a forced start right after the loss", threeVoters, shared, "at 2s power-off a\nat 2.5s force-start db on b\nat 4s force-start db on b\nat 6s power-on a\n", "", true,
+			[]string{"at 2s power-off a", "at 4s force-start db on b", "at 6s power-on a"}},
+		{"a site", fourHosts, two, "at 2s power-off a for 3s\nat 2s power-off c for 3s\n", "", false,
+			[]string{"at 2s power-off a for 3s", "at 2s power-off c for 3s"}},
+		{"both homes at once", fourHosts, two, "at 2s power-off a for 3s\nat 2s power-off b for 3s\n", "", false,
+			[]string{"at 2s power-off a for 3s", "at 2s freeze b for 1s"}},
+		{"another host a moment later", fourHosts, two, "at 2s power-off a for 3s\nat 2.001s power-off c for 3s\n", "", false,
+			[]string{"at 2s power-off a for 3s", "at 2.001s freeze c for 1s"}},
+		{"the only memory while a home is replaced", fourHosts, two, "at 2s replace-home db from b to d\nat 2.003s power-off a for 1s\n", "", false,
+			[]string{"at 2s replace-home db from b to d", "at 2.003s freeze a for 1s"}},
+		{"a move while a daemon is about to crash", fourHosts, two, "at 2s crash-daemon a at-effect 60\nat 2.1s leave-host b\n", "", false,
+			[]string{"at 2s crash-daemon a at-effect 60"}},
+		{"a crash that may meet a policy's move", fourHosts, two + "policy apart db far\n", "at 2s crash-daemon a at-effect 60\n", "", false, nil},
 		{"corruption, unbounded", threeVoters, ha, "at 2s disk-corrupt b db\nat 3s power-off a for 1s\n", "", true,
 			[]string{"at 2s disk-corrupt b db", "at 3s power-off a for 1s"}},
 	} {

@@ -13,6 +13,9 @@
 // out of the script afterwards (Executed): it had no effect, so the script that is left runs in the
 // same way without a contract.
 //
+// The lease of shared storage trusts clocks, watchdogs and the storage within bounds. Beyond them two instances may
+// write, and nobody can notice: so these are kept in both modes, as is the honesty of the operator.
+//
 // A plan that declares that its ft VMs may lose their memory (expect state-lost) is not held to the
 // limits of memory. An unbounded contract admits nearly everything. There only safety is demanded, and
 // Explain tells whether a run that did not converge suffered something that nobody can recover from.

@@ -14,7 +14,7 @@ import (
 func (c *Contract) memory(m *scenarios.Moment) (faults.Fault, string) {
 	for i := range c.script.VMs {
 		vm := &c.script.VMs[i]
-		if vm.Level != script.LevelFT || c.permits(vm.Name) {
+		if vm.Level != script.LevelFT || c.permits(vm.Name) || !m.World.Exists(m.World.VM(vm.Name)) {
 			continue
 		}
 		if f, why := c.keeps(m, vm); why != "" {
@@ -28,7 +28,10 @@ func (c *Contract) memory(m *scenarios.Moment) (faults.Fault, string) {
 func (c *Contract) keeps(m *scenarios.Moment, vm *script.VM) (faults.Fault, string) {
 	f := m.Fault
 	homes := c.homes(m, vm)
-	safe := m.World.Redundant(m.World.VM(vm.Name)) && c.quiet(m.At)
+	safe := m.World.Redundant(m.World.VM(vm.Name)) && c.calmFor(m.At, homes) && !c.stirred(m, vm)
+	if c.moves(&f, vm) && (c.armed(homes[0]) || c.armed(homes[1])) {
+		return faults.Fault{}, "a daemon is about to crash that would then hold the only memory of " + vm.Name
+	}
 	for _, h := range homes {
 		if !c.hits(m, h) {
 			continue
@@ -47,6 +50,9 @@ func (c *Contract) keeps(m *scenarios.Moment, vm *script.VM) (faults.Fault, stri
 		case faults.CrashDaemon:
 			if !safe {
 				return faults.Fault{}, "the daemon may hold the only memory of " + vm.Name + " when it crashes"
+			}
+			if c.governed {
+				return faults.Fault{}, "a policy may be moving " + vm.Name + " when the daemon crashes"
 			}
 		}
 		if c.armed(homes[0]) || c.armed(homes[1]) {
@@ -68,6 +74,17 @@ func (c *Contract) keeps(m *scenarios.Moment, vm *script.VM) (faults.Fault, stri
 		return c.brief(m, vm, homes)
 	}
 	return f, ""
+}
+
+// moves reports whether the fault is an order that may let the VM run elsewhere, or exposed for a while.
+func (c *Contract) moves(f *faults.Fault, vm *script.VM) bool {
+	switch f.Kind {
+	case faults.Migrate, faults.SetLevel, faults.ReplaceHome:
+		return f.VM == vm.Name
+	case faults.Maintain, faults.Resume, faults.LeaveHost, faults.JoinHost:
+		return true
+	}
+	return false
 }
 
 // hangs reports whether the guest hangs, or did until a moment ago.

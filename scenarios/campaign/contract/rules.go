@@ -35,6 +35,8 @@ func (c *Contract) operator(m *scenarios.Moment) (faults.Fault, string) {
 		case f.Kind == faults.ForceStart && f.VM != vm.Name:
 		case m.World.Powered(other):
 			return faults.Fault{}, "the other host is alive"
+		case vm.Shared && c.lately(m.At, other):
+			return faults.Fault{}, "what the other host sent to the shared storage may still be on its way"
 		case !cfg.InSync.Has(acting):
 			return faults.Fault{}, "the copy of " + vm.Name + " misses acknowledged writes"
 		case f.Kind == faults.ForceStart && vm.Level == script.LevelFT && !c.permits(vm.Name):
@@ -63,8 +65,10 @@ func (c *Contract) log(m *scenarios.Moment) (faults.Fault, string) {
 			return plain, "a disk can go back only while its member is off"
 		case c.rolled > 0:
 			return plain, "a second member would forget the log"
-		case c.members < 3 && !c.unbounded:
+		case c.fewest < 3 && !c.unbounded:
 			return plain, "in a pool of two voters nobody can do without the one that forgot"
+		case c.shared && !c.unbounded && !c.quiet(m.At):
+			return plain, "a member forgets while a watchdog may be about to reset another one"
 		case c.othersTroubled(m):
 			return plain, "a member forgets while another one is away"
 		}
@@ -99,6 +103,10 @@ func (c *Contract) disk(m *scenarios.Moment) (faults.Fault, string) {
 		id := m.World.VM(vm.Name)
 		if f.Kind == faults.DiskCorrupt && f.VM == vm.Name {
 			switch {
+			case vm.Shared:
+				return faults.Fault{}, "there is no other copy of " + vm.Name + ", which is on shared storage"
+			case c.shared:
+				return faults.Fault{}, "a watchdog may reset the host of the other copy of " + vm.Name
 			case c.corrupt[id]:
 				return faults.Fault{}, "the other copy of " + vm.Name + " may be the one that was corrupted"
 			case m.At < c.script.Run/2:
@@ -148,7 +156,7 @@ func (c *Contract) Explain() string {
 	switch {
 	case !c.unbounded:
 		return ""
-	case 2*rolled >= c.members:
+	case rolled > 0 && 2*rolled >= c.fewest:
 		return "so many members forgot the control log that no majority is left which remembers it"
 	case count[faults.DiskCorrupt] > 0:
 		return "a block was corrupted and its other copy may have been lost"

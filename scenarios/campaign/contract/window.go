@@ -8,6 +8,7 @@ import (
 	"holdfast/engine/model"
 	"holdfast/faults"
 	"holdfast/scenarios"
+	"holdfast/scenarios/script"
 )
 
 // forever is the end of a fault that something has to heal.
@@ -18,6 +19,7 @@ type window struct {
 	kind    faults.Kind
 	members []model.NodeID // whom it touches; empty: everybody
 	vm      string         // of a disk fault
+	began   time.Duration
 	until   time.Duration
 	// armed: the fault strikes at a moment that nobody knows, up to until.
 	armed bool
@@ -61,11 +63,12 @@ func (c *Contract) begin(m *scenarios.Moment, f *faults.Fault) {
 		c.repair(m, f, repairs)
 		return
 	}
-	w := window{kind: f.Kind, members: append(slices.Clone(m.Members), m.Peers...), vm: f.VM, until: forever}
+	w := window{kind: f.Kind, members: append(slices.Clone(m.Members), m.Peers...), vm: f.VM, began: m.At, until: forever}
 	switch f.Kind {
 	case faults.SaveDisk, faults.Override, faults.ForceStart, faults.DiskCorrupt, faults.ClearFaults:
 		return
-	case faults.Migrate, faults.SetLevel, faults.HandOver:
+	case faults.Migrate, faults.SetLevel, faults.HandOver, faults.OrderVM, faults.ReplaceHome, faults.JoinHost, faults.LeaveHost:
+		// How long what they lead to goes on is seen in the world: see stirred and Redundant.
 		w.until = m.At + c.settle()
 	case faults.HangVM: // its watchdog finds out a second later that it goes on
 		w.until = m.At + f.For + 2*time.Second
@@ -114,6 +117,39 @@ func (c *Contract) repair(m *scenarios.Moment, f *faults.Fault, repairs []faults
 // quiet reports whether nothing has been wrong for long enough that everything is decided.
 func (c *Contract) quiet(now time.Duration) bool {
 	return len(c.active) == 0 && (c.ended == 0 || now-c.ended >= c.settle())
+}
+
+// calmFor reports whether everything was decided up to this instant as far as the homes are concerned. Other members
+// may be lost at the very same instant, as when a site loses power: that is one fault.
+func (c *Contract) calmFor(now time.Duration, homes [2]model.NodeID) bool {
+	for i := range c.active {
+		w := &c.active[i]
+		if w.began != now || w.kind != faults.PowerOff || w.touches(homes[0]) || w.touches(homes[1]) {
+			return false
+		}
+	}
+	return c.ended == 0 || now-c.ended >= c.settle()
+}
+
+// stirred reports whether somebody has lately proposed anything about the VM that is not decided, or a policy
+// begins to move it: orders and policies take effect at moments of their own.
+func (c *Contract) stirred(m *scenarios.Moment, vm *script.VM) bool {
+	id, list := m.World.VM(vm.Name), m.World.Notices()
+	gen := m.World.Config(id).Gen
+	for i := len(list) - 1; i >= 0 && m.World.Now().Sub(list[i].At) < c.settle(); i-- {
+		n := &list[i]
+		if n.VM == id && (n.Kind == model.NoticeProposed && n.Gen == gen || n.Kind == model.NoticeMoving) {
+			return true
+		}
+	}
+	return false
+}
+
+// lately reports whether the member lost its power only a moment ago.
+func (c *Contract) lately(now time.Duration, id model.NodeID) bool {
+	return slices.ContainsFunc(c.active, func(w window) bool {
+		return (w.kind == faults.PowerOff || w.kind == faults.Reboot) && w.touches(id) && now-w.began < time.Second
+	})
 }
 
 // troubled reports whether a fault on the member is in effect.

@@ -1,9 +1,11 @@
 package marks
 
 import (
+	"math"
 	"time"
 
 	"holdfast/engine/model"
+	"holdfast/engine/pool"
 	"holdfast/faults"
 	"holdfast/scenarios"
 	"holdfast/scenarios/script"
@@ -17,6 +19,17 @@ type Collector struct {
 	zero   model.Time
 	vms    []track // by VM, counted from 0
 	counts Counts
+
+	stops  []stop          // members that froze or lost power
+	moves  []time.Duration // when an operator ordered one, by VM; -1: never
+	healed time.Duration
+}
+
+// stop is a member that stands still or is off, as far as the plan says, from one time to another.
+type stop struct {
+	member   model.NodeID
+	frozen   bool // else without power
+	from, to time.Duration
 }
 
 // track is what a collector remembers of one VM.
@@ -36,7 +49,11 @@ type track struct {
 
 // New returns the collector for one run of the script.
 func New(s *script.Script) *Collector {
-	return &Collector{script: s, vms: make([]track, len(s.VMs))}
+	c := &Collector{script: s, vms: make([]track, len(s.VMs)), healed: math.MaxInt64}
+	for range s.VMs {
+		c.moves = append(c.moves, -1)
+	}
+	return c
 }
 
 // Counts returns how often each mark was reached.
@@ -48,7 +65,12 @@ func (c *Collector) reach(m Mark) { c.counts[m]++ }
 func (c *Collector) Begin(w *sim.World) { c.world, c.zero = w, w.Now() }
 
 // Heal implements scenarios.Watcher.
-func (c *Collector) Heal(time.Duration) {}
+func (c *Collector) Heal(at time.Duration) {
+	c.healed = at
+	for i := range c.stops {
+		c.stops[i].to = min(c.stops[i].to, at)
+	}
+}
 
 // Stage implements scenarios.Watcher.
 func (c *Collector) Stage(_ time.Duration, vm model.VMID, stage sim.Stage, member model.NodeID) {
@@ -76,6 +98,9 @@ func (c *Collector) Stage(_ time.Duration, vm model.VMID, stage sim.Stage, membe
 		t.resync, t.lost = false, 0
 	case sim.StagePromoted, sim.StageStarted:
 		c.came(vm, t, stage)
+		if c.world.Members().Maintenance.Has(member) {
+			c.reach(ServedInMaintenance)
+		}
 	case sim.StageAdopted:
 		c.reach(Adopted)
 		t.killed = 0
@@ -141,6 +166,8 @@ func (c *Collector) Fault(m *scenarios.Moment) {
 			c.powerLoss(member)
 		}
 	}
+	c.ordered(m)
+	c.stopped(m)
 	for i := range c.vms {
 		c.onVM(m, model.VMID(i+1), &c.vms[i])
 	}
@@ -181,7 +208,11 @@ func (c *Collector) onVM(m *scenarios.Moment, vm model.VMID, t *track) {
 
 // powerLoss looks what the loss of a member means; it still has its power.
 func (c *Collector) powerLoss(member model.NodeID) {
-	if !c.world.Powered(member) || int(member) > len(c.script.Hosts) {
+	if !c.world.Powered(member) {
+		return
+	}
+	if int(member) > len(c.script.Hosts) {
+		c.poolLoss(member)
 		return
 	}
 	if len(c.script.Hosts) == 2 && c.script.Witness.Name == "" {
@@ -196,6 +227,7 @@ func (c *Collector) powerLoss(member model.NodeID) {
 	if off == len(c.script.Hosts) {
 		c.reach(AllHostsOff)
 	}
+	c.poolLoss(member)
 	for i := range c.vms {
 		if cfg := c.world.Config(model.VMID(i + 1)); cfg.Homes.Has(member) {
 			c.homeLost(&c.vms[i], model.VMID(i+1), member)
@@ -215,7 +247,7 @@ func (c *Collector) homeLost(t *track, vm model.VMID, member model.NodeID) {
 	if mark, ok := phases[t.phase]; ok && cfg.Primary == member && !cfg.Exposed() {
 		c.reach(mark)
 	}
-	other := cfg.Peer(member)
+	other, now := cfg.Peer(member), c.world.Now().Sub(c.zero)
 	for _, is := range []struct {
 		so   bool
 		mark Mark
@@ -228,6 +260,9 @@ func (c *Collector) homeLost(t *track, vm model.VMID, member model.NodeID) {
 		{t.lost.Has(member) && !c.world.Redundant(vm), LostAgain},
 		{cfg.Primary != member && cfg.InSync == model.Nodes(member), OnlyCopyLostWhileServing},
 		{!c.world.Powered(other), BothHomesOff},
+		{cfg.Cause == pool.KindClaim && cfg.Primary == member, ClaimantLost},
+		{c.moves[vm-1] >= 0 && now-c.moves[vm-1] < time.Second, LostInMove},
+		{c.lately(model.NoticeMoving, vm) && !c.world.Redundant(vm), LostWhileMoving},
 	} {
 		if is.so {
 			c.reach(is.mark)

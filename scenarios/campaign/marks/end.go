@@ -1,9 +1,11 @@
 package marks
 
 import (
+	"strings"
 	"time"
 
 	"holdfast/engine/model"
+	"holdfast/engine/policy"
 	"holdfast/engine/pool"
 	"holdfast/sim"
 )
@@ -48,6 +50,30 @@ func (c *Collector) notice(n *sim.Notice, before map[model.NoticeKind]bool) {
 	switch n.Kind {
 	case model.NoticeRefused:
 		c.reach(ProposalRefused)
+		if strings.Contains(n.Detail, policy.ErrNoPlace.Error()) {
+			c.reach(PolicyRefused)
+		}
+	case model.NoticeReset:
+		c.reach(WatchdogFired)
+		if c.frozenAt(n) {
+			c.reach(FrozenBeyondLease)
+		}
+	case model.NoticeJoined:
+		c.reach(HostJoined)
+	case model.NoticeLeft:
+		c.reach(HostLeft)
+	case model.NoticePolicyBroken:
+		c.reach(PolicyBroken)
+	case model.NoticePolicyKept:
+		c.reach(PolicyMended)
+	case model.NoticeMoving:
+		c.reach(MovedByPolicy)
+	case model.NoticeRetired:
+		c.reach(Retired)
+	case model.NoticeCleared:
+		if n.At.Sub(c.zero) < c.healed {
+			c.reach(ClearedInService)
+		}
 	case model.NoticeStateLost:
 		c.reach(StateLost)
 	case model.NoticeAmnesia:
@@ -75,6 +101,7 @@ func (c *Collector) decisions(vm model.VMID) {
 			continue
 		}
 		c.contest(vm, before, now)
+		c.change(vm, before, &changes[i])
 		if now.Cause == pool.KindPromote {
 			if promoted != model.NoNode && promoted != now.Primary {
 				c.reach(PromotedBack)

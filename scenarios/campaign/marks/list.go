@@ -50,6 +50,33 @@ const (
 	ForcedStart
 	ClockJumpInFailover
 	FaultInSetOfTwo
+	WatchdogFired
+	FrozenBeyondLease
+	ClaimantLost
+	ClaimWaited
+	ClaimByWord
+	HandedOver
+	VoterLostInChange
+	LearnerLost
+	HostJoined
+	HostLeft
+	LeaverLost
+	Rehomed
+	RehomedInResync
+	ReturnedOutgone
+	LevelWhileExposed
+	Moved
+	LostInMove
+	ServedInMaintenance
+	PolicyRefused
+	PolicyBroken
+	PolicyMended
+	MovedByPolicy
+	LostWhileMoving
+	SiteLost
+	EverybodyOff
+	Retired
+	ClearedInService
 	NumMarks
 )
 
@@ -99,6 +126,33 @@ var list = [NumMarks]struct{ name, text string }{
 	ForcedStart:              {"forced-start", "an operator forced a start, and the VM started"},
 	ClockJumpInFailover:      {"clock-jump-in-failover", "a clock jumped while a successor waited for the decision"},
 	FaultInSetOfTwo:          {"two-hosts-alone", "one of two hosts without a witness was lost"},
+	WatchdogFired:            {"watchdog-fired", "a host that could not renew its lease was reset by its watchdog"},
+	FrozenBeyondLease:        {"frozen-beyond-lease", "a host was reset by its watchdog while it was frozen"},
+	ClaimantLost:             {"claimant-lost", "a host that had claimed a VM on shared storage was lost before the VM ran there"},
+	ClaimWaited:              {"claim-waited", "a successor waited until the old holder's lease had certainly ended, and started the VM"},
+	ClaimByWord:              {"claim-by-word", "a successor started the VM before that, because the old holder said that it had stopped"},
+	HandedOver:               {"handed-over", "a VM on shared storage was stopped and given to its other home"},
+	VoterLostInChange:        {"voter-lost-in-change", "a voter lost power while the electorate was changing"},
+	LearnerLost:              {"learner-lost", "a host that does not vote lost power"},
+	HostJoined:               {"host-joined", "a host joined the pool"},
+	HostLeft:                 {"host-left", "a host left the pool"},
+	LeaverLost:               {"leaver-lost", "a host that was about to leave lost power"},
+	Rehomed:                  {"home-replaced", "a VM got another second home"},
+	RehomedInResync:          {"home-replaced-in-resync", "a second home was replaced while its copy was brought up to date"},
+	ReturnedOutgone:          {"returned-outgone", "a host came back to a pool that had given its place in a VM to another host"},
+	LevelWhileExposed:        {"level-while-exposed", "the level of a VM changed while it was exposed"},
+	Moved:                    {"moved-by-order", "an operator's migration or maintenance moved a VM"},
+	LostInMove:               {"lost-in-move", "a home was lost right after an operator ordered a move of its VM"},
+	ServedInMaintenance:      {"served-in-maintenance", "a host in maintenance had to take a VM over"},
+	PolicyRefused:            {"policy-refused", "an order was refused because of a policy"},
+	PolicyBroken:             {"policy-broken", "a failover broke a policy"},
+	PolicyMended:             {"policy-mended", "a policy that was broken held again"},
+	MovedByPolicy:            {"moved-by-policy", "a VM or its second copy moved because of a policy"},
+	LostWhileMoving:          {"lost-while-moving", "a home was lost while a policy moved its VM"},
+	SiteLost:                 {"site-lost", "all hosts of one of two sites were without power at once"},
+	EverybodyOff:             {"everybody-off", "every member was without power at once, the witness included"},
+	Retired:                  {"retired", "a component failed too often and was taken out of service"},
+	ClearedInService:         {"cleared", "what had been out of service was put back by an operator in the middle of faults"},
 }
 
 // String returns the mark's name.

@@ -3,6 +3,7 @@ package marks_test
 import (
 	"context"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -28,7 +29,11 @@ const (
 	three = "host a\nhost b\nwitness w\n"
 	two   = "host a\nhost b\n"
 	ft    = "vm db level ft service log on a\nclients db count 3 rate 60/s keys 6\n"
-	ha    = "vm db level ha service log on a\nclients db count 3 rate 60/s keys 6\n"
+	four  = "host a site north\nhost b site south\nhost c site north\nhost d site south\nvoters 3\n"
+	far   = "vm db level ft service log on a second b\nclients db count 3 rate 60/s keys 6\ntune rehome-after 1s\ntune voter-lost-after 2s\n"
+
+	shared = "vm db level restart service log storage shared on a\nclients db count 3 rate 60/s keys 6\ntune lease-timeout 2s\n"
+	ha     = "vm db level ha service log on a\nclients db count 3 rate 60/s keys 6\n"
 )
 
 // TestMarks: each situation, made on purpose, is recognised; and a calm run reaches none.
@@ -69,6 +74,26 @@ func TestMarks(t *testing.T) {
 		{two, ha + "at 1s power-off b for 4s\nrun 9s\n", []marks.Mark{marks.FaultInSetOfTwo, marks.NoQuorum, marks.NoQuorumOver}, nil},
 		{two, ha + "at 1s power-off b\nat 4s override a declare-dead b\nat 8s power-on b\nrun 12s\n", []marks.Mark{marks.OverrideMade, marks.OverrideRejoined}, nil},
 		{three, ft + "tune cold-start-after 30s\nat 1s power-off all\nat 2s power-on b\nat 6s force-start db on b\nat 9s power-on a\nrun 12s\nexpect state-lost(db)\n", []marks.Mark{marks.ForcedStart}, nil},
+		{three, shared + "at 3s isolate a for 6s\nrun 12s\n", []marks.Mark{marks.WatchdogFired, marks.ClaimWaited}, []marks.Mark{marks.FrozenBeyondLease, marks.HandedOver, marks.ClaimByWord}},
+		{three, shared + "at 3s freeze a for 4s\nrun 12s\n", []marks.Mark{marks.WatchdogFired, marks.FrozenBeyondLease, marks.ClaimWaited}, []marks.Mark{marks.ClaimantLost}},
+		{three, shared + "at 3s power-off a for 6s\nwhen db stage claimed after 3s power-off b for 1s\nrun 20s\n", []marks.Mark{marks.ClaimantLost}, []marks.Mark{marks.HandedOver}},
+		{three, shared + "at 3s cut all a <-> b for 900ms\nat 3s cut all a <-> w for 900ms\nrun 12s\n", nil, []marks.Mark{marks.WatchdogFired}},
+		{three, shared + "at 3s hand-over db\nrun 8s\n", []marks.Mark{marks.HandedOver, marks.Moved}, []marks.Mark{marks.WatchdogFired, marks.ClaimWaited, marks.LostInMove}},
+		{three, ft + "at 2s migrate db\nrun 8s\n", []marks.Mark{marks.Moved}, []marks.Mark{marks.LostInMove, marks.HandedOver}},
+		{three, ft + "at 2s migrate db\nat 2.01s power-off a for 1s\nrun 8s\nexpect state-lost(db)\n", []marks.Mark{marks.LostInMove}, nil},
+		{three, ha + "at 1s maintain b\nat 3s power-off a for 2s\nrun 9s\n", []marks.Mark{marks.ServedInMaintenance}, nil},
+		{three, ha + "at 1s power-off b for 3s\nat 2s set-level db restart\nrun 8s\n", []marks.Mark{marks.LevelWhileExposed}, nil},
+		{three, ha + "at 1s set-level db restart\nrun 8s\n", nil, []marks.Mark{marks.LevelWhileExposed}},
+		{three, ha + "at 1s power-off a\nat 1s power-off b\nat 1s power-off w\nat 2s power-on a\nat 2s power-on b\nat 2s power-on w\nrun 8s\n", []marks.Mark{marks.EverybodyOff, marks.AllHostsOff}, []marks.Mark{marks.SiteLost}},
+		{three, ha + "tune mtbf 10s\nat 1s nic-down a for 100ms\nat 2s nic-down a for 100ms\nat 3s nic-down a for 100ms\nat 4s nic-down a for 100ms\nat 5s nic-down a for 100ms\nat 6s clear-faults\nrun 9s\n", []marks.Mark{marks.Retired, marks.ClearedInService}, nil},
+		{four, far + "at 2s leave-host c\nrun 12s\n", []marks.Mark{marks.HostLeft}, []marks.Mark{marks.HostJoined, marks.LeaverLost, marks.Rehomed, marks.LearnerLost}},
+		{four, far + "at 2s leave-host b\nat 2.05s power-off b for 1s\nrun 12s\n", []marks.Mark{marks.LeaverLost, marks.HostLeft, marks.Rehomed}, nil},
+		{four, far + "at 2s power-off b for 6s\nrun 12s\n", []marks.Mark{marks.Rehomed, marks.ReturnedOutgone, marks.LearnerLost}, []marks.Mark{marks.RehomedInResync, marks.SiteLost}},
+		{four, far + "at 2s power-off b for 6s\nwhen db stage resync-started after 2s delay 1ms replace-home db from secondary(db) to d\nrun 14s\n", []marks.Mark{marks.RehomedInResync}, nil},
+		{four, far + "at 2s power-off c for 6s\nat 3s power-off d for 3s\nrun 12s\n", nil, []marks.Mark{marks.SiteLost}},
+		{four, far + "at 2s power-off a for 3s\nat 2.5s power-off c for 6s\nrun 12s\nexpect state-lost(db)\n", []marks.Mark{marks.SiteLost}, nil},
+		{three + "host c spare\n", strings.Replace(ha, "on a", "on a second b", 1) + "at 2s join-host c\nrun 12s\n", []marks.Mark{marks.HostJoined}, []marks.Mark{marks.HostLeft}},
+		{four, "vm db level ft service log on a second b\nvm two level ft service log on c second a\npolicy site-same two\nclients db count 3 rate 60/s keys 6\nat 2s replace-home two from a to b\nrun 6s\n", []marks.Mark{marks.PolicyRefused}, []marks.Mark{marks.PolicyBroken}},
 	} {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			got := reached(t, c.pool, c.body)

@@ -7,6 +7,8 @@
 // A candidate counts if it fails with the same rule. It runs with the seed that failed; if that does
 // not help any more, with a few others, because a seed means something else in a smaller
 // world. The result names the seed with which it fails.
+// A candidate has a limit of events, so that one that goes on for ever ends, after the same event on
+// every machine.
 //
 // The search for a minimal list of actions is delta debugging (Zeller and Hildebrandt, "Simplifying and
 // Isolating Failure-Inducing Input", 2002). Candidates that could be tried in any order run

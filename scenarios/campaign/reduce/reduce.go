@@ -53,8 +53,16 @@ type reducer struct {
 	rule  string
 	runs  int
 	tries int
+	limit uint64 // of events, for each candidate
 	end   time.Time
 }
+
+// A candidate may have so many times the events of the script that failed, because a pool that does not converge goes on
+// for longer, and in any case so many, a few seconds' work. One that has more is no simpler.
+const (
+	moreEvents  = 4
+	leastEvents = 5_000_000
+)
 
 // errBudget ends a reduction whose time is over.
 var errBudget = errors.New("the time is over")
@@ -66,7 +74,7 @@ func Reduce(ctx context.Context, s *script.Script, o Options) (*Result, error) {
 	if o.Budget > 0 {
 		r.end = o.Now().Add(o.Budget)
 	}
-	first, err := o.Run(ctx, s, o.Seed)
+	first, err := o.Run(ctx, s, o.Seed, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +84,7 @@ func Reduce(ctx context.Context, s *script.Script, o Options) (*Result, error) {
 	if r.rule == "" || !first.fails(r.rule) {
 		return nil, fmt.Errorf("%w with seed %d; it fails with %v", ErrPasses, o.Seed, first.Rules)
 	}
+	r.limit = max(first.Events*moreEvents, leastEvents)
 	result := &Result{Before: len(s.Actions), Rule: r.rule}
 	err = r.search(&first)
 	result.Script, result.Seed, result.Runs, result.Finished = r.best, r.seed, r.runs+1, err == nil
@@ -180,7 +189,7 @@ func (r *reducer) try(s *script.Script) (o outcome) {
 		}
 	}
 	for _, seed := range seeds {
-		v, err := r.Run(r.ctx, s, seed)
+		v, err := r.Run(r.ctx, s, seed, r.limit)
 		o.runs++
 		if err != nil {
 			o.err = err

@@ -19,7 +19,7 @@ import (
 
 // needs returns a runner in which a script fails exactly if it still has all the given actions.
 func needs(wanted []string) reduce.Runner {
-	return func(_ context.Context, s *script.Script, _ uint64) (reduce.Verdict, error) {
+	return func(_ context.Context, s *script.Script, _, _ uint64) (reduce.Verdict, error) {
 		v := reduce.Verdict{Happened: s}
 		have := map[string]int{}
 		for _, a := range s.Actions {
@@ -82,6 +82,37 @@ func TestBudget(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, r.Finished)
 	require.Equal(t, "R1", r.Rule)
+}
+
+// TestEndlessCandidate: a candidate whose world goes on without end costs as many events as it is given, on every machine,
+// and does not count as failing.
+func TestEndlessCandidate(t *testing.T) {
+	s := swarm.Draw(3, swarm.Options{})
+	run := reduce.Under(reduce.NoContract)
+	whole, err := run(context.Background(), s, 3, 0)
+	require.NoError(t, err)
+	require.Empty(t, whole.Rules)
+	for _, given := range []uint64{whole.Events / 2, whole.Events} {
+		v, err := run(context.Background(), s, 3, given)
+		require.NoError(t, err)
+		require.Equal(t, given, v.Events)
+		require.Empty(t, v.Rules)
+		require.Equal(t, given == whole.Events, v.Happened != s, "only what ran to its end says what happened")
+	}
+
+	// A reduction gives each candidate a limit, and the script that failed none.
+	var limits []uint64
+	_, err = reduce.Reduce(context.Background(), s, reduce.Options{Seed: 3, Jobs: 1,
+		Run: func(_ context.Context, c *script.Script, _, events uint64) (reduce.Verdict, error) {
+			limits = append(limits, events)
+			return reduce.Verdict{Rule: "R9", Rules: []string{"R9"}, Events: 3_000_000, Happened: c}, nil
+		}})
+	require.NoError(t, err)
+	require.Zero(t, limits[0])
+	require.Greater(t, len(limits), 1)
+	for _, l := range limits[1:] {
+		require.Equal(t, uint64(12_000_000), l)
+	}
 }
 
 // bothLost is a drawn plan of many faults with the loss of both hosts in it, which no ft VM survives.

@@ -2,6 +2,7 @@ package reduce
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"holdfast/reports"
@@ -16,6 +17,8 @@ type Verdict struct {
 	// Rule is the first rule that failed, "" if none did; Rules are all.
 	Rule  string
 	Rules []string
+	// Events is how many the world had.
+	Events uint64
 	// At is when the first rule failed, on the script's clock.
 	At time.Duration
 	// Happened is the candidate without what did not happen of it.
@@ -32,8 +35,9 @@ func (v *Verdict) fails(rule string) bool {
 	return false
 }
 
-// Runner runs a candidate with a seed. It is called from several goroutines.
-type Runner func(ctx context.Context, s *script.Script, seed uint64) (Verdict, error)
+// Runner runs a candidate with a seed, and with at most so many events of its world, 0 for any number: a candidate that
+// has more does not fail. It is called from several goroutines.
+type Runner func(ctx context.Context, s *script.Script, seed, events uint64) (Verdict, error)
 
 // Bounds says which contract a script is held to while it is reduced.
 type Bounds uint8
@@ -50,14 +54,17 @@ func limits() check.Limits { return check.Limits{Time: 5 * time.Second, Memory: 
 
 // Under returns the runner that holds candidates to a contract.
 func Under(b Bounds) Runner {
-	return func(ctx context.Context, s *script.Script, seed uint64) (Verdict, error) {
+	return func(ctx context.Context, s *script.Script, seed, events uint64) (Verdict, error) {
 		c := contract.New(s, b == Unbounded)
-		opt := scenarios.Options{Seed: seed, Limits: limits(), AllowUnfired: true, Guard: c.Admit}
+		opt := scenarios.Options{Seed: seed, Limits: limits(), AllowUnfired: true, Guard: c.Admit, MaxEvents: events}
 		if b == NoContract {
 			opt.Guard, opt.Watch = nil, c.Watcher()
 		}
 		result, err := scenarios.Attempt(ctx, s, opt)
-		if err != nil {
+		switch {
+		case errors.Is(err, scenarios.ErrEvents):
+			return Verdict{Happened: s, Events: events}, nil
+		case err != nil:
 			return Verdict{}, err
 		}
 		return verdict(result, c.Executed()), nil
@@ -65,7 +72,7 @@ func Under(b Bounds) Runner {
 }
 
 func verdict(result *reports.Scenario, happened *script.Script) Verdict {
-	v := Verdict{Happened: happened}
+	v := Verdict{Happened: happened, Events: uint64(result.Events)}
 	if result.Outcome == reports.Pass {
 		return v
 	}

@@ -36,8 +36,10 @@ type drawer struct {
 	unbounded bool
 	rough     bool // ft VMs may lose their memory
 	rolled    bool // a member's system disk goes back in this plan
+	shape     shape
 	mix       []weighted
 	weights   []uint32
+	moods     []uint32 // weight of each sort of episode
 }
 
 // Draw returns the script of a seed. The same seed and options give the same script. It panics if
@@ -52,9 +54,11 @@ func Draw(seed uint64, o Options) *script.Script {
 	d := &drawer{Stream: random.New(seed, random.Plan), unbounded: o.Unbounded, script: &script.Script{Run: o.Run}}
 	d.rough = d.unbounded || d.Chance(2, 5)
 	d.pool()
+	d.govern()
 	d.load()
 	d.tunes()
 	d.drawMix()
+	d.drawMoods()
 	d.episodes()
 	d.declare()
 	d.title(seed)

@@ -32,25 +32,40 @@ func (d *drawer) episodes() {
 	d.sort()
 }
 
-// episode draws one trouble that begins at an instant.
-func (d *drawer) episode(at time.Duration) {
-	switch d.Weighted([]uint32{5, 5, 3, 2, 4, 5, 3}) {
-	case 0:
-		d.place(script.Trigger{Kind: script.TriggerAt, At: at}, d.fault())
-	case 1:
-		d.place(d.stage(at, d.anyVM(), steady), d.fault())
-	case 2:
-		d.burst(at)
-	case 3:
-		d.flap(at)
-	case 4:
-		d.edges(at)
-	case 5:
-		d.chase(at)
-	case 6:
-		d.strike(at)
+// sorts are the sorts of episodes with their weights. Those that may be absent are off in some plans, wholly: they
+// would make all plans alike.
+var sorts = []struct {
+	weight uint32
+	absent bool
+	draw   func(d *drawer, at time.Duration)
+	fits   func(d *drawer) bool // nil: always
+}{
+	{weight: 5, draw: func(d *drawer, at time.Duration) { d.place(script.Trigger{Kind: script.TriggerAt, At: at}, d.fault()) }},
+	{weight: 5, draw: func(d *drawer, at time.Duration) { d.place(d.stage(at, d.anyVM(), steady), d.fault()) }},
+	{weight: 3, draw: (*drawer).burst},
+	{weight: 2, draw: (*drawer).flap},
+	{weight: 4, draw: (*drawer).edges},
+	{weight: 5, draw: (*drawer).chase},
+	{weight: 3, draw: (*drawer).strike},
+	{weight: 2, absent: true, draw: (*drawer).cycle, fits: (*drawer).cyclable},
+	{weight: 4, absent: true, draw: (*drawer).siteLoss, fits: func(d *drawer) bool { return d.shape == split }},
+	{weight: 4, absent: true, draw: (*drawer).renew, fits: larger},
+	{weight: 4, absent: true, draw: (*drawer).interrupt},
+	{weight: 5, absent: true, draw: (*drawer).overtake, fits: onShared},
+}
+
+// drawMoods switches some sorts of episodes off.
+func (d *drawer) drawMoods() {
+	d.moods = make([]uint32, len(sorts))
+	for i, s := range sorts {
+		if (s.fits == nil || s.fits(d)) && (!s.absent || d.Chance(1, 2)) {
+			d.moods[i] = s.weight
+		}
 	}
 }
+
+// episode draws one trouble that begins at an instant.
+func (d *drawer) episode(at time.Duration) { sorts[d.Weighted(d.moods)].draw(d, at) }
 
 // fault draws one trouble of the plan's mix.
 func (d *drawer) fault() []part { return d.mix[d.Weighted(d.weights)].draw(d) }
@@ -129,21 +144,33 @@ var steady = []script.Stage{
 var recovery = []script.Stage{
 	script.StageExposeProposed, script.StageExposed, script.StagePromoteProposed, script.StagePromoted, script.StageStarted,
 	script.StageResyncStarted, script.StageResyncHalfway, script.StageResyncCopied, script.StageAttachProposed,
-	script.StageAttached, script.StageProtected,
+	script.StageAttached, script.StageProtected, script.StageClaimed,
 }
 
-// stage draws a trigger at a stage of the VM that its level and service reach.
+// reaches reports whether a VM of its level, service and storage passes the stage.
+func reaches(vm *script.VM, s script.Stage) bool {
+	switch s {
+	case script.StageClaimed:
+		return vm.Shared
+	case script.StageStarted:
+		return true
+	case script.StageWriteLocalDone:
+		return vm.Service != script.ServiceRegisters
+	case script.StageIntentMarked, script.StageWriteIssued, script.StageWriteRemoteDone:
+		return vm.Service != script.ServiceRegisters && !vm.Shared
+	case script.StagePromoteProposed, script.StagePromoted:
+		return vm.Level == script.LevelFT
+	}
+	return !vm.Shared && (vm.Level == script.LevelFT || !s.FTOnly())
+}
+
+// stage draws a trigger at a stage that the VM reaches.
 func (d *drawer) stage(at time.Duration, vm *script.VM, of []script.Stage) script.Trigger {
 	var fit []script.Stage
 	for _, s := range of {
-		writes := s >= script.StageIntentMarked
-		if s.FTOnly() && vm.Level != script.LevelFT || writes && vm.Service == script.ServiceRegisters {
-			continue
+		if reaches(vm, s) {
+			fit = append(fit, s)
 		}
-		if (s == script.StagePromoteProposed || s == script.StagePromoted) && vm.Level != script.LevelFT {
-			continue
-		}
-		fit = append(fit, s)
 	}
 	t := script.Trigger{Kind: script.TriggerWhen, At: at, VM: vm.Name, Nth: 1, Stage: fit[d.Int(0, len(fit)-1)]}
 	if d.Chance(1, 5) {

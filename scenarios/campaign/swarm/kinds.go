@@ -78,24 +78,33 @@ var table = []weighted{
 	{kind: faults.Override, weight: 6, draw: (*drawer).override, fits: func(d *drawer) bool {
 		return len(d.script.Hosts) == 2 && d.script.Witness.Name == ""
 	}},
-	{kind: faults.ForceStart, weight: 1, draw: (*drawer).forceStart},
+	{kind: faults.ForceStart, weight: 1, draw: (*drawer).forceStart, fits: func(d *drawer) bool { return d.script.VMs[0].Home != "" }},
 	{kind: faults.SetLevel, weight: 3, draw: (*drawer).setLevel, fits: func(d *drawer) bool { return d.onDisk() != nil }},
 	{kind: faults.Migrate, weight: 3, draw: func(d *drawer) []part { return one(fault{Kind: faults.Migrate, VM: d.anyVM().Name}) }},
 	{kind: faults.Maintain, weight: 2, draw: (*drawer).maintain},
 	{kind: faults.Resume, with: faults.Maintain},
 	{kind: faults.ClearFaults, weight: 1, draw: func(*drawer) []part { return one(fault{Kind: faults.ClearFaults}) }},
-	{kind: faults.JoinHost, left: membershipElsewhere},
-	{kind: faults.LeaveHost, left: membershipElsewhere},
-	{kind: faults.ReplaceHome, left: membershipElsewhere},
-	{kind: faults.OrderVM, left: "plans have all their VMs from the beginning; scripts about policies order some later"},
-	{kind: faults.StorageCut, left: sharedElsewhere},
-	{kind: faults.WatchdogDrift, left: sharedElsewhere},
-	{kind: faults.HandOver, left: sharedElsewhere},
+	{kind: faults.JoinHost, weight: 3, draw: (*drawer).joinHost, fits: larger},
+	{kind: faults.LeaveHost, weight: 3, draw: (*drawer).leaveHost, fits: larger},
+	{kind: faults.ReplaceHome, weight: 3, draw: (*drawer).replaceHome, fits: larger},
+	{kind: faults.OrderVM, weight: 6, draw: (*drawer).orderVM, fits: func(d *drawer) bool { return d.lateVM() != nil }},
+	{kind: faults.StorageCut, weight: 5, draw: (*drawer).storageCut, fits: onShared},
+	{kind: faults.WatchdogDrift, weight: 3, draw: (*drawer).watchdogDrift, fits: onShared},
+	{kind: faults.HandOver, weight: 3, draw: (*drawer).handOver, fits: onShared},
+	{kind: faults.FailOver, left: recoveryElsewhere},
+	{kind: faults.FailBack, left: recoveryElsewhere},
+	{kind: faults.TestFailOver, left: recoveryElsewhere},
+	{kind: faults.AddRecovery, left: recoveryElsewhere},
+	{kind: faults.RemoveRecovery, left: recoveryElsewhere},
 }
 
-const sharedElsewhere = "no plan has a VM on shared storage; a test of package scenarios draws plans for those (TestSharedRandom)"
+// larger reports whether hosts can come and go in the pool.
+func larger(d *drawer) bool { return len(d.script.Hosts) > 2 }
 
-const membershipElsewhere = "a test of package scenarios draws plans of joining, leaving and moved copies (TestRandomMembershipChanges)"
+const recoveryElsewhere = "plans have no recovery copies; the scripts of the library's folder dr certify them, and judge the histories by what a recovery point may lack"
+
+// onShared reports whether there is a VM on shared storage.
+func onShared(d *drawer) bool { return d.shape == sharing }
 
 // entryOf returns the entry of a kind.
 func entryOf(k faults.Kind) weighted {
@@ -119,8 +128,8 @@ func Planned(k faults.Kind) (ok bool, reason string) {
 
 func one(f fault) []part { return []part{{fault: f}} }
 
-// pair is a fault and, after a while, its end, both of the same named member.
-func pair(f fault, end faults.Kind, after time.Duration) []part {
+// pairOf is a fault and, after a while, its end, both of the same named member.
+func pairOf(f fault, end faults.Kind, after time.Duration) []part {
 	back := fault{Kind: end, Member: f.Member}
 	return []part{{fault: f}, {fault: back, after: after}}
 }
@@ -142,7 +151,7 @@ func (d *drawer) powerOff() []part {
 		return one(f)
 	case 1:
 		f.Member = d.fixed()
-		return pair(f, faults.PowerOn, d.length(8*time.Second))
+		return pairOf(f, faults.PowerOn, d.length(8*time.Second))
 	}
 	f.Member = d.fixed() // it stays without power to the end
 	return one(f)
@@ -150,14 +159,14 @@ func (d *drawer) powerOff() []part {
 
 func (d *drawer) freeze() []part {
 	if d.Chance(1, 2) {
-		return pair(fault{Kind: faults.Freeze, Member: d.fixed()}, faults.Thaw, d.length(6*time.Second))
+		return pairOf(fault{Kind: faults.Freeze, Member: d.fixed()}, faults.Thaw, d.length(6*time.Second))
 	}
 	return one(fault{Kind: faults.Freeze, Member: d.member(), For: d.length(6 * time.Second)})
 }
 
 func (d *drawer) stopDaemon() []part {
 	if d.Chance(1, 2) {
-		return pair(fault{Kind: faults.StopDaemon, Member: d.fixed()}, faults.ContinueDaemon, d.length(6*time.Second))
+		return pairOf(fault{Kind: faults.StopDaemon, Member: d.fixed()}, faults.ContinueDaemon, d.length(6*time.Second))
 	}
 	return one(fault{Kind: faults.StopDaemon, Member: d.member(), For: d.length(6 * time.Second)})
 }
@@ -195,38 +204,6 @@ func (d *drawer) halfCreate() []part {
 
 func (d *drawer) hangVM() []part {
 	return one(fault{Kind: faults.HangVM, VM: d.anyVM().Name, For: d.length(12 * time.Second)})
-}
-
-// onDisk returns a VM whose service survives a level that keeps no memory, or nil.
-func (d *drawer) onDisk() *script.VM {
-	var list []*script.VM
-	for i := range d.script.VMs {
-		if vm := &d.script.VMs[i]; vm.Service != script.ServiceRegisters {
-			list = append(list, vm)
-		}
-	}
-	if len(list) == 0 {
-		return nil
-	}
-	return list[d.Int(0, len(list)-1)]
-}
-
-func (d *drawer) maintain() []part {
-	if d.Chance(1, 2) {
-		return pair(fault{Kind: faults.Maintain, Member: d.anyHost()}, faults.Resume, d.length(10*time.Second))
-	}
-	return one(fault{Kind: faults.Maintain, Member: d.host(), For: d.length(10 * time.Second)})
-}
-
-// setLevel is another level for a while, or for good.
-func (d *drawer) setLevel() []part {
-	vm := d.onDisk()
-	first := fault{Kind: faults.SetLevel, VM: vm.Name, Level: faults.Level(d.Int(int(faults.LevelNone), int(faults.LevelFT)))}
-	if d.Chance(1, 3) {
-		return one(first)
-	}
-	back := map[script.Level]faults.Level{script.LevelFT: faults.LevelFT, script.LevelHA: faults.LevelHA, script.LevelRestart: faults.LevelRestart}[vm.Level]
-	return []part{{fault: first}, {fault: fault{Kind: faults.SetLevel, VM: vm.Name, Level: back}, after: d.length(8 * time.Second)}}
 }
 
 func (d *drawer) crashVM() []part { return one(fault{Kind: faults.CrashVM, VM: d.anyVM().Name}) }
@@ -271,7 +248,7 @@ func (d *drawer) partition() []part {
 
 func (d *drawer) nic() []part {
 	if d.Chance(1, 3) {
-		return pair(fault{Kind: faults.NICDown, Member: d.anyHost()}, faults.NICUp, d.length(6*time.Second))
+		return pairOf(fault{Kind: faults.NICDown, Member: d.anyHost()}, faults.NICUp, d.length(6*time.Second))
 	}
 	return one(fault{Kind: faults.NICDown, Member: d.host(), For: d.length(6 * time.Second)})
 }
@@ -330,33 +307,19 @@ func (d *drawer) clockDrift() []part {
 	return one(fault{Kind: faults.ClockDrift, Member: d.member(), DriftPPM: ppm, For: d.length(20 * time.Second)})
 }
 
-// override is a lost host of a pool of two, an operator who says so after having looked, and its return.
-func (d *drawer) override() []part {
-	i := d.Int(0, 1)
-	dead, alive := faults.Named(d.script.Hosts[i].Name), faults.Named(d.script.Hosts[1-i].Name)
-	looked := d.magnitude(600*time.Millisecond, 4*time.Second)
-	return []part{
-		{fault: fault{Kind: faults.PowerOff, Member: dead}},
-		{fault: fault{Kind: faults.Override, Member: alive, Peer: dead}, after: looked},
-		{fault: fault{Kind: faults.PowerOn, Member: dead}, after: looked + d.magnitude(100*time.Millisecond, 6*time.Second)},
+func (d *drawer) storageCut() []part {
+	f := fault{Kind: faults.StorageCut, Member: d.home(d.sharedVM())}
+	if d.Chance(9, 10) {
+		f.For = d.length(8 * time.Second)
 	}
+	return one(f)
 }
 
-// forceStart is the loss of both homes of a VM, one that comes back, an operator who has the VM started from its
-// copy without waiting for the other, and the return of that one.
-func (d *drawer) forceStart() []part {
-	vm := d.anyVM()
-	gone, back := faults.Named(vm.Home), faults.Named(vm.Second)
+// watchdogDrift draws a drift of the watchdog's clock, at most as much as the lease is made for.
+func (d *drawer) watchdogDrift() []part {
+	ppm := []int{100, 1000, 9_000, 10_000}[d.Int(0, 3)]
 	if d.Chance(1, 2) {
-		gone, back = back, gone
+		ppm = -ppm
 	}
-	on := d.magnitude(100*time.Millisecond, 2*time.Second)
-	order := on + 2*time.Second + d.magnitude(100*time.Millisecond, 4*time.Second)
-	return []part{
-		{fault: fault{Kind: faults.PowerOff, Member: gone}},
-		{fault: fault{Kind: faults.PowerOff, Member: back}},
-		{fault: fault{Kind: faults.PowerOn, Member: back}, after: on},
-		{fault: fault{Kind: faults.ForceStart, Member: back, VM: vm.Name}, after: order},
-		{fault: fault{Kind: faults.PowerOn, Member: gone}, after: order + d.magnitude(100*time.Millisecond, 4*time.Second)},
-	}
+	return one(fault{Kind: faults.WatchdogDrift, Member: d.home(d.sharedVM()), DriftPPM: ppm, For: d.length(20 * time.Second)})
 }

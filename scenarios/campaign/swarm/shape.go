@@ -2,49 +2,89 @@ package swarm
 
 import (
 	"fmt"
-	"time"
 
 	"holdfast/scenarios/script"
 )
 
+// shape is a sort of pool.
+type shape int
+
+// The sorts of pools, with their shares in percent. Large ones are rare because they cost several times as much.
+const (
+	pair    shape = iota // two hosts and a witness
+	alone                // two hosts without one
+	several              // three to eight hosts
+	sharing              // VMs on shared storage
+	split                // two sites, a witness at a third
+	large                // nine to sixteen hosts
+)
+
+var shares = []uint32{pair: 46, alone: 9, several: 22, sharing: 15, split: 6, large: 2}
+
 // pool draws hosts, witness and VMs.
 func (d *drawer) pool() {
-	hosts, witness := 2, true
-	switch d.Weighted([]uint32{66, 12, 22}) {
-	case 1:
+	d.shape = shape(d.Weighted(shares))
+	hosts, spares, witness := 2, 0, true
+	switch d.shape {
+	case alone:
 		witness = false
-	case 2:
-		hosts = d.Int(3, 8)
-		witness = d.Chance(1, 3)
+	case several:
+		hosts, witness = d.Int(3, 8), d.Chance(1, 3)
+		if d.Chance(1, 3) {
+			spares = d.Int(1, 2)
+		}
+	case sharing:
+		if d.Chance(1, 3) {
+			hosts, witness = d.Int(3, 5), d.Chance(1, 2)
+		} else {
+			witness = d.Chance(7, 8) // without one, the loss of either host is the loss of both
+		}
+	case split:
+		hosts = []int{2, 4, 4, 6}[d.Int(0, 3)]
+	case large:
+		hosts, witness = d.Int(9, script.MaxHosts), d.Chance(1, 3)
 	}
 	s := d.script
-	for i := range hosts {
-		s.Hosts = append(s.Hosts, script.Member{Name: string(rune('a' + i))})
+	for i := range hosts + spares {
+		s.Hosts = append(s.Hosts, script.Member{Name: string(rune('a' + i)), Spare: i >= hosts})
 	}
 	if witness {
 		s.Witness.Name = "w"
 	}
-	vms := 1
-	switch {
-	case hosts > 2:
-		vms = d.Int(2, min(hosts, 5))
-	case d.Chance(1, 4):
-		vms = d.Int(2, 3)
+	if hosts > 3 && d.Chance(1, 3) {
+		s.Voters = []int{3, 3, 5}[d.Int(0, min(hosts-3, 2))]
 	}
-	for i := range vms {
-		s.VMs = append(s.VMs, d.vm(i))
+	for i := range d.vms(hosts) {
+		s.VMs = append(s.VMs, d.vm(i, hosts))
 	}
 }
 
+// vms draws how many VMs there are.
+func (d *drawer) vms(hosts int) int {
+	switch {
+	case d.shape == large:
+		return d.Int(4, 10)
+	case hosts > 2:
+		return d.Int(2, min(hosts, 5))
+	case d.Chance(1, 4):
+		return d.Int(2, 3)
+	}
+	return 1
+}
+
 // vm draws one VM. A VM that may lose its memory keeps its data on its disk: nothing else is promised.
-func (d *drawer) vm(i int) script.VM {
-	hosts := d.script.Hosts
-	home := d.Int(0, len(hosts)-1)
-	second := (home + d.Int(1, len(hosts)-1)) % len(hosts)
+func (d *drawer) vm(i, hosts int) script.VM {
+	home, second := d.homes(hosts)
 	v := script.VM{
 		Name:  fmt.Sprintf("vm%d", i+1),
 		Level: []script.Level{script.LevelFT, script.LevelHA, script.LevelRestart}[d.Weighted([]uint32{60, 25, 15})],
-		Home:  hosts[home].Name, Second: hosts[second].Name,
+		Home:  d.script.Hosts[home].Name, Second: d.script.Hosts[second].Name,
+	}
+	if d.shape == sharing && (i == 0 || d.Chance(1, 2)) {
+		v.Level, v.Shared = script.LevelRestart, true
+	}
+	if d.shape == sharing && v.Level == script.LevelFT && !d.rough {
+		v.Level = script.LevelHA // a watchdog resets a host with all that is on it, at a moment that no plan knows
 	}
 	services := []script.Service{script.ServiceLog, script.ServiceBank, script.ServiceRegisters}
 	weights := []uint32{50, 20, 30}
@@ -55,10 +95,22 @@ func (d *drawer) vm(i int) script.VM {
 	return v
 }
 
+// homes draws two hosts for a VM; in a pool of two sites one of each, hosts of even places being on the one site.
+func (d *drawer) homes(hosts int) (home, second int) {
+	home = d.Int(0, hosts-1)
+	if d.shape == split {
+		return home, (home + 1 + 2*d.Int(0, hosts/2-1)) % hosts
+	}
+	return home, (home + d.Int(1, hosts-1)) % hosts
+}
+
 // load draws clients. More VMs share what one would get, so that seeds take about the same time.
 func (d *drawer) load() {
 	share := len(d.script.VMs)
 	for _, vm := range d.script.VMs {
+		if vm.Later {
+			continue
+		}
 		c := script.Clients{VM: vm.Name, Count: d.Int(2, 5), Rate: d.Int(8, 60) / share, Keys: d.Int(4, 16)}
 		c.Rate = max(c.Rate, 4)
 		if vm.Service == script.ServiceBank {
@@ -66,36 +118,5 @@ func (d *drawer) load() {
 			c.Count, c.Rate, c.Keys = 2, min(c.Rate, 8), min(c.Keys, 6)
 		}
 		d.script.Clients = append(d.script.Clients, c)
-	}
-}
-
-// tuning is the range from which a setting is drawn, in milliseconds.
-var tuning = []struct {
-	setting script.Setting
-	lo, hi  int
-}{
-	{script.SettingHeartbeat, 40, 200},
-	{script.SettingPromoteWait, 40, 500},
-	{script.SettingIOTimeout, 100, 1000},
-	{script.SettingAckTimeout, 300, 2500},
-	{script.SettingEpoch, 15, 150},
-	{script.SettingColdStartAfter, 2500, 9000},
-}
-
-// tunes draws other settings for some plans.
-func (d *drawer) tunes() {
-	if !d.Chance(1, 4) {
-		return
-	}
-	s := d.script
-	for _, t := range tuning {
-		if d.Chance(1, 3) {
-			s.Tunes = append(s.Tunes, script.Tune{Setting: t.setting, Value: time.Duration(d.Int(t.lo, t.hi)) * time.Millisecond})
-		}
-	}
-	// A suspicion takes at least three heartbeats, or every lost packet makes one.
-	beats := d.Int(3, 7)
-	if suspect := time.Duration(beats) * s.Value(script.SettingHeartbeat); suspect != s.Value(script.SettingSuspectAfter) {
-		s.Tunes = append(s.Tunes, script.Tune{Setting: script.SettingSuspectAfter, Value: suspect})
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"holdfast/faults"
 	"holdfast/scenarios/script"
+	"holdfast/sim/random"
 )
 
 // seeds is how many plans the tests draw of each sort.
@@ -85,27 +86,81 @@ func TestSwarm(t *testing.T) {
 	}
 }
 
-// TestShapes: full plans last a minute and hold several faults; pools of every sort come up.
+// TestShapes: full plans last a minute and hold several faults; pools of every sort come up, and what is rare about them.
 func TestShapes(t *testing.T) {
-	sorts := map[[2]bool]int{} // more than two hosts; witness
+	seen := map[string]int{}
+	note := func(what string, is bool) {
+		if is {
+			seen[what]++
+		}
+	}
 	sizes := map[int]int{}
 	actions := 0
 	for seed := range uint64(seeds) {
 		s := Draw(seed, Options{})
 		require.Equal(t, time.Minute, s.Run)
 		require.GreaterOrEqual(t, len(s.Actions), 3, "seed %d", seed)
-		require.Len(t, s.Clients, len(s.VMs))
-		sorts[[2]bool{len(s.Hosts) > 2, s.Witness.Name != ""}]++
+		there, shared, sites := 0, false, map[string]bool{}
+		for _, vm := range s.VMs {
+			if !vm.Later {
+				there++
+			}
+			shared = shared || vm.Shared
+			note("auto", vm.Home == "" && !vm.Later)
+			note("later", vm.Later)
+		}
+		for _, h := range s.Hosts {
+			sites[h.Site] = true
+			note("spare", h.Spare)
+			note("room", h.Memory > 0)
+		}
+		require.Len(t, s.Clients, there)
+		witness := s.Witness.Name != ""
 		sizes[len(s.Hosts)]++
 		actions += len(s.Actions)
-		if len(s.Hosts) > 2 {
-			require.Greater(t, len(s.VMs), 1, "seed %d", seed)
+		note("two hosts, witness", len(s.Hosts) == 2 && witness)
+		note("two hosts alone", len(s.Hosts) == 2 && !witness)
+		note("more, witness", len(s.Hosts) > 2 && witness)
+		note("more alone", len(s.Hosts) > 2 && !witness)
+		note("large", len(s.Hosts) > 10)
+		note("shared", shared)
+		note("sites", len(sites) == 2)
+		note("voters", s.Voters != 0)
+		for _, p := range s.Policies {
+			note(p.Kind.String(), true)
 		}
 	}
-	require.Len(t, sorts, 4)
-	require.Len(t, sizes, 7)
+	for _, what := range []string{
+		"two hosts, witness", "two hosts alone", "more, witness", "more alone", "large", "shared", "sites", "voters",
+		"spare", "room", "auto", "later", "apart", "apart-homes", "site-other", "site-same",
+	} {
+		require.Greater(t, seen[what], 10, what)
+	}
+	require.Less(t, seen["large"], seeds/25, "large pools cost much")
+	require.Len(t, sizes, 15)
 	require.Greater(t, actions/seeds, 6)
-	t.Logf("%d faults on average, sorts %v, hosts %v", actions/seeds, sorts, sizes)
+	t.Logf("%d faults on average, %v, hosts %v", actions/seeds, seen, sizes)
+}
+
+// TestMoods: each sort of episode that may be absent is off in many plans that it fits, and on in many.
+func TestMoods(t *testing.T) {
+	on, off := make([]int, len(sorts)), make([]int, len(sorts))
+	for seed := range uint64(seeds) {
+		d := &drawer{Stream: random.New(seed, random.Plan), script: &script.Script{Run: DefaultRun}}
+		d.pool()
+		d.drawMoods()
+		for i, w := range d.moods {
+			if w > 0 {
+				on[i]++
+			} else if sorts[i].fits == nil || sorts[i].fits(d) {
+				off[i]++
+			}
+		}
+	}
+	for i := range sorts {
+		require.Greater(t, on[i], 10, "episode %d", i)
+		require.Equal(t, sorts[i].absent, off[i] > 10, "episode %d is off in %d plans", i, off[i])
+	}
 }
 
 // TestOptionsOutOfRange: a length that no script can have is the caller's mistake.

@@ -5,16 +5,36 @@ import (
 	"holdfast/scenarios/script"
 )
 
-// anyVM draws a VM.
-func (d *drawer) anyVM() *script.VM { return &d.script.VMs[d.Int(0, len(d.script.VMs)-1)] }
+// anyVM draws a VM that is there from the beginning.
+func (d *drawer) anyVM() *script.VM { return d.vmOf(func(vm *script.VM) bool { return true }) }
+
+// sharedVM draws a VM on shared storage, or returns nil.
+func (d *drawer) sharedVM() *script.VM { return d.vmOf(func(vm *script.VM) bool { return vm.Shared }) }
+
+// vmOf draws a VM of a sort that is there from the beginning, or returns nil.
+func (d *drawer) vmOf(fits func(*script.VM) bool) *script.VM {
+	var list []*script.VM
+	for i := range d.script.VMs {
+		if vm := &d.script.VMs[i]; !vm.Later && fits(vm) {
+			list = append(list, vm)
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return list[d.Int(0, len(list)-1)]
+}
 
 // anyHost draws a host by its name.
 func (d *drawer) anyHost() faults.Role {
 	return faults.Named(d.script.Hosts[d.Int(0, len(d.script.Hosts)-1)].Name)
 }
 
-// home draws a home of the VM: by its part in the protocol, or by name.
+// home draws a home of the VM: by its part in the protocol, or by name if the plan names it.
 func (d *drawer) home(vm *script.VM) faults.Role {
+	if vm.Home == "" {
+		return []faults.Role{faults.Primary(vm.Name), faults.Secondary(vm.Name)}[d.Weighted([]uint32{4, 3})]
+	}
 	return []faults.Role{faults.Primary(vm.Name), faults.Secondary(vm.Name), faults.Named(vm.Home), faults.Named(vm.Second)}[d.Weighted([]uint32{4, 3, 2, 2})]
 }
 
@@ -66,6 +86,9 @@ func (d *drawer) wire() (a, b faults.Role, link faults.Link) {
 	return a, b, link
 }
 
+// maxSides is the number of members that a partition can name.
+const maxSides = 16
+
 // sides draws a partition of all members into two or three groups.
 func (d *drawer) sides() [][]faults.Role {
 	var all []faults.Role
@@ -76,6 +99,7 @@ func (d *drawer) sides() [][]faults.Role {
 		all = append(all, faults.Named(d.script.Witness.Name))
 	}
 	d.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	all = all[:min(len(all), maxSides)] // who is not named keeps all links
 	count := 2
 	if len(all) > 2 && d.Chance(1, 4) {
 		count = 3

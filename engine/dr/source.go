@@ -1,0 +1,314 @@
+package dr
+
+import (
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/engine/planted"
+)
+
+// Source ships the writes of a VM that runs here. See NewSource.
+type Source struct {
+	vm      model.VMID
+	cfg     Config
+	target  model.NodeID
+	gen     model.Gen
+	history model.Gen
+	state   State
+	stream  uint64
+	life    uint64 // of the target's host; 0: not known
+	token   uint64
+	ids     uint64
+
+	writes   []underway
+	queue    journal
+	last     model.Seq // of the stream
+	sent     model.Seq
+	received model.Seq
+
+	lacking  model.Bitmap // extents that have to be read
+	lacks    int
+	reading  int
+	retryAt  model.Time   // no reading before it
+	blind    bool         // the local copy cannot be read
+	unsealed model.Bitmap // extents in which the copy may differ from the newest durable point (D3)
+	stamps   []model.Seq  // per extent: its last entry
+	linger   model.Bitmap // extents that the mirror has put into the change record
+
+	holds     bool // points wait for epochs
+	ends      []boundary
+	committed model.Seq
+	lackAfter model.Time // first write completed after committed; Never: none
+
+	floorOpen  bool
+	floor      uint64 // writes up to this id must be completed before the next point
+	floors     uint64 // how many were closed
+	floorsDone uint64 // how many of them are committed
+
+	point     model.Epoch
+	pointSeq  model.Seq
+	pointOut  bool // cut, not durable yet
+	pointTold bool // announced: its entries were sent
+	pointLack model.Time
+	pointSent model.Time
+	sealed    model.Epoch
+	sealedSeq model.Seq
+	cutAt     model.Time // not before this instant
+	lackSince model.Time // first completed write that the durable point lacks; Never: none
+
+	rtt, rto time.Duration
+	idle     int // acknowledgements without progress
+	openAt   model.Time
+	opens    int
+	openSent model.Time
+	wakeAt   model.Time
+	overflow bool // it was said
+}
+
+// NewSource returns the source of a VM that runs here in generation gen, closed. history is the generation in
+// which the VM was given its copy on target: a copy of another history is replaced as a whole. lacking are the extents that
+// target may lack (D3). token is as for mirror.NewPrimary.
+func NewSource(now model.Time, vm model.VMID, cfg Config, target model.NodeID, gen, history model.Gen, lacking model.Bitmap, token uint64) *Source {
+	s := &Source{
+		vm: vm, cfg: cfg, target: target, gen: gen, history: history, token: token,
+		queue: newJournal(cfg.Journal), lacking: lacking.Clone(), lacks: lacking.Len(),
+		unsealed: lacking.Clone(), stamps: make([]model.Seq, cfg.Extents), linger: model.NewBitmap(cfg.Extents),
+		lackAfter: model.Never, pointLack: model.Never, lackSince: model.Never, wakeAt: model.Never,
+	}
+	if s.lacks > 0 {
+		s.lackSince = now
+	}
+	return s
+}
+
+// State returns where the source stands. Target and History return what it was made for.
+func (s *Source) State() State         { return s.state }
+func (s *Source) Target() model.NodeID { return s.target }
+func (s *Source) History() model.Gen   { return s.history }
+func (s *Source) Point() model.Epoch   { return s.sealed }
+func (s *Source) Lacking() int         { return s.lacks }
+func (s *Source) Waiting() int         { return s.queue.n }
+func (s *Source) NextWake() model.Time { return s.wakeAt }
+func (s *Source) SetGen(gen model.Gen) { s.gen = gen }
+func (s *Source) wakeBy(t model.Time)  { s.wakeAt = min(s.wakeAt, t) }
+func (s *Source) running() bool        { return s.state >= Copying }
+func (s *Source) newID() uint64        { s.ids++; return s.token | s.ids }
+func (s *Source) outOfOrder(m *model.Message) bool {
+	return m.Session != s.stream || m.From != s.target
+}
+
+// Age returns how long ago the oldest completed write was completed that the newest durable point lacks; 0 if
+// there is none. It is the work that would be lost with this place now.
+func (s *Source) Age(now model.Time) time.Duration {
+	if s.lackSince == model.Never {
+		return 0
+	}
+	return now.Sub(s.lackSince)
+}
+
+// Current reports that the newest durable point has every completed write.
+func (s *Source) Current() bool {
+	return s.state == Shipping && s.lacks == 0 && s.reading == 0 && !s.floorOpen && !s.pointOut && s.sealedSeq == s.last
+}
+
+// Blind tells that the local copy cannot be read, or can again. Completed writes go on being shipped.
+func (s *Source) Blind(now model.Time, blind bool, out *model.Effects) {
+	if s.blind != blind {
+		s.blind = blind
+		s.pump(now, out)
+	}
+}
+
+// LackSince returns since when the newest durable point lacks a completed write, or Never.
+func (s *Source) LackSince() model.Time { return s.lackSince }
+
+// Open begins a stream. Its number must be higher than that of any stream of this or earlier lives of the node.
+func (s *Source) Open(now model.Time, stream uint64, out *model.Effects) {
+	s.Close(out)
+	s.state, s.stream = Opening, stream
+	s.rto, s.opens = s.cfg.Resend, 0
+	s.sendOpen(now, out)
+}
+
+func (s *Source) sendOpen(now model.Time, out *model.Effects) {
+	m := out.Send(model.MsgShipOpen, s.target, s.vm)
+	m.Gen, m.Session, m.Epoch = s.gen, s.stream, model.Epoch(s.history)
+	s.openAt, s.openSent = now.Add(s.rto), now
+	s.opens++
+	s.backOff()
+	s.wakeBy(s.openAt)
+}
+
+// backOff waits longer before the next repetition, but not so long that a link which works again goes unnoticed.
+func (s *Source) backOff() { s.rto = min(2*s.rto, max(maxResends*s.cfg.Resend, 2*s.rtt)) }
+
+// maxResends bounds the time between repetitions, in multiples of Resend, unless the round trip is longer.
+const maxResends = 8
+
+// Close ends the stream: everything after the newest durable point counts as lacking.
+func (s *Source) Close(out *model.Effects) {
+	for s.queue.n > 0 {
+		out.Add(model.EffectShipDrop, s.vm).ID = s.queue.at(0).id
+		s.queue.dropOldest()
+	}
+	s.state, s.life, s.reading, s.pointOut = Closed, 0, 0, false
+	s.last, s.sent, s.received, s.sealedSeq, s.committed, s.pointSeq = 0, 0, 0, 0, 0, 0
+	for i := range s.ends {
+		s.ends[i].seq = 0
+	}
+	clear(s.stamps)
+	if !planted.On(planted.ChangesForgotten) {
+		s.lacking.Union(s.unsealed)
+	}
+	s.lacks = s.lacking.Len()
+	s.openFloor()
+}
+
+// Answer takes the target's answer to the opening of the stream.
+func (s *Source) Answer(now model.Time, m *model.Message, out *model.Effects) {
+	if s.outOfOrder(m) || m.Flags.Has(model.FlagError) || s.state != Opening {
+		return
+	}
+	if s.opens == 1 {
+		s.rtt = now.Sub(s.openSent)
+	}
+	s.state, s.life, s.rto = Copying, m.ID, max(s.cfg.Resend, 2*s.rtt)
+	s.point, s.sealed = m.Epoch, m.Epoch
+	if m.Gen != s.history {
+		for x := range uint32(s.cfg.Extents) {
+			s.lacking.Set(x)
+			s.unsealed.Set(x)
+		}
+		s.lacks = s.cfg.Extents
+		s.lackSince = min(s.lackSince, now)
+	}
+	if s.lacks == 0 && !s.floorOpen {
+		s.state = Shipping
+	} else {
+		out.Notify(model.NoticeResync, s.vm, s.target).Gen = s.gen
+	}
+	s.pump(now, out)
+}
+
+// Write tells that the guest asked for a write; its data must be kept until its end is known.
+func (s *Source) Write(io *model.IO, out *model.Effects) {
+	if end := uint64(s.cfg.Extents) * uint64(s.cfg.ExtentSectors); io.Count == 0 || io.Sector >= end || uint64(io.Count) > end-io.Sector {
+		return // it will fail, and touches nothing
+	}
+	w := underway{id: s.newID(), guest: io.ID, io: *io}
+	w.first, w.last = s.cfg.extents(io)
+	s.writes = append(s.writes, w)
+	for x := w.first; x <= w.last; x++ {
+		s.unsealed.Set(x)
+	}
+	e := out.Add(model.EffectShipKeep, s.vm)
+	e.ID, e.IO = w.id, *io
+}
+
+// Completed tells that the guest was told the end of its write.
+func (s *Source) Completed(now model.Time, guest uint64, failed bool, out *model.Effects) {
+	for i := range s.writes {
+		if s.writes[i].guest != guest {
+			continue
+		}
+		w := s.writes[i]
+		s.writes = append(s.writes[:i], s.writes[i+1:]...)
+		s.note(now)
+		if failed || !s.running() || s.lacksAny(w.first, w.last) {
+			s.lack(w.first, w.last)
+			out.Add(model.EffectShipDrop, s.vm).ID = w.id
+		} else {
+			s.append(&w, out)
+		}
+		s.closeFloor()
+		s.pump(now, out)
+		return
+	}
+}
+
+func (s *Source) lacksAny(first, last uint32) bool {
+	for x := first; x <= last && s.lacks > 0; x++ {
+		if s.lacking.Has(x) {
+			return true
+		}
+	}
+	return false
+}
+
+// lack makes the extents be read again.
+func (s *Source) lack(first, last uint32) {
+	for x := first; x <= last; x++ {
+		if !s.lacking.Has(x) {
+			s.lacking.Set(x)
+			s.lacks++
+		}
+		s.unsealed.Set(x)
+	}
+	if s.state == Shipping {
+		s.state = Copying
+	}
+}
+
+// append makes a completed write the next entry of the stream.
+func (s *Source) append(w *underway, out *model.Effects) {
+	if s.queue.full() {
+		s.giveUp(s.sent, out)
+		if !s.overflow {
+			s.overflow = true
+			out.Notify(model.NoticeOverflow, s.vm, s.target).Gen = s.gen
+		}
+		if s.lacksAny(w.first, w.last) {
+			s.lack(w.first, w.last)
+			out.Add(model.EffectShipDrop, s.vm).ID = w.id
+			return
+		}
+	}
+	s.last++
+	e := s.queue.add()
+	e.seq, e.id, e.io, e.ready = s.last, w.id, w.io, true
+	for x := w.first; x <= w.last; x++ {
+		s.stamps[x] = s.last
+	}
+	s.commit()
+}
+
+// giveUp drops the entries after keep, which were not sent; their extents count as lacking (D4). A point that
+// needs them was not announced yet, and is given up with them.
+func (s *Source) giveUp(keep model.Seq, out *model.Effects) {
+	if s.pointOut && s.pointSeq > keep {
+		s.pointOut = false
+		s.point--
+	}
+	for s.queue.n > 0 && s.queue.at(s.queue.n-1).seq > keep {
+		e := s.queue.at(s.queue.n - 1)
+		if e.whole {
+			s.lack(e.extent, e.extent)
+			if !e.ready {
+				s.reading--
+			}
+		} else {
+			s.lack(s.cfg.extents(&e.io))
+		}
+		out.Add(model.EffectShipDrop, s.vm).ID = e.id
+		s.last = e.seq - 1
+		s.queue.dropNewest()
+	}
+	s.committed = min(s.committed, s.last)
+	for i := range s.ends {
+		s.ends[i].seq = min(s.ends[i].seq, s.last)
+	}
+}
+
+// note keeps the instants from which the age of points is told.
+func (s *Source) note(now model.Time) {
+	s.lackSince = min(s.lackSince, now)
+	if s.pointOut {
+		s.pointLack = min(s.pointLack, now)
+	}
+	if s.holds {
+		s.lackAfter = min(s.lackAfter, now)
+		for i := range s.ends {
+			s.ends[i].lack = min(s.ends[i].lack, now)
+		}
+	}
+}

@@ -1,0 +1,248 @@
+package engine
+
+import (
+	"holdfast/engine/dr"
+	"holdfast/engine/mirror"
+	"holdfast/engine/model"
+	"holdfast/engine/planted"
+	"holdfast/engine/pool"
+)
+
+// localReadable reports whether the local copy has what the guest wrote.
+func (v *vm) localReadable() bool { return v.main.Local() == mirror.InSync && !v.main.LocalFailed() }
+
+// reconcileElsewhere does the next step of a host that is no home of the VM: it has no business with an instance, and may
+// have the recovery copy.
+func (v *vm) reconcileElsewhere() {
+	if v.instance != absent {
+		v.fence()
+	}
+	if v.copy != nil || v.disk != diskClosed {
+		v.in.Reset(0, &v.n.out)
+		v.copy, v.marks, v.disk = nil, nil, diskClosed
+	}
+	if v.recovery.left != nil && v.cfg.Cause == pool.KindFailBack {
+		v.n.out.Notify(model.NoticeFailedBack, v.id, v.cfg.Primary).Gen = v.cfg.Gen
+	}
+	v.recovery.returning, v.recovery.left = false, nil
+	if v.cfg.Recovery != v.self() {
+		v.leaveRecovery()
+		return
+	}
+	v.keepRecovery()
+	if v.recovery.takeover {
+		v.takeOverRecovery()
+	}
+	v.settleProposal()
+}
+
+// keepRecovery keeps the recovery copy open.
+func (v *vm) keepRecovery() {
+	n, r := v.n, &v.recovery
+	if r.tgt != nil && r.tgt.Failed() {
+		r.tgt = nil
+		v.failRecovery()
+	}
+	if r.tgt != nil || r.opening {
+		return
+	}
+	if n.now < r.openAt {
+		v.lookAgain(r.openAt)
+		return
+	}
+	r.opening = true
+	n.out.Add(model.EffectRecoveryOpen, v.id).Gen = v.cfg.History
+}
+
+// failRecovery has the recovery copy opened again a little later. That it failed is said once, until it can be opened.
+func (v *vm) failRecovery() {
+	r := &v.recovery
+	r.openAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
+	if !r.broken {
+		r.broken = true
+		v.n.out.Notify(model.NoticeDiskFault, v.id, v.self())
+	}
+}
+
+// leaveRecovery ends the part of a host that kept the recovery copy.
+func (v *vm) leaveRecovery() {
+	r := &v.recovery
+	if r.takeover && v.isPrimary() {
+		notice := v.n.out.Notify(model.NoticeFailedOver, v.id, v.self())
+		notice.Gen = v.cfg.Gen
+		if r.tgt != nil {
+			_, notice.Epoch = r.tgt.Point()
+		}
+	}
+	r.tgt, r.opening, r.takeover = nil, false, false
+	if r.testing {
+		r.testing = false
+		v.n.out.Add(model.EffectTestStop, v.id)
+	}
+}
+
+// recoveryEvent takes what happened to the recovery copy on this host.
+func (v *vm) recoveryEvent(ev *model.Event) {
+	n, r := v.n, &v.recovery
+	failed := ev.Flags.Has(model.FlagError)
+	switch {
+	case ev.Kind == model.EventRecoveryOpened && r.opening:
+		r.opening = false
+		if failed {
+			v.failRecovery()
+			return
+		}
+		r.broken = false
+		r.tgt = dr.NewTarget(n.now, v.id, n.cfg.recovery(), n.incarnation, ev.Gen, ev.Epoch)
+	case ev.Kind == model.EventRecoverySealed && r.tgt != nil:
+		r.tgt.Sealed(ev.Epoch, failed, &n.out)
+	case ev.Kind == model.EventRecoveryApplied && r.tgt != nil:
+		r.tgt.Applied(ev.Epoch, failed, &n.out)
+	case ev.Kind == model.EventTested && r.testing:
+		v.tested(failed)
+	}
+}
+
+// fromSource takes what the VM's primary ships. Only the present primary is followed.
+func (v *vm) fromSource(m *model.Message) {
+	t := v.recovery.tgt
+	if t == nil || v.cfg.Recovery != v.self() || m.From != v.cfg.Primary {
+		return
+	}
+	out := &v.n.out
+	switch m.Kind {
+	case model.MsgShipOpen:
+		if model.Gen(m.Epoch) == v.cfg.History {
+			t.Open(m, out)
+		}
+	case model.MsgShipPoint:
+		t.Announce(v.n.now, m, out)
+	default:
+		t.Entry(m, out)
+	}
+}
+
+// recoveryOrder carries out an operator's order about the recovery copy of a VM, on the member that it is for.
+func (n *Node) recoveryOrder(o *model.Order) {
+	v := n.vm(o.VM)
+	if reason := n.refuseRecovery(v, o); reason != "" {
+		n.out.Notify(model.NoticeRefused, o.VM, n.cfg.ID).Detail = reason
+		return
+	}
+	v.touch()
+	switch o.Kind {
+	case model.OrderFailOver:
+		v.recovery.takeover = true
+		n.out.Notify(model.NoticeOverride, o.VM, n.cfg.ID).Gen = v.cfg.Gen
+	case model.OrderFailBack:
+		v.recovery.returning = true
+		v.recovery.returnBy = model.Never
+	default:
+		_, v.recovery.testPoint = v.recovery.tgt.Point()
+		v.recovery.testing = true
+		n.out.Add(model.EffectTestStart, v.id)
+	}
+}
+
+// refuseRecovery returns why an order about a recovery copy cannot be carried out here, or nothing.
+func (n *Node) refuseRecovery(v *vm, o *model.Order) string {
+	if v == nil || v.cfg.Gen == 0 {
+		return "this member does not know the VM; give the order to the host with its recovery copy"
+	}
+	if reason := n.tooOld(pool.KindFailOver.Format()); reason != "" {
+		return reason
+	}
+	if o.Kind == model.OrderFailBack {
+		if !v.isPrimary() || v.instance != running || v.cfg.Former.Empty() {
+			return "the VM does not run on its recovery copy here; give the order to the host that runs it"
+		}
+		return ""
+	}
+	if v.cfg.Recovery != n.cfg.ID || v.recovery.tgt == nil {
+		return "this member has no recovery copy of the VM; give the order to the one that has"
+	}
+	if history, point := v.recovery.tgt.Point(); (history != v.cfg.History || point == 0) && !planted.On(planted.FailOverIncomplete) {
+		return "the recovery copy has no consistent point yet; wait until the first one is complete"
+	}
+	if o.Kind == model.OrderFailOver && v.primaryAnswers() {
+		return primaryAlive
+	}
+	if o.Kind == model.OrderTestFailOver && v.recovery.testing {
+		return "a test fail-over is under way"
+	}
+	return ""
+}
+
+// primaryAlive is why a fail-over is refused. A primary that is alone needs nobody's leave to go on, so two would
+// serve; only the operator can know that one which does not answer is dead.
+const primaryAlive = "the host that runs the VM answers; make sure that it is off, or isolate it, before the VM is started elsewhere"
+
+// primaryAnswers reports whether the VM's primary is heard.
+func (v *vm) primaryAnswers() bool {
+	p := &v.n.peers[v.cfg.Primary]
+	return p.incarnation != 0 && !p.suspected
+}
+
+// takeOverRecovery asks the log to start the VM from the recovery copy. The copy stands still from then on, so
+// that what is started is a point.
+func (v *vm) takeOverRecovery() {
+	t := v.recovery.tgt
+	if t == nil {
+		return // the copy is being opened
+	}
+	if v.primaryAnswers() {
+		v.recovery.takeover = false
+		t.Freeze(false)
+		v.n.out.Notify(model.NoticeRefused, v.id, v.self()).Detail = primaryAlive
+		return
+	}
+	t.Freeze(true)
+	if t.Settled() {
+		v.propose(pool.Command{Kind: pool.KindFailOver, Node: v.self()})
+	}
+}
+
+// tested takes the outcome of a test fail-over.
+func (v *vm) tested(failed bool) {
+	r := &v.recovery
+	r.testing = false
+	kind := model.NoticeTested
+	if failed {
+		kind = model.NoticeTestFailed
+	}
+	notice := v.n.out.Notify(kind, v.id, v.self())
+	notice.Gen, notice.Epoch = v.cfg.Gen, r.testPoint
+	v.n.out.Add(model.EffectTestStop, v.id)
+}
+
+// returnPatience multiplies ColdStartAfter: so long an instance that was ended for a fail-back waits for its last point.
+const returnPatience = 2
+
+// beginReturn ends the instance, once little is missing over there; the last point is shipped without it.
+func (v *vm) beginReturn(s *dr.Source) {
+	r := &v.recovery
+	if s.State() != dr.Shipping || r.late || !v.localReadable() {
+		return
+	}
+	r.left, r.returnBy = s, v.n.now.Add(returnPatience*v.n.cfg.Timing.ColdStartAfter)
+	v.n.out.Add(model.EffectDestroy, v.id).Gen = v.gen
+	v.lose()
+	s.Finish(v.n.now, &v.n.out)
+}
+
+// returns does the next step of a fail-back, while no instance runs; false: there is none, or it was given up.
+func (v *vm) returns() bool {
+	r := &v.recovery
+	if r.left == nil {
+		return false
+	}
+	if v.n.now >= r.returnBy || r.left.State() != dr.Shipping {
+		r.left, r.returning = nil, false
+		v.n.out.Notify(model.NoticeRefused, v.id, v.self()).Detail = "the last recovery point was not confirmed in time; the VM is started here again"
+		return false
+	}
+	if r.left.Current() || planted.On(planted.FailBackEarly) {
+		v.propose(pool.Command{Kind: pool.KindFailBack, Node: v.cfg.Recovery})
+	}
+	return true
+}

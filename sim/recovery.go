@@ -1,0 +1,355 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"holdfast/engine/dr"
+	"holdfast/engine/model"
+	"holdfast/engine/pool"
+	"holdfast/sim/disk"
+	"holdfast/sim/guest"
+)
+
+// recovery is what a place has of a copy at another place: as the VM's home the data that is kept for shipping,
+// as the host with the copy its journal. The copy itself is the place's disk.
+type recovery struct {
+	changed model.Bitmap // durable: the change record of a home
+	kept    []answer     // ascending; the daemon's memory
+
+	incoming ring         // entries that came; the daemon's memory
+	journal  []journalled // the first sealed ones are durable; of the others nothing survives
+	sealed   int
+	since    model.Gen // durable: the generation in which the host got the copy; 0: it has none
+	history  model.Gen // durable, with the seal
+	point    model.Epoch
+	applying bool
+}
+
+// journalled is an entry of a recovery journal.
+type journalled struct {
+	seq    model.Seq
+	sector uint64
+	att    *attachment
+}
+
+// entryTime is what each entry of a journal adds to the time of a seal or an apply.
+const entryTime = 4 * time.Microsecond
+
+func byID(a answer, id uint64) int {
+	switch {
+	case a.id < id:
+		return -1
+	case a.id > id:
+		return 1
+	}
+	return 0
+}
+
+func (r *recovery) get(id uint64) *attachment {
+	if i, found := slices.BinarySearchFunc(r.kept, id, byID); found {
+		return r.kept[i].att
+	}
+	return nil
+}
+
+func (r *recovery) keep(id uint64, att *attachment) {
+	i, _ := slices.BinarySearchFunc(r.kept, id, byID)
+	r.kept = slices.Insert(r.kept, i, answer{id: id, att: att})
+}
+
+func (r *recovery) drop(w *World, id uint64) {
+	if i, found := slices.BinarySearchFunc(r.kept, id, byID); found {
+		w.drop(r.kept[i].att)
+		r.kept = slices.Delete(r.kept, i, i+1)
+	}
+}
+
+// forget drops what the daemon held in memory.
+func (r *recovery) forget(w *World) {
+	for i := range r.kept {
+		w.drop(r.kept[i].att)
+	}
+	r.kept = r.kept[:0]
+	r.incoming.clear(w)
+}
+
+// cut drops the journal from entry n on.
+func (r *recovery) cut(w *World, n int) {
+	for i := range r.journal[n:] {
+		w.drop(r.journal[n+i].att)
+	}
+	r.journal = r.journal[:n]
+}
+
+// blank drops the copy's part at another place with the copy.
+func (r *recovery) blank(w *World) {
+	r.cut(w, 0)
+	r.changed.Reset()
+	r.sealed, r.applying, r.since, r.history, r.point = 0, false, 0, 0, 0
+}
+
+func (p *place) recordChanges(data []byte) {
+	if extents, ok := model.ParseBitmap(data, diskSectors/extentSectors); ok {
+		p.recovery.changed.Union(extents)
+	}
+}
+
+// performRecovery begins what an effect asks for that is about a copy at another place.
+func (p *place) performRecovery(e *model.Effect) {
+	r := &p.recovery
+	switch e.Kind {
+	case model.EffectShipKeep:
+		r.keep(e.ID, p.requests.get(e.IO.ID).share())
+	case model.EffectShipDrop:
+		r.drop(p.w, e.ID)
+	case model.EffectShipRead:
+		p.submit(opShipRead, readTime, e, p.w.grab())
+	case model.EffectChanged:
+		extents, ok := model.ParseBitmap(e.Data, diskSectors/extentSectors)
+		for i := range extents {
+			if ok {
+				r.changed[i] &^= extents[i]
+			}
+		}
+	case model.EffectRecoveryOpen:
+		p.applyPart()
+		p.endOperations()
+		p.submitRecovery(opRecoveryOpen, e)
+	case model.EffectRecoveryStore:
+		p.storeEntry(e)
+	case model.EffectRecoverySeal:
+		p.submitRecovery(opRecoverySeal, e)
+	case model.EffectRecoveryApply:
+		r.applying = true
+		p.submitRecovery(opRecoveryApply, e)
+	case model.EffectRecoveryDrop:
+		r.cut(p.w, r.sealed)
+	case model.EffectTestStart:
+		p.testRun(e)
+	}
+}
+
+func (p *place) storeEntry(e *model.Effect) {
+	j := journalled{seq: e.Seq, sector: e.IO.Sector, att: p.recovery.incoming.get(writeKey(e.Session, e.Seq)).share()}
+	if e.Flags.Has(model.FlagFull) {
+		j.sector = uint64(e.Count) * extentSectors
+	}
+	p.recovery.journal = append(p.recovery.journal, j)
+}
+
+// submitRecovery puts the opening of the copy, a seal or an apply on its way.
+func (p *place) submitRecovery(op diskOp, e *model.Effect) {
+	d := flushTime
+	if op == opRecoveryOpen {
+		d = openTime
+	}
+	d += p.health.WriteDelay() + time.Duration(len(p.recovery.journal))*entryTime
+	ev := p.w.after(d+p.w.rDisk.Duration(0, d/4), classDevice, p.m.id, evDisk)
+	ev.vm, ev.life, ev.op, ev.att = p.vm.id, p.opsLife, op, nil
+	ev.id, ev.gen, ev.epoch, ev.flags = uint64(e.Gen), model.Gen(e.Seq), e.Epoch, 0
+}
+
+// recoveryDone ends an operation.
+func (p *place) recoveryDone(e *event, att *attachment) {
+	r := &p.recovery
+	op, id, seq, epoch, flags := e.op, e.id, model.Seq(e.gen), e.epoch, e.flags
+	ev := model.Event{VM: p.vm.id, Epoch: epoch}
+	ok := true
+	switch op {
+	case opShipRead:
+		whole := model.IO{Sector: uint64(epoch) * extentSectors, Count: extentSectors}
+		if ok = p.read(&whole, att); ok && p.m.node != nil {
+			r.keep(id, att.share())
+		}
+		p.w.drop(att)
+		p.report(id, ok)
+		return
+	case opRecoveryOpen:
+		ok = p.recoverRecovery(model.Gen(id))
+		ev.Kind, ev.Gen, ev.Epoch = model.EventRecoveryOpened, r.history, r.point
+	case opRecoverySeal:
+		if ok = p.health.Write(); ok {
+			p.promise()
+			for r.sealed < len(r.journal) && r.journal[r.sealed].seq <= seq {
+				r.sealed++
+			}
+			r.history, r.point = model.Gen(id), epoch
+			p.w.monitor.points[p.vm.id].moved(p.w, p)
+			p.w.stage(StagePointSealed, p)
+		}
+		ev.Kind = model.EventRecoverySealed
+	case opRecoveryApply:
+		if ok = p.health.Write(); ok {
+			p.replaySealed()
+			p.w.monitor.points[p.vm.id].moved(p.w, p)
+			p.w.stage(StagePointApplied, p)
+		}
+		r.applying = false
+		ev.Kind = model.EventRecoveryApplied
+	default:
+		ev.Kind = model.EventTested
+		ok = !flags.Has(model.FlagError)
+	}
+	if !ok {
+		ev.Flags = model.FlagError
+	}
+	p.m.tell(&ev)
+}
+
+// replaySealed writes the sealed part of the journal to the copy, and drops it.
+func (p *place) replaySealed() {
+	r := &p.recovery
+	if r.sealed == 0 {
+		return
+	}
+	for i := range r.journal[:r.sealed] {
+		if j := &r.journal[i]; j.att != nil {
+			_ = p.disk.Write(j.sector, j.att.sectors, false) // the range was checked when it was first written
+		}
+	}
+	p.flush()
+	for i := range r.journal[:r.sealed] {
+		p.w.drop(r.journal[i].att)
+	}
+	r.journal = append(r.journal[:0], r.journal[r.sealed:]...)
+	r.sealed = 0
+}
+
+// recoverRecovery opens the copy that the host has since the generation since; false: it cannot be used. One that was made
+// for a later generation is another one: this host does not know the newest configuration yet.
+func (p *place) recoverRecovery(since model.Gen) bool {
+	r := &p.recovery
+	p.inspect()
+	if p.liar || p.made > since || p.health.FailWrites < 0 || p.health.FailReads < 0 || p.health.Full {
+		return false
+	}
+	if p.lost { // nobody counts on it any more: it is replaced as a whole
+		r.cut(p.w, 0)
+		r.sealed, r.history, r.point, p.lost = 0, 0, 0, false
+	}
+	p.made, r.since = 0, max(r.since, since)
+	p.replayRecovery()
+	return true
+}
+
+// replayRecovery recovers the copy: what is sealed is applied, what is not is gone. If there was anything, the copy
+// is one of its own history, different from others in every extent.
+func (p *place) replayRecovery() {
+	r := &p.recovery
+	p.replaySealed()
+	r.cut(p.w, 0)
+	r.applying = false
+	if r.point != 0 {
+		for x := range uint32(diskSectors / extentSectors) {
+			p.marked.Set(x)
+		}
+		p.w.monitor.points[p.vm.id].moved(p.w, p)
+	}
+}
+
+// applyPart is what a crash leaves of an apply that was under way: some of the writes, in the cache.
+func (p *place) applyPart() {
+	r := &p.recovery
+	if !r.applying || r.sealed == 0 {
+		return
+	}
+	r.applying = false
+	for i := range r.journal[:p.w.rDisk.Below(uint64(r.sealed))] {
+		if j := &r.journal[i]; j.att != nil {
+			_ = p.disk.Write(j.sector, j.att.sectors, false) // as above
+		}
+	}
+}
+
+// testRun boots the guest from a snapshot of the copy, where nothing else sees it. The outcome is known at once
+// and told when a guest would have come up.
+func (p *place) testRun(e *model.Effect) {
+	snapshot := disk.New(diskSectors + 1)
+	snapshot.CopyFrom(p.disk)
+	for i := range p.recovery.journal[:p.recovery.sealed] {
+		if j := &p.recovery.journal[i]; j.att != nil {
+			_ = snapshot.Write(j.sector, j.att.sectors, false) // as above
+		}
+	}
+	ok := boots(p.vm.guest, snapshot)
+	ev := p.w.after(createTime+bootTime, classDevice, p.m.id, evDisk)
+	ev.vm, ev.life, ev.op, ev.att, ev.id, ev.gen, ev.epoch, ev.flags = p.vm.id, p.opsLife, opTest, nil, 0, 0, e.Epoch, 0
+	if !ok {
+		ev.flags = model.FlagError
+	}
+}
+
+// boots runs a guest on a disk until it serves, and reports whether it does and finds nothing wrong.
+func boots(c guest.Config, d *disk.Disk) bool {
+	machine, err := guest.NewMachine(c)
+	if err != nil {
+		return false
+	}
+	var out, next guest.Out
+	machine.Boot(1, &out)
+	for range 100 * diskSectors {
+		if len(out.Requests) == 0 || machine.Serving() {
+			break
+		}
+		r := &out.Requests[0]
+		var data []disk.Sector
+		switch r.IO.Op {
+		case model.OpRead:
+			data = make([]disk.Sector, r.IO.Count)
+			err = d.Read(r.IO.Sector, uint64(r.IO.Count), data)
+		case model.OpWrite:
+			err = d.Write(r.IO.Sector, r.Data, false)
+		}
+		id := r.IO.ID
+		rest := append([]guest.DiskRequest(nil), out.Requests[1:]...)
+		next.Reset()
+		machine.DiskDone(id, err == nil, data, &next)
+		out.Requests = append(rest, next.Requests...)
+		if err != nil {
+			return false
+		}
+	}
+	return machine.Serving() && machine.Check() == nil
+}
+
+// recoverable reports whether the VM's recovery copy, if it is to have one, has a point of its own history and follows.
+func (w *World) recoverable(vm model.VMID, cfg *pool.Config) bool {
+	if cfg.Recovery == model.NoNode {
+		return w.vms[vm].recovery == model.NoNode
+	}
+	m := w.nodes[cfg.Primary]
+	if m.node == nil {
+		return false
+	}
+	point, ok := m.node.RecoveryPoint(vm)
+	return ok && point.State == dr.Shipping
+}
+
+// FailOver is the operator's order to start a VM from its recovery copy on a host; FailBack the order to the host
+// that runs it there to return it to its homes; TestFailOver that to try the recovery copy.
+func (w *World) FailOver(id model.NodeID, vm model.VMID) {
+	w.monitor.vms[vm].failOver = true
+	w.order(id, model.Order{Kind: model.OrderFailOver, VM: vm, Node: id})
+}
+
+// FailBack returns a VM to its homes.
+func (w *World) FailBack(id model.NodeID, vm model.VMID) {
+	w.order(id, model.Order{Kind: model.OrderFailBack, VM: vm})
+}
+
+// TestFailOver tries the recovery copy of a VM.
+func (w *World) TestFailOver(id model.NodeID, vm model.VMID) {
+	w.order(id, model.Order{Kind: model.OrderTestFailOver, VM: vm})
+}
+
+// AddRecovery is the operator's order to give a VM a recovery copy on a host. The VM must have been declared as Covered.
+func (w *World) AddRecovery(vm model.VMID, id model.NodeID, target time.Duration) {
+	w.toPool(model.Order{Kind: model.OrderAddRecovery, VM: vm, Node: id, Target: target})
+}
+
+// RemoveRecovery is the order to end it.
+func (w *World) RemoveRecovery(vm model.VMID) {
+	w.vms[vm].recovery = model.NoNode // nobody orders it again
+	w.toPool(model.Order{Kind: model.OrderRemoveRecovery, VM: vm})
+}
