@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -41,7 +42,7 @@ computer, without root. docs/lab.md tells more.`,
 	standard, _ := lab.Default("default") // an error is reported before any command runs
 	o.config = standard
 	cmd.PersistentFlags().StringVar(&o.name, "lab", "default", "name of the lab; several can run at a time")
-	cmd.AddCommand(a.labBuild(o), a.labUp(o), a.labDown(o), a.labStatus(o), a.labExec(o), a.labPush(o), a.labPower(o), a.labConsole(o), a.labGuest(o), a.labCheck(o), a.labSupervise())
+	cmd.AddCommand(a.labBuild(o), a.labUp(o), a.labDown(o), a.labStatus(o), a.labExec(o), a.labPush(o), a.labPower(o), a.labFault(o), a.labConsole(o), a.labGuest(o), a.labCheck(o), a.labSupervise())
 	return cmd
 }
 
@@ -189,6 +190,24 @@ wait until it is ready. off cuts the power. freeze stops the processor, thaw let
 		Args: exactly(2, "a host and what to do"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return lab.NewClient(o.config).Act(cmd.Context(), args[0], args[1])
+		},
+	}
+}
+
+func (a *app) labFault(o *labOptions) *cobra.Command {
+	return &cobra.Command{
+		Use:   "fault FAULT",
+		Short: "Do a fault to the lab's network, written as in a scenario",
+		Long: `Does a fault to the lab's network, written as in a scenario script (docs/scenarios.md), with the
+hosts' names. What each fault does to frames is in docs/lab-network.md.`,
+		Example: "  holdfast lab fault 'cut a <-> b on a1 for 10s'\n  holdfast lab fault 'isolate b'\n  holdfast lab fault heal-all",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			did, err := lab.NewClient(o.config).Fault(cmd.Context(), strings.Join(args, " "))
+			if err == nil {
+				fmt.Fprintln(a.out, did)
+			}
+			return err
 		},
 	}
 }

@@ -2,12 +2,13 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"holdfast/xen/lab/agent"
+	"holdfast/xen/lab/service"
 )
 
 // ErrWrong is returned when the lab's hosts compute wrongly: what is observed in such a lab proves nothing.
@@ -27,10 +28,10 @@ type CheckResult struct {
 // selfTestSeconds is about how long dom0 computes in one go while Check waits.
 const selfTestSeconds = 2
 
-// Check starts a guest on a host, unless it has one of that name, and serves a client that runs on another host, while
-// the first one's dom0 repeats a computation whose result is known. The guest that it started is destroyed in the end. It
+// Check starts a guest on a host, unless it has one of that name, and serves a client that connects by dial, while
+// the host's dom0 repeats a computation whose result is known. The guest that it started is destroyed in the end. It
 // fails with ErrWrong when a result was wrong.
-func Check(ctx context.Context, on, from *agent.Client, g Guest, operations int, say func(format string, args ...any)) (r CheckResult, err error) {
+func Check(ctx context.Context, on *agent.Client, dial Dial, g Guest, operations int, say func(format string, args ...any)) (r CheckResult, err error) {
 	start := time.Now()
 	if _, err := xl(ctx, on, "domid", g.Name); err != nil {
 		say("creating a %s guest of %d MiB", g.Kind, g.Memory)
@@ -47,7 +48,7 @@ func Check(ctx context.Context, on, from *agent.Client, g Guest, operations int,
 	}
 	say("a client asks the guest; dom0 computes meanwhile")
 	served := make(chan error, 1)
-	go func() { served <- r.serve(ctx, from, g, operations, start) }()
+	go func() { served <- r.serve(ctx, dial, g, operations, start) }()
 	wrong := 0
 	for {
 		rounds, bad, err := on.SelfTest(ctx, selfTestSeconds)
@@ -67,20 +68,36 @@ func Check(ctx context.Context, on, from *agent.Client, g Guest, operations int,
 	}
 }
 
-// serve runs the client.
-func (r *CheckResult) serve(ctx context.Context, from *agent.Client, g Guest, operations int, start time.Time) error {
-	text, err := output(ctx, from, "/init", "client", g.Address(), fmt.Sprint(operations/2))
-	if err != nil {
-		return err
+// serve runs the client, as soon as the guest answers.
+func (r *CheckResult) serve(ctx context.Context, dial Dial, g Guest, operations int, start time.Time) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, serveLimit, fmt.Errorf("the guest did not answer within %v", serveLimit))
+	defer cancel()
+	for {
+		conn, err := dial(ctx, g.Address())
+		if err == nil {
+			defer context.AfterFunc(ctx, func() { conn.Close() })()
+			defer conn.Close()
+			r.Served = time.Since(start)
+			load, err := service.NewClient(conn).Load(operations/2, start.UnixNano())
+			r.Operations, r.LongestMS, r.MeanMS = load.Operations, load.LongestMS, load.MeanMS
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			return err
+		}
+		select {
+		case <-time.After(dialPause):
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
 	}
-	var saw struct {
-		Operations        int
-		LongestMS, MeanMS float64
-	}
-	if err := json.Unmarshal([]byte(text), &saw); err != nil {
-		return fmt.Errorf("what the client printed: %w: %q", err, text)
-	}
-	r.Operations, r.LongestMS, r.MeanMS = saw.Operations, saw.LongestMS, saw.MeanMS
-	r.Served = time.Since(start) - time.Duration(saw.MeanMS*float64(saw.Operations)*float64(time.Millisecond))
-	return nil
 }
+
+// serveLimit is how long a guest may take to boot and serve, dialPause how long the client waits between two tries.
+const (
+	serveLimit = 5 * time.Minute
+	dialPause  = 100 * time.Millisecond
+)
+
+// Dial connects with an address on the guests' network.
+type Dial func(ctx context.Context, address string) (net.Conn, error)

@@ -10,12 +10,14 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
 	"time"
 
 	"holdfast/xen/lab/agent"
 	"holdfast/xen/lab/lock"
+	"holdfast/xen/lab/wire"
 )
 
 // ErrNotRunning is returned when no lab of that name runs.
@@ -37,10 +39,10 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 }
 
 // do makes one request and returns the body of its answer.
-func (c *Client) do(ctx context.Context, method, path string) ([]byte, error) {
+func (c *Client) do(ctx context.Context, method, path, text string) ([]byte, error) {
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx) }}
 	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, method, "http://lab"+path, nil)
+	req, err := http.NewRequestWithContext(ctx, method, "http://lab"+path, strings.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +64,7 @@ func (c *Client) do(ctx context.Context, method, path string) ([]byte, error) {
 // Status asks the lab how it is.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	var s Status
-	body, err := c.do(ctx, http.MethodGet, "/status")
+	body, err := c.do(ctx, http.MethodGet, "/status", "")
 	if err == nil {
 		err = json.Unmarshal(body, &s)
 	}
@@ -72,7 +74,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 // Act does something to a host: on, cold, off, reset, freeze or thaw. It returns when that is done; for on and cold,
 // when the host is ready.
 func (c *Client) Act(ctx context.Context, host, action string) error {
-	_, err := c.do(ctx, http.MethodPost, "/hosts/"+host+"/"+action)
+	_, err := c.do(ctx, http.MethodPost, "/hosts/"+host+"/"+action, "")
 	return err
 }
 
@@ -82,7 +84,7 @@ const downPoll = 20 * time.Millisecond
 // Down ends the lab, if it runs, and removes all that it left. It returns when nothing of it is there any more.
 // was tells whether it ran.
 func (c *Client) Down(ctx context.Context) (was bool, err error) {
-	_, err = c.do(ctx, http.MethodPost, "/down")
+	_, err = c.do(ctx, http.MethodPost, "/down", "")
 	was = err == nil
 	if err != nil && !errors.Is(err, ErrNotRunning) {
 		return was, err
@@ -106,11 +108,32 @@ func (c *Client) Down(ctx context.Context) (was bool, err error) {
 
 // Agent returns a client of a host's agent.
 func (c *Client) Agent(ctx context.Context, host string) *agent.Client {
-	return agent.Over(func() (net.Conn, error) { return c.stream(ctx, host) })
+	return agent.Over(func() (net.Conn, error) { return c.stream(ctx, "/hosts/"+url.PathEscape(host)+"/agent") })
 }
 
-// stream opens a stream of a host's agent.
-func (c *Client) stream(ctx context.Context, host string) (net.Conn, error) {
+// Dial connects from the lab's client on the guests' network with an address there, such as 10.77.8.101:7000.
+func (c *Client) Dial(ctx context.Context, address string) (net.Conn, error) {
+	return c.stream(ctx, "/dial?address="+url.QueryEscape(address))
+}
+
+// Fault does a fault to the lab's network, written as in a script, and returns what it did.
+func (c *Client) Fault(ctx context.Context, text string) (string, error) {
+	body, err := c.do(ctx, http.MethodPost, "/fault", text)
+	return string(body), err
+}
+
+// Network returns the counters of the lab's network.
+func (c *Client) Network(ctx context.Context) (wire.Stats, error) {
+	var s wire.Stats
+	body, err := c.do(ctx, http.MethodGet, "/network", "")
+	if err == nil {
+		err = json.Unmarshal(body, &s)
+	}
+	return s, err
+}
+
+// stream makes a request that turns into a connection.
+func (c *Client) stream(ctx context.Context, path string) (net.Conn, error) {
 	conn, err := c.dial(ctx)
 	if err != nil {
 		return nil, err
@@ -118,7 +141,7 @@ func (c *Client) stream(ctx context.Context, host string) (net.Conn, error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	r := bufio.NewReader(conn)
-	_, err = fmt.Fprintf(conn, "GET /hosts/%s/agent HTTP/1.1\r\nHost: lab\r\n\r\n", host)
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: lab\r\n\r\n", path)
 	var answer *http.Response
 	if err == nil {
 		answer, err = http.ReadResponse(r, nil)

@@ -18,6 +18,9 @@ import (
 //	POST /down                     ends the lab; the answer comes before that
 //	POST /hosts/HOST/ACTION        on, cold, off, reset, freeze, thaw; answers when it is done
 //	GET  /hosts/HOST/agent         becomes a stream of the host's agent (package agent), after the answer 101
+//	GET  /dial?address=IP:PORT     becomes a TCP connection of the lab's client on the guests' network, likewise
+//	POST /fault                    does a fault to the network; the body is its text as in a script
+//	GET  /network                  counters of the network, as JSON
 //
 // An error is answered by its text with status 400 for what cannot be, 409 for what cannot be now.
 
@@ -45,8 +48,7 @@ func (l *Lab) status() Status {
 func (l *Lab) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(l.status()) // who asked may have gone
+		_ = writeJSON(w, l.status()) // who asked may have gone
 	})
 	mux.HandleFunc("POST /down", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
@@ -60,7 +62,16 @@ func (l *Lab) handler() http.Handler {
 			answer(w, err)
 		}
 	})
+	l.serveNetwork(mux)
 	return mux
+}
+
+// errNotYet is returned while the lab's images are being made.
+var errNotYet = errors.New("the lab is not so far yet")
+
+func writeJSON(w http.ResponseWriter, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(v)
 }
 
 // answer ends a request with the status that belongs to an error, or to none.
@@ -121,12 +132,17 @@ func (l *Lab) attach(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return upgrade(w, far)
+}
+
+// upgrade turns a request into a connection that is joined with far.
+func upgrade(w http.ResponseWriter, far net.Conn) error {
 	near, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		far.Close()
 		return err
 	}
-	_, _ = io.WriteString(near, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: holdfast-agent\r\nConnection: Upgrade\r\n\r\n")
+	_, _ = io.WriteString(near, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: holdfast\r\nConnection: Upgrade\r\n\r\n")
 	join(near, buffered, far)
 	return nil
 }

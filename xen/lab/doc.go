@@ -3,9 +3,9 @@
 //	holdfast lab up ─► Prepare ─► image (package image), saved state of a ready host
 //	        │
 //	        └─ starts ─► Supervise: a process of its own, which owns everything that runs
-//	                        ├── Network: the switch behind the hosts' NICs
+//	                        ├── wire.Network: the switches behind the hosts' NICs, and a client of its own
 //	                        ├── machine.Machine, one per host
-//	                        └── control socket ◄── holdfast lab status, exec, push, power, down
+//	                        └── control socket ◄── holdfast lab status, exec, push, power, fault, down
 //
 // Everything of a lab ends with its supervisor: the kernel kills the emulators when the supervisor ends, however it
 // ends, and what lies in its folders is removed by down, or by the next up of the same name. One lock per lab tells whether

@@ -28,8 +28,9 @@ type Lab struct {
 	down    chan struct{} // closed when somebody asked for the end
 	once    sync.Once
 
-	mu    sync.Mutex
-	hosts []*Host
+	mu      sync.Mutex
+	hosts   []*Host
+	network *network
 }
 
 // Supervise runs a lab until ctx ends or somebody asks for its end, and leaves nothing behind but the cache. say is
@@ -107,7 +108,10 @@ func (l *Lab) run(ctx context.Context, prepare preparer, ready func()) error {
 	if prepared, err = prepared.hold(filepath.Join(l.config.disks(), "boot")); err != nil {
 		return err
 	}
-	network := newHub(l.config.Run)
+	network, err := l.newNetwork()
+	if err != nil {
+		return err
+	}
 	defer network.Close()
 	hosts, err := l.plug(prepared, network)
 	if err != nil {
@@ -123,10 +127,10 @@ func (l *Lab) run(ctx context.Context, prepare preparer, ready func()) error {
 }
 
 // plug makes the hosts, switched off, with their disks and sockets.
-func (l *Lab) plug(p *Prepared, network Network) ([]*Host, error) {
+func (l *Lab) plug(p *Prepared, n *network) ([]*Host, error) {
 	var hosts []*Host
 	for i, name := range l.config.hostNames() {
-		if err := network.Plug(name); err != nil {
+		if err := n.plug(name); err != nil {
 			return nil, err
 		}
 		c := l.config.machine(p, name, l.config.disks())
@@ -145,7 +149,7 @@ func (l *Lab) plug(p *Prepared, network Network) ([]*Host, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.hosts = hosts
+	l.hosts, l.network = hosts, n
 	return hosts, nil
 }
 

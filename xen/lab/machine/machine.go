@@ -289,6 +289,11 @@ func (m *Machine) Freeze(ctx context.Context) error { return m.qmp.Do(ctx, "stop
 // Thaw ends Freeze.
 func (m *Machine) Thaw(ctx context.Context) error { return m.qmp.Do(ctx, "cont", nil, nil) }
 
+// SetLink tells the host that the cable of a NIC has a carrier or not.
+func (m *Machine) SetLink(ctx context.Context, nic string, up bool) error {
+	return m.qmp.Do(ctx, "set_link", map[string]any{"name": nic, "up": up}, nil)
+}
+
 // PowerOff cuts the power: the emulator is killed, and with it everything that was not on a disk yet. It returns when
 // the process has ended.
 func (m *Machine) PowerOff() { m.kill() }

@@ -1,0 +1,49 @@
+package lab
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/xen/lab/agent"
+	"holdfast/xen/lab/machine"
+	"holdfast/xen/lab/wire"
+)
+
+func TestNetworkAndMachinesAgree(t *testing.T) {
+	var names []string
+	for _, s := range wire.Segments() {
+		names = append(names, string(s))
+		m := machine.Config{Name: "a", Dir: "/run/x"}
+		require.Equal(t, wire.SocketPath("/run/x", "a", s), m.Socket(string(s)))
+		require.Contains(t, subnets, string(s))
+	}
+	require.ElementsMatch(t, agent.NICs(), names)
+}
+
+func TestFaultsOfTheNetwork(t *testing.T) {
+	c := config(t)
+	client, _ := up(t, c, prepared)
+	require.FileExists(t, filepath.Join(c.Run, "b-alink1.sock"))
+	did, err := client.Fault(t.Context(), "cut a1 a <-> b")
+	require.NoError(t, err)
+	require.Contains(t, did, "2 changes")
+	_, err = client.Fault(t.Context(), "nic-down b")
+	require.NoError(t, err)
+	_, err = client.Fault(t.Context(), "heal-all")
+	require.NoError(t, err)
+	for text, want := range map[string]string{"cut": "expected", "isolate z": "z", "power-off a": "not a fault of the network", "isolate primary(db)": "does not know"} {
+		_, err = client.Fault(t.Context(), text)
+		require.ErrorContains(t, err, want, text)
+	}
+	stats, err := client.Network(t.Context())
+	require.NoError(t, err)
+	require.Len(t, stats.Segments, len(wire.Segments()))
+}
+
+func TestDialNobody(t *testing.T) {
+	client, _ := up(t, config(t), prepared)
+	_, err := client.Dial(t.Context(), "nonsense")
+	require.Error(t, err)
+}
