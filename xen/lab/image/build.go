@@ -80,6 +80,9 @@ func Build(ctx context.Context, o Options) (*Image, error) {
 	if o.Mirror == "" {
 		o.Mirror = mirror
 	}
+	if _, err := os.Stat(o.Program); err != nil {
+		return nil, fmt.Errorf("%w: the program that runs inside: %v; \"make build\" makes it", ErrTool, err)
+	}
 	if err := os.MkdirAll(o.Cache, 0o755); err != nil {
 		return nil, fmt.Errorf("making the lab's cache: %w", err)
 	}
@@ -195,7 +198,7 @@ func (b *builder) packages(ctx context.Context) ([]Package, error) {
 func (b *builder) key(packages []Package) (string, error) {
 	f, err := os.Open(b.o.Program)
 	if err != nil {
-		return "", fmt.Errorf("%w: the program that runs inside: %v; \"make build\" makes it", ErrTool, err)
+		return "", err
 	}
 	defer f.Close()
 	sum := sha256.New()
