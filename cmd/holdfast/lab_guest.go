@@ -21,7 +21,7 @@ type guestFlags struct {
 }
 
 func (g *guestFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&g.kind, "type", string(lab.PVH), "how the guest is virtualised: pvh, pv or hvm")
+	cmd.Flags().StringVar(&g.kind, "type", string(lab.PVH), "how the guest is virtualised: pvh or pv")
 	cmd.Flags().BoolVar(&g.disk, "durable", false, "keep what clients write on the host's disk data")
 	cmd.Flags().IntVar(&g.Memory, "guest-memory", 128, "memory of the guest in MiB")
 	cmd.Flags().IntVar(&g.Number, "number", 0, "number of the guest, 0 to 99, from which its address follows")

@@ -17,11 +17,10 @@ type Kind string
 const (
 	PVH Kind = "pvh" // hardware-assisted, without emulated devices
 	PV  Kind = "pv"  // paravirtualised
-	HVM Kind = "hvm" // a whole computer with emulated devices, the guest knows nothing of Xen
 )
 
 // Kinds returns all kinds.
-func Kinds() []Kind { return []Kind{PVH, PV, HVM} }
+func Kinds() []Kind { return []Kind{PVH, PV} }
 
 // ErrGuest is returned when a host's toolstack did not do what it was asked.
 var ErrGuest = errors.New("the toolstack failed")
@@ -51,27 +50,13 @@ func (g *Guest) xl() string {
 	fmt.Fprintf(&b, "memory = %d\nvcpus = 1\n", g.Memory)
 	set("ramdisk", "/boot/guest.cpio")
 	set("on_crash", "preserve") // so that people can look at it
-	command := "holdfast.role=guest holdfast.ip=" + GuestAddress(g.Number) + "/24 loglevel=4 panic=1"
-	vif := fmt.Sprintf("bridge=xenbr0,script=vif-lab,mac=00:16:3e:77:00:%02x", g.Number)
-	disk := "xvda"
-	switch g.Kind {
-	case HVM:
-		// Without the platform device and with "nopv" the guest finds a computer and no hypervisor.
-		set("kernel", "/boot/vmlinuz")
-		set("serial", "pty")
-		b.WriteString("xen_platform_pci = 0\nvga = \"none\"\nusb = 0\nnographic = 1\n")
-		command += " console=ttyS0 nopv"
-		vif += ",type=ioemu,model=e1000"
-		disk = "hda"
-	default:
-		set("kernel", "/boot/vmlinux")
-		command += " console=hvc0"
-	}
+	set("kernel", "/boot/vmlinux")
+	command := "holdfast.role=guest holdfast.ip=" + GuestAddress(g.Number) + "/24 loglevel=4 panic=1 console=hvc0"
 	if g.Disk != "" {
-		command += " holdfast.disk=/dev/" + strings.Replace(disk, "hda", "sda", 1)
-		fmt.Fprintf(&b, "disk = [ %q ]\n", "format=raw,vdev="+disk+",access=rw,target="+g.Disk)
+		command += " holdfast.disk=/dev/xvda"
+		fmt.Fprintf(&b, "disk = [ %q ]\n", "format=raw,vdev=xvda,access=rw,target="+g.Disk)
 	}
-	fmt.Fprintf(&b, "vif = [ %q ]\n", vif)
+	fmt.Fprintf(&b, "vif = [ \"bridge=xenbr0,script=vif-lab,mac=00:16:3e:77:00:%02x\" ]\n", g.Number)
 	set("cmdline", command)
 	return b.String()
 }

@@ -304,10 +304,7 @@ vif = [ "bridge=xenbr0,script=vif-lab,mac=00:16:3e:77:00:01" ]
 cmdline = "holdfast.role=guest holdfast.ip=10.77.8.102/24 loglevel=4 panic=1 console=hvc0 holdfast.disk=/dev/xvda"
 `, g.xl())
 	require.Equal(t, "10.77.8.102:7000", g.Address())
-	g.Kind = HVM
-	text := g.xl()
-	require.Contains(t, text, "xen_platform_pci = 0\n")
-	require.Contains(t, text, "nopv")
-	require.Contains(t, text, "type=ioemu,model=e1000")
-	require.Contains(t, text, "vdev=hda")
+	g.Kind, g.Disk = PV, ""
+	require.Contains(t, g.xl(), "type = \"pv\"\n")
+	require.NotContains(t, g.xl(), "xvda")
 }
