@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,16 +34,7 @@ func needLab(t *testing.T) {
 
 // tool builds the program and returns a function that runs it, with the user's cache and a lab of its own.
 func tool(t *testing.T) func(args ...string) (string, error) {
-	dir := t.TempDir()
-	for name, what := range map[string][]string{
-		"holdfast":          {"-trimpath", "../../cmd/holdfast"},
-		"holdfast-lab-init": {"-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "./init"}, // as the Makefile does, so that the cache fits
-	} {
-		cmd := exec.Command("go", append([]string{"build", "-o", filepath.Join(dir, name)}, what...)...)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, string(out))
-	}
+	dir := build(t)
 	run := func(args ...string) (string, error) {
 		var out bytes.Buffer
 		cmd := exec.Command(filepath.Join(dir, "holdfast"), append([]string{"lab", "--lab", "e2e"}, args...)...)
@@ -51,6 +45,21 @@ func tool(t *testing.T) func(args ...string) (string, error) {
 	}
 	t.Cleanup(func() { _, _ = run("down") })
 	return run
+}
+
+// build builds the programs and returns their folder.
+func build(t *testing.T) string {
+	dir := t.TempDir()
+	for name, what := range map[string][]string{
+		"holdfast":          {"-trimpath", "../../cmd/holdfast"},
+		"holdfast-lab-init": {"-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "./init"}, // as the Makefile does, so that the cache fits
+	} {
+		cmd := exec.Command("go", append([]string{"build", "-o", filepath.Join(dir, name)}, what...)...)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
+	return dir
 }
 
 func status(t *testing.T, run func(args ...string) (string, error)) lab.Status {
@@ -118,4 +127,68 @@ func TestBoot(t *testing.T) {
 	ok("down")
 	require.NoDirExists(t, s.Run)
 	require.NoDirExists(t, s.Disks)
+}
+
+// alive reports whether a process is there and has not ended.
+func alive(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(text), ") Z ")
+}
+
+// TestBootCrash: when the lab's process is killed, its machines end with it, and the next command finds a clean place.
+func TestBootCrash(t *testing.T) {
+	needLab(t)
+	run := tool(t)
+	_, err := run("up")
+	require.NoError(t, err)
+	s := status(t, run)
+	text, err := os.ReadFile(s.Run + ".lock")
+	require.NoError(t, err)
+	var supervisor int
+	_, err = fmt.Sscan(string(text), &supervisor)
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(supervisor, syscall.SIGKILL))
+	for _, h := range s.Hosts {
+		require.Eventually(t, func() bool { return !alive(h.PID) }, time.Minute, 10*time.Millisecond, "the machine of host %s", h.Name)
+	}
+	_, err = run("up", "--hosts", "1")
+	require.NoError(t, err)
+	_, err = run("down")
+	require.NoError(t, err)
+	require.NoDirExists(t, s.Run)
+	require.NoDirExists(t, s.Disks)
+	require.NoFileExists(t, s.Run+".lock")
+}
+
+// TestBootInterrupt: Ctrl-C during the start ends what was started.
+func TestBootInterrupt(t *testing.T) {
+	needLab(t)
+	run := tool(t)
+	cmd := exec.Command(filepath.Join(build(t), "holdfast"), "lab", "--lab", "e2e", "up", "--cold")
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	var pids []int
+	for len(pids) == 0 { // until the machines run
+		text, err := run("status", "--json")
+		var s lab.Status
+		if err == nil && json.Unmarshal([]byte(text), &s) == nil {
+			for _, h := range s.Hosts {
+				if h.PID != 0 {
+					pids = append(pids, h.PID)
+				}
+			}
+		}
+	}
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	_, _ = io.Copy(io.Discard, out)
+	var exit *exec.ExitError
+	require.ErrorAs(t, cmd.Wait(), &exit)
+	require.Equal(t, 130, exit.ExitCode())
+	for _, pid := range pids {
+		require.False(t, alive(pid), "when the command ends, the machines have ended")
+	}
+	text, err := run("down")
+	require.NoError(t, err)
+	require.Contains(t, text, "was not running")
 }
