@@ -25,7 +25,8 @@ type Host struct {
 	say      func(format string, args ...any)
 	first    *machine.State // for the first start only; nil for the usual one
 
-	switching sync.Mutex // one change of power at a time
+	switching sync.Mutex // one start at a time
+	ended     bool       // it is not started any more; under switching
 
 	mu      sync.Mutex
 	machine *machine.Machine // nil before the first start
@@ -39,6 +40,9 @@ func (h *Host) PowerOn(ctx context.Context, cold bool) error {
 	defer h.switching.Unlock()
 	if m := h.current(); m != nil && m.Phase() != machine.Off {
 		return fmt.Errorf("%w: %s", ErrRunning, h.config.Name)
+	}
+	if h.ended {
+		return fmt.Errorf("%w: the lab ends", machine.ErrGone)
 	}
 	c := h.config
 	if h.first != nil {
@@ -115,6 +119,15 @@ func (h *Host) PowerOff() {
 	if m := h.current(); m != nil {
 		m.PowerOff()
 	}
+}
+
+// End cuts the power for good.
+func (h *Host) End() {
+	h.PowerOff() // a start under way fails
+	h.switching.Lock()
+	defer h.switching.Unlock()
+	h.ended = true
+	h.PowerOff()
 }
 
 func (h *Host) current() *machine.Machine {

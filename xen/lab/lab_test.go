@@ -141,6 +141,12 @@ func TestPower(t *testing.T) {
 	require.ErrorContains(t, client.Act(t.Context(), "a", "explode"), "actions are")
 }
 
+func TestHostThatEndedIsNotStarted(t *testing.T) {
+	h := &Host{config: machine.Config{Name: "a"}, say: t.Logf}
+	h.End()
+	require.ErrorIs(t, h.PowerOn(t.Context(), false), machine.ErrGone)
+}
+
 func TestResetGivesTheIdentityAgain(t *testing.T) {
 	client, _ := up(t, config(t), prepared)
 	require.NoError(t, client.Act(t.Context(), "a", "reset"))

@@ -100,7 +100,7 @@ func (l *Lab) run(ctx context.Context, prepare preparer, ready func()) error {
 	}
 	server := &http.Server{Handler: l.handler()}
 	go server.Serve(control)
-	defer server.Close()
+	defer endServer(server)
 	prepared, err := prepare(ctx, l.config, l.say)
 	if err != nil {
 		return err
@@ -123,7 +123,21 @@ func (l *Lab) run(ctx context.Context, prepare preparer, ready func()) error {
 	}
 	ready()
 	<-ctx.Done()
+	endServer(server) // before the hosts end, so that nobody switches one on afterwards
 	return nil
+}
+
+// answerLimit is how long requests under way may take when the lab ends.
+const answerLimit = time.Second
+
+// endServer lets requests be answered that are under way, above all the one that asked for the end, and cuts off what takes
+// longer.
+func endServer(s *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
+	defer cancel()
+	if s.Shutdown(ctx) != nil {
+		s.Close()
+	}
 }
 
 // plug makes the hosts, switched off, with their disks and sockets.
@@ -173,7 +187,7 @@ func startHosts(ctx context.Context, hosts []*Host, cold bool) error {
 func stopHosts(hosts []*Host) {
 	var all sync.WaitGroup
 	for _, h := range hosts {
-		all.Go(h.PowerOff)
+		all.Go(h.End)
 	}
 	all.Wait()
 }
