@@ -157,13 +157,26 @@ func (n *Node) membersChanged(before pool.Members, cmd *pool.Command) {
 	say(model.NoticeLeft, before.Hosts&^after.Hosts)
 }
 
-// refuseOrder forgets an order that the log refused, so that it is not asked for again when its
-// reason may be gone.
-func (n *Node) refuseOrder(cmd *pool.Command) {
-	for i := range n.orders {
-		if n.orders[i].cmd == *cmd || n.orders[i].chosen(cmd) {
-			n.orders = append(n.orders[:i], n.orders[i+1:]...)
+// maintained says what became of this host's maintenance, and when no VM runs on it any more.
+func (n *Node) maintained() {
+	in := n.pool.Members().Maintenance.Has(n.cfg.ID)
+	if in != n.inMaintenance {
+		n.inMaintenance, n.evacuated = in, false
+		kind := model.NoticeResumed
+		if in {
+			kind = model.NoticeMaintenance
+		}
+		n.out.Notify(kind, 0, n.cfg.ID)
+		n.touchAll()
+	}
+	if !in || n.evacuated {
+		return
+	}
+	for _, v := range n.vms {
+		if v.instance != absent || v.isPrimary() {
 			return
 		}
 	}
+	n.evacuated = true
+	n.out.Notify(model.NoticeEvacuated, 0, n.cfg.ID)
 }

@@ -1,8 +1,7 @@
 package engine
 
 import (
-	"errors"
-	"fmt"
+	"time"
 
 	"holdfast/engine/model"
 	"holdfast/engine/pool"
@@ -28,46 +27,6 @@ func (n *Node) orderChecked(cmd pool.Command) {
 	n.pushOrders()
 }
 
-// tooOld returns which member that is heard could not read a command of the format, or nothing. One that is
-// away now and comes back with an old version finds out by itself, and takes no part.
-func (n *Node) tooOld(format uint8) string {
-	if n.cfg.Protocol < format {
-		return "this member runs an older version; upgrade it first"
-	}
-	for _, id := range n.others {
-		if p := &n.peers[id]; !p.suspected && p.incarnation != 0 && p.protocol < format {
-			return fmt.Sprintf("member %d runs an older version that cannot read it; upgrade it first", id)
-		}
-	}
-	return ""
-}
-
-// waits reports whether an order that is refused at present is kept until it is possible: one about a recovery copy, until
-// the VM exists and is protected.
-func waits(cmd *pool.Command, err error) bool {
-	ordered := cmd.Kind == pool.KindAddRecovery || cmd.Kind == pool.KindRemoveRecovery
-	return ordered && (errors.Is(err, pool.ErrUnknownVM) || errors.Is(err, pool.ErrStale) || errors.Is(err, pool.ErrExposed))
-}
-
-// proposeOrder asks the log for what an operator ordered. An order about a VM is for whatever generation
-// it has by now: the operator wants the outcome.
-func (n *Node) proposeOrder(cmd *pool.Command) {
-	if cmd.Kind == pool.KindLevel {
-		cmd.Expect = n.pool.VM(cmd.VM).Gen
-		notice := n.out.Notify(model.NoticeProposed, cmd.VM, cmd.Node)
-		notice.Gen, notice.Detail = cmd.Expect, cmd.Kind.String()
-	}
-	if cmd.Kind.Recovery() {
-		cmd.Expect = n.pool.VM(cmd.VM).Gen
-		if _, err := n.pool.Check(*cmd); err != nil && waits(cmd, err) || n.tooOld(cmd.Format()) != "" {
-			return
-		}
-	}
-	if n.log.Propose(cmd.Encode()) == nil {
-		n.logBusy = true
-	}
-}
-
 // orderMigration takes an operator's wish to have a VM run on its other home.
 func (n *Node) orderMigration(o *model.Order) {
 	v := n.vm(o.VM)
@@ -89,26 +48,87 @@ func (n *Node) orderMigration(o *model.Order) {
 	n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason
 }
 
-// maintained says what became of this host's maintenance, and when no VM runs on it any more.
-func (n *Node) maintained() {
-	in := n.pool.Members().Maintenance.Has(n.cfg.ID)
-	if in != n.inMaintenance {
-		n.inMaintenance, n.evacuated = in, false
-		kind := model.NoticeResumed
-		if in {
-			kind = model.NoticeMaintenance
-		}
-		n.out.Notify(kind, 0, n.cfg.ID)
-		n.touchAll()
-	}
-	if !in || n.evacuated {
-		return
-	}
-	for _, v := range n.vms {
-		if v.instance != absent || v.isPrimary() {
+// order carries out an operator's order.
+func (n *Node) order(o *model.Order) {
+	cmd := pool.Command{VM: o.VM, By: n.cfg.ID, Incarnation: n.incarnation, Node: o.Node}
+	switch o.Kind {
+	case model.OrderCreate:
+		cmd.Kind, cmd.Level, cmd.Homes, cmd.Shared = pool.KindCreate, o.Level, o.Homes, o.Shared
+		if reason := n.tooOld(cmd.Format()); reason != "" {
+			n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason
 			return
 		}
+	case model.OrderDeclareDead:
+		cmd.Kind = pool.KindOverride
+		n.log.ForceAlone(n.now)
+		n.logBusy = true
+		n.out.Notify(model.NoticeOverride, 0, o.Node)
+	case model.OrderForceStart:
+		if reason := n.refuseStart(o.VM); reason != "" {
+			n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason
+			return
+		}
+		cmd.Kind, cmd.Override = pool.KindStart, true
+		cmd.Expect = n.pool.VM(o.VM).Gen
+		n.out.Notify(model.NoticeOverride, o.VM, o.Node)
+	case model.OrderJoin, model.OrderLeave:
+		cmd.Kind = pool.KindJoin
+		if o.Kind == model.OrderLeave {
+			cmd.Kind = pool.KindLeave
+		}
+		n.orderMembers(cmd)
+		return
+	case model.OrderReplaceHome:
+		n.orderHome(o)
+		return
+	case model.OrderPolicy:
+		cmd.Kind, cmd.Policy = pool.KindPolicy, o.Policy
+		n.orderPolicy(cmd)
+		return
+	case model.OrderMigrate:
+		n.orderMigration(o)
+		return
+	case model.OrderLevel:
+		cmd.Kind, cmd.Level, cmd.Expect = pool.KindLevel, o.Level, n.pool.VM(o.VM).Gen
+		n.orderChecked(cmd)
+		return
+	case model.OrderClear:
+		cmd = pool.Command{Kind: pool.KindClear, By: n.cfg.ID, Incarnation: n.incarnation}
+		n.orderChecked(cmd)
+		return
+	case model.OrderMaintain, model.OrderResume:
+		cmd.Kind, cmd.Override = pool.KindMaintain, o.Kind == model.OrderResume
+		n.orderChecked(cmd)
+		return
+	case model.OrderAddRecovery, model.OrderRemoveRecovery:
+		cmd.Kind, cmd.TargetMS = pool.KindAddRecovery, uint32(o.Target/time.Millisecond)
+		if o.Kind == model.OrderRemoveRecovery {
+			cmd.Kind, cmd.TargetMS = pool.KindRemoveRecovery, 0
+		}
+		n.orderChecked(cmd)
+		return
+	case model.OrderFailOver, model.OrderFailBack, model.OrderTestFailOver:
+		n.recoveryOrder(o)
+		return
+	case model.OrderHandOver:
+		n.orderHandOver(o)
+		return
 	}
-	n.evacuated = true
-	n.out.Notify(model.NoticeEvacuated, 0, n.cfg.ID)
+	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
+	n.pushOrders()
+}
+
+// refuseStart returns why an operator's start must not happen: the VM runs.
+func (n *Node) refuseStart(id model.VMID) string {
+	v := n.vm(id)
+	if v == nil || v.cfg.Gen == 0 {
+		return "this member does not know the VM; give the order to one of its homes"
+	}
+	if v.instance != absent {
+		return "the VM runs on this host"
+	}
+	if r, known := v.reported(); !v.isPrimary() && known && r.flags.Has(model.FlagInstance) {
+		return "the VM runs on the other host, which answers"
+	}
+	return ""
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"time"
 
 	"holdfast/engine/model"
@@ -279,4 +280,18 @@ func (p *peer) best() model.Link {
 		}
 	}
 	return heard
+}
+
+// tooOld returns which member that is heard could not read a command of the format, or nothing. One that is
+// away now and comes back with an old version finds out by itself, and takes no part.
+func (n *Node) tooOld(format uint8) string {
+	if n.cfg.Protocol < format {
+		return "this member runs an older version; upgrade it first"
+	}
+	for _, id := range n.others {
+		if p := &n.peers[id]; !p.suspected && p.incarnation != 0 && p.protocol < format {
+			return fmt.Sprintf("member %d runs an older version that cannot read it; upgrade it first", id)
+		}
+	}
+	return ""
 }

@@ -2,14 +2,10 @@ package engine
 
 import (
 	"holdfast/engine/dr"
-	"holdfast/engine/mirror"
 	"holdfast/engine/model"
 	"holdfast/engine/planted"
 	"holdfast/engine/pool"
 )
-
-// localReadable reports whether the local copy has what the guest wrote.
-func (v *vm) localReadable() bool { return v.main.Local() == mirror.InSync && !v.main.LocalFailed() }
 
 // reconcileElsewhere does the next step of a host that is no home of the VM: it has no business with an instance, and may
 // have the recovery copy.

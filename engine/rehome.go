@@ -149,14 +149,6 @@ func (v *vm) meetPartner(other model.NodeID) {
 	}
 }
 
-// copyGen returns the generation for which this host's copy must have been made.
-func (v *vm) copyGen() model.Gen {
-	if planted.On(planted.KeepDropped) {
-		return 0
-	}
-	return v.cfg.HomeSince(v.self())
-}
-
 // changeHomes closes a copy that is not the one which next wants here: this host was dropped and became
 // a home again, perhaps within one step. The new copy begins with nothing.
 func (v *vm) changeHomes(next *pool.Config) {
