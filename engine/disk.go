@@ -27,7 +27,7 @@ func (v *vm) opened(ev *model.Event) {
 		return
 	}
 	v.gone = ev.Flags.Has(model.FlagLost) && !planted.On(planted.StartLost)
-	v.tellLost(ev.Flags.Has(model.FlagError))
+	v.sayGone(ev.Flags.Has(model.FlagError))
 	marks, ok := model.ParseBitmap(ev.Data, v.n.cfg.Mirror.Extents)
 	if ev.Flags.Has(model.FlagError) || !ok {
 		v.failDisk()
@@ -40,13 +40,13 @@ func (v *vm) opened(ev *model.Event) {
 	}
 }
 
-// tellLost says, once, that the local copy lost what it had called durable.
-func (v *vm) tellLost(unfit bool) {
-	if !v.gone || v.told {
-		v.told = v.gone
+// sayGone says, once, that the local copy lost what it had called durable.
+func (v *vm) sayGone(unfit bool) {
+	if !v.gone || v.saidGone {
+		v.saidGone = v.gone
 		return
 	}
-	v.told = true
+	v.saidGone = true
 	notice := v.n.out.Notify(model.NoticeDiskLost, v.id, v.self())
 	switch {
 	case unfit:

@@ -129,7 +129,7 @@ func (v *vm) started(ev *model.Event) {
 	}
 	notice := out.Notify(kind, v.id, v.self())
 	notice.Gen, notice.Epoch = v.gen, v.out.Acked()
-	v.exposed()
+	v.sayExposed()
 	v.out.Pass(out)
 	v.updateRoute()
 	v.tell()
@@ -170,7 +170,7 @@ func (v *vm) takeOver() {
 	v.machines(marks, v.in.Holds())
 	v.n.out.Add(model.EffectAdopt, v.id).Gen = v.gen
 	if v.cfg.Exposed() || planted.On(planted.RejoinUnchecked) {
-		v.exposed()
+		v.sayExposed()
 		v.out.Pass(&v.n.out)
 	}
 	v.updateRoute()

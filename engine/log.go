@@ -36,7 +36,7 @@ func (n *Node) apply(index uint64, data []byte) {
 	before := n.pool.Members()
 	result := n.pool.Apply(index, cmd)
 	n.membersChanged(before, &cmd)
-	n.settled()
+	n.resumeOrders()
 	mine := cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation
 	if result.Refused != nil && mine && !n.won(&cmd) && !n.replaced(&cmd, result.Refused) && !waits(&cmd, result.Refused) {
 		n.refuseOrder(&cmd)

@@ -75,7 +75,7 @@ func (n *Node) introduce(all model.NodeSet) {
 		if !n.cfg.Witnesses.Has(id) && !n.cfg.Witnesses.Has(n.cfg.ID) {
 			p.present |= 1<<model.LinkA1 | 1<<model.LinkA2
 		}
-		n.trust(p)
+		n.presumeUp(p)
 	}
 	n.detectAt = min(n.detectAt, n.now.Add(n.cfg.Timing.SuspectAfter))
 	n.touchAll()

@@ -262,7 +262,7 @@ func (n *Node) route() {
 
 // wake asks for the next EventWake if the instant changed.
 func (n *Node) wake() {
-	n.settle()
+	n.endStep()
 	next := min(n.heartbeatAt, n.detectAt, n.log.NextWake(), n.ordersAt(), n.leaseAt(), n.roster.nextWake())
 	if next != model.Never {
 		next = max(next, n.now+1) + n.stalled

@@ -40,15 +40,15 @@ const eagerBeats = 3
 // greet gives every link the benefit of the doubt at the beginning of a life.
 func (n *Node) greet() {
 	for _, id := range n.others {
-		n.trust(&n.peers[id])
+		n.presumeUp(&n.peers[id])
 	}
 	n.detectAt = n.now.Add(n.cfg.Timing.SuspectAfter)
 	n.graceUntil = n.detectAt
 	n.heartbeatAt = n.now
 }
 
-// trust gives the links to a peer of which nothing is known yet the benefit of the doubt.
-func (n *Node) trust(p *peer) {
+// presumeUp gives the links to a peer of which nothing is known yet the benefit of the doubt.
+func (n *Node) presumeUp(p *peer) {
 	p.since = n.now
 	for l := range p.links {
 		if p.present&(1<<l) != 0 {

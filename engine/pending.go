@@ -35,7 +35,7 @@ func (n *Node) pushOrders() {
 			}
 			o.at = n.now.Add(n.cfg.Timing.ProposeEvery)
 		}
-		open = open || o.settles()
+		open = open || o.affectsPlaces()
 		kept = append(kept, o)
 	}
 	n.orders = kept
@@ -141,13 +141,13 @@ func (o *pendingOrder) chosen(cmd *pool.Command) bool {
 	return o.cmd.Kind == pool.KindCreate && o.cmd.Homes == 0 && cmd.Kind == o.cmd.Kind && cmd.VM == o.cmd.VM
 }
 
-// settles reports whether placement depends on what becomes of the order: a statement, a join, a creation that takes room.
-func (o *pendingOrder) settles() bool {
+// affectsPlaces reports whether placement depends on what becomes of the order: a statement, a join, a creation that takes room.
+func (o *pendingOrder) affectsPlaces() bool {
 	return o.cmd.Kind == pool.KindPolicy || o.cmd.Kind == pool.KindJoin || o.cmd.Kind == pool.KindCreate && o.cmd.Homes == 0
 }
 
-// settled lets the orders go on that wait for a decision.
-func (n *Node) settled() {
+// resumeOrders lets the orders go on that wait for a decision: there was one.
+func (n *Node) resumeOrders() {
 	for i := range n.orders {
 		if n.orders[i].waits {
 			n.orders[i].at = n.now

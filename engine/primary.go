@@ -23,8 +23,8 @@ func (v *vm) reconcilePrimary() {
 	v.settleProposal()
 }
 
-// exposed says that the VM has no second host to go on with.
-func (v *vm) exposed() {
+// sayExposed says that the VM has no second host to go on with.
+func (v *vm) sayExposed() {
 	if planted.On(planted.SilentExposure) || v.cfg.Level == model.LevelNone {
 		return
 	}
@@ -84,7 +84,7 @@ func (v *vm) adopt() {
 			out.Notify(model.NoticeDegraded, v.id, v.other).Gen = v.gen
 		}
 	case pool.KindAttach:
-		v.notifyAttached(wasLocal)
+		v.sayAttached(wasLocal)
 	case pool.KindBump:
 		v.disconnect()
 	case pool.KindLevel:
@@ -93,7 +93,7 @@ func (v *vm) adopt() {
 	}
 	if v.cfg.Exposed() {
 		v.forgetSession()
-		v.exposed()
+		v.sayExposed()
 		v.out.Pass(out)
 		v.out.Prove(v.cfg.Level == model.LevelFT)
 	} else {
@@ -101,7 +101,8 @@ func (v *vm) adopt() {
 	}
 }
 
-func (v *vm) notifyAttached(wasLocal mirror.CopyState) {
+// sayAttached says that a copy is in sync again, and what that is good for.
+func (v *vm) sayAttached(wasLocal mirror.CopyState) {
 	out := &v.n.out
 	node := v.other
 	if wasLocal != mirror.InSync && v.main.Local() == mirror.InSync {

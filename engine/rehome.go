@@ -184,7 +184,7 @@ func (n *Node) erase(cfg *pool.Config) {
 
 // sweep forgets the VMs of which nothing is left here.
 func (n *Node) sweep() {
-	n.keep(func(v *vm) bool {
+	n.keepIf(func(v *vm) bool {
 		return v.cfg.Gen == 0 || v.cfg.Holders().Has(n.cfg.ID) || v.instance != absent || planted.On(planted.StartDropped)
 	})
 }

@@ -48,7 +48,7 @@ type vm struct {
 	disk      diskState
 	broken    bool         // its failure was said
 	gone      bool         // it lacks what it had called durable, so it is not the truth whatever the log says
-	told      bool         // that was said
+	saidGone  bool         // that was said
 	openedFor model.Gen    // the generation for which it was opened last
 	marks     model.Bitmap // recorded intent, while the disk is open and no machine owns it
 	diskAt    model.Time   // when to try to open it again
@@ -80,7 +80,7 @@ type vm struct {
 	shared   sharedState
 	recovery recovery
 
-	place   int        // in the list of VMs
+	index   int        // in the list of VMs
 	listed  bool       // among those that the step touched
 	counted leaseCount // in the needs of all
 }
