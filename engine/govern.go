@@ -132,9 +132,8 @@ func (n *Node) orderPolicy(cmd pool.Command) {
 		reason = err.Error()
 	}
 	if reason != "" {
-		n.out.Notify(model.NoticeRefused, cmd.VM, cmd.Node).Detail = reason
+		n.refuse(cmd.VM, cmd.Node, reason)
 		return
 	}
-	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
-	n.pushOrders()
+	n.keepOrder(cmd)
 }

@@ -128,17 +128,16 @@ func (n *Node) steer() {
 // orderMembers carries out an operator's order about a host of the pool.
 func (n *Node) orderMembers(cmd pool.Command) {
 	if reason := n.tooOld(cmd.Format()); reason != "" {
-		n.out.Notify(model.NoticeRefused, 0, cmd.Node).Detail = reason
+		n.refuse(0, cmd.Node, reason)
 		return
 	}
 	if _, err := n.pool.Check(cmd); err != nil {
 		if !n.decided(&cmd) {
-			n.out.Notify(model.NoticeRefused, 0, cmd.Node).Detail = err.Error()
+			n.refuse(0, cmd.Node, err.Error())
 		}
 		return
 	}
-	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
-	n.pushOrders()
+	n.keepOrder(cmd)
 }
 
 // membersChanged says what became of an order about the members.

@@ -7,6 +7,102 @@ import (
 	"holdfast/engine/pool"
 )
 
+// order carries out an operator's order. What the pool's log decides becomes a command; what only the host that
+// runs the VM, or has its recovery copy, can decide is a wish that its next steps follow.
+func (n *Node) order(o *model.Order) {
+	cmd := pool.Command{VM: o.VM, By: n.cfg.ID, Incarnation: n.incarnation, Node: o.Node}
+	switch o.Kind {
+	case model.OrderCreate:
+		cmd.Kind, cmd.Level, cmd.Homes, cmd.Shared = pool.KindCreate, o.Level, o.Homes, o.Shared
+		n.orderCreation(cmd)
+	case model.OrderDeclareDead:
+		cmd.Kind = pool.KindOverride
+		n.orderOverride(cmd)
+	case model.OrderForceStart:
+		cmd.Kind, cmd.Override, cmd.Expect = pool.KindStart, true, n.pool.VM(o.VM).Gen
+		n.orderStart(cmd)
+	case model.OrderJoin:
+		cmd.Kind = pool.KindJoin
+		n.orderMembers(cmd)
+	case model.OrderLeave:
+		cmd.Kind = pool.KindLeave
+		n.orderMembers(cmd)
+	case model.OrderPolicy:
+		cmd.Kind, cmd.Policy = pool.KindPolicy, o.Policy
+		n.orderPolicy(cmd)
+	case model.OrderLevel:
+		cmd.Kind, cmd.Level, cmd.Expect = pool.KindLevel, o.Level, n.pool.VM(o.VM).Gen
+		n.orderChecked(cmd)
+	case model.OrderClear:
+		n.orderChecked(pool.Command{Kind: pool.KindClear, By: n.cfg.ID, Incarnation: n.incarnation})
+	case model.OrderMaintain, model.OrderResume:
+		cmd.Kind, cmd.Override = pool.KindMaintain, o.Kind == model.OrderResume
+		n.orderChecked(cmd)
+	case model.OrderAddRecovery:
+		cmd.Kind, cmd.TargetMS = pool.KindAddRecovery, uint32(o.Target/time.Millisecond)
+		n.orderChecked(cmd)
+	case model.OrderRemoveRecovery:
+		cmd.Kind = pool.KindRemoveRecovery
+		n.orderChecked(cmd)
+	case model.OrderReplaceHome:
+		n.orderHome(o)
+	case model.OrderMigrate:
+		n.orderMigration(o)
+	case model.OrderHandOver:
+		n.orderHandOver(o)
+	case model.OrderFailOver, model.OrderFailBack, model.OrderTestFailOver:
+		n.recoveryOrder(o)
+	}
+}
+
+// refuse tells people why something about the VM (0: none in particular) or the member is not done: an order, mostly.
+func (n *Node) refuse(vm model.VMID, node model.NodeID, why string) {
+	n.out.Notify(model.NoticeRefused, vm, node).Detail = why
+}
+
+// orderCreation asks for the protection of a VM. Whether it can have its homes is decided by the log, or, if they
+// were left open, when they are chosen.
+func (n *Node) orderCreation(cmd pool.Command) {
+	if reason := n.tooOld(cmd.Format()); reason != "" {
+		n.refuse(cmd.VM, cmd.Node, reason)
+		return
+	}
+	n.keepOrder(cmd)
+}
+
+// orderOverride makes this node decide alone, because an operator knows that the other one is dead.
+func (n *Node) orderOverride(cmd pool.Command) {
+	n.log.ForceAlone(n.now)
+	n.logBusy = true
+	n.out.Notify(model.NoticeOverride, 0, cmd.Node)
+	n.keepOrder(cmd)
+}
+
+// orderStart boots a VM from the copy that an operator chose.
+func (n *Node) orderStart(cmd pool.Command) {
+	if reason := n.refuseStart(cmd.VM); reason != "" {
+		n.refuse(cmd.VM, cmd.Node, reason)
+		return
+	}
+	n.out.Notify(model.NoticeOverride, cmd.VM, cmd.Node)
+	n.keepOrder(cmd)
+}
+
+// refuseStart returns why an operator's start must not happen: the VM runs.
+func (n *Node) refuseStart(id model.VMID) string {
+	v := n.vm(id)
+	if v == nil || v.cfg.Gen == 0 {
+		return "this member does not know the VM; give the order to one of its homes"
+	}
+	if v.instance != absent {
+		return "the VM runs on this host"
+	}
+	if r, known := v.reported(); !v.isPrimary() && known && r.flags.Has(model.FlagInstance) {
+		return "the VM runs on the other host, which answers"
+	}
+	return ""
+}
+
 // orderChecked carries out an operator's order that the pool's state allows or refuses.
 func (n *Node) orderChecked(cmd pool.Command) {
 	reason := n.tooOld(cmd.Format())
@@ -20,11 +116,10 @@ func (n *Node) orderChecked(cmd pool.Command) {
 		reason = err.Error()
 	}
 	if reason != "" {
-		n.out.Notify(model.NoticeRefused, cmd.VM, cmd.Node).Detail = reason
+		n.refuse(cmd.VM, cmd.Node, reason)
 		return
 	}
-	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
-	n.pushOrders()
+	n.keepOrder(cmd)
 }
 
 // orderMigration takes an operator's wish to have a VM run on its other home.
@@ -45,90 +140,5 @@ func (n *Node) orderMigration(o *model.Order) {
 		v.touch()
 		return
 	}
-	n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason
-}
-
-// order carries out an operator's order.
-func (n *Node) order(o *model.Order) {
-	cmd := pool.Command{VM: o.VM, By: n.cfg.ID, Incarnation: n.incarnation, Node: o.Node}
-	switch o.Kind {
-	case model.OrderCreate:
-		cmd.Kind, cmd.Level, cmd.Homes, cmd.Shared = pool.KindCreate, o.Level, o.Homes, o.Shared
-		if reason := n.tooOld(cmd.Format()); reason != "" {
-			n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason
-			return
-		}
-	case model.OrderDeclareDead:
-		cmd.Kind = pool.KindOverride
-		n.log.ForceAlone(n.now)
-		n.logBusy = true
-		n.out.Notify(model.NoticeOverride, 0, o.Node)
-	case model.OrderForceStart:
-		if reason := n.refuseStart(o.VM); reason != "" {
-			n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason
-			return
-		}
-		cmd.Kind, cmd.Override = pool.KindStart, true
-		cmd.Expect = n.pool.VM(o.VM).Gen
-		n.out.Notify(model.NoticeOverride, o.VM, o.Node)
-	case model.OrderJoin, model.OrderLeave:
-		cmd.Kind = pool.KindJoin
-		if o.Kind == model.OrderLeave {
-			cmd.Kind = pool.KindLeave
-		}
-		n.orderMembers(cmd)
-		return
-	case model.OrderReplaceHome:
-		n.orderHome(o)
-		return
-	case model.OrderPolicy:
-		cmd.Kind, cmd.Policy = pool.KindPolicy, o.Policy
-		n.orderPolicy(cmd)
-		return
-	case model.OrderMigrate:
-		n.orderMigration(o)
-		return
-	case model.OrderLevel:
-		cmd.Kind, cmd.Level, cmd.Expect = pool.KindLevel, o.Level, n.pool.VM(o.VM).Gen
-		n.orderChecked(cmd)
-		return
-	case model.OrderClear:
-		cmd = pool.Command{Kind: pool.KindClear, By: n.cfg.ID, Incarnation: n.incarnation}
-		n.orderChecked(cmd)
-		return
-	case model.OrderMaintain, model.OrderResume:
-		cmd.Kind, cmd.Override = pool.KindMaintain, o.Kind == model.OrderResume
-		n.orderChecked(cmd)
-		return
-	case model.OrderAddRecovery, model.OrderRemoveRecovery:
-		cmd.Kind, cmd.TargetMS = pool.KindAddRecovery, uint32(o.Target/time.Millisecond)
-		if o.Kind == model.OrderRemoveRecovery {
-			cmd.Kind, cmd.TargetMS = pool.KindRemoveRecovery, 0
-		}
-		n.orderChecked(cmd)
-		return
-	case model.OrderFailOver, model.OrderFailBack, model.OrderTestFailOver:
-		n.recoveryOrder(o)
-		return
-	case model.OrderHandOver:
-		n.orderHandOver(o)
-		return
-	}
-	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
-	n.pushOrders()
-}
-
-// refuseStart returns why an operator's start must not happen: the VM runs.
-func (n *Node) refuseStart(id model.VMID) string {
-	v := n.vm(id)
-	if v == nil || v.cfg.Gen == 0 {
-		return "this member does not know the VM; give the order to one of its homes"
-	}
-	if v.instance != absent {
-		return "the VM runs on this host"
-	}
-	if r, known := v.reported(); !v.isPrimary() && known && r.flags.Has(model.FlagInstance) {
-		return "the VM runs on the other host, which answers"
-	}
-	return ""
+	n.refuse(o.VM, o.Node, reason)
 }

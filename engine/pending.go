@@ -15,6 +15,12 @@ type pendingOrder struct {
 	waits bool       // for an order before it that is not decided
 }
 
+// keepOrder proposes an order until the log has decided it.
+func (n *Node) keepOrder(cmd pool.Command) {
+	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
+	n.pushOrders()
+}
+
 // pushOrders proposes the orders that are due and forgets those that are decided.
 func (n *Node) pushOrders() {
 	kept, open := n.orders[:0], false // whether an order before must be decided first
@@ -112,12 +118,12 @@ func waits(cmd *pool.Command, err error) bool {
 // placeOrder chooses homes for a creation that left them open; false: there are none, and that was said.
 func (n *Node) placeOrder(cmd *pool.Command) bool {
 	if cmd.Node != model.NoNode && !n.pool.Members().Staying().Has(cmd.Node) {
-		n.out.Notify(model.NoticeRefused, cmd.VM, cmd.Node).Detail = "the VM's home must be a host of the pool that stays"
+		n.refuse(cmd.VM, cmd.Node, "the VM's home must be a host of the pool that stays")
 		return false
 	}
 	primary, second, err := n.pool.Place(policy.Request{VM: cmd.VM, Level: cmd.Level, Primary: cmd.Node, Among: n.able()})
 	if err != nil {
-		n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID).Detail = err.Error()
+		n.refuse(cmd.VM, n.cfg.ID, err.Error())
 		return false
 	}
 	cmd.Node, cmd.Homes = primary, model.Nodes(primary, second)

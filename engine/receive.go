@@ -45,7 +45,7 @@ func (n *Node) receiveControl(m *model.Message) {
 	}
 	n.drain() // one message between two drains, so that what it answers to is settled
 	if err := n.log.Receive(n.now, m.From, m.Incarnation, m.Data); err != nil {
-		n.out.Notify(model.NoticeRefused, 0, m.From).Detail = err.Error()
+		n.refuse(0, m.From, err.Error())
 	}
 	n.logBusy = true
 }

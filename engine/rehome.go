@@ -56,7 +56,7 @@ func (v *vm) stays() bool {
 		return false
 	}
 	if p.instead != model.NoNode && !p.governed {
-		v.n.out.Notify(model.NoticeRefused, v.id, v.other).Detail = pool.ErrKeepsHomes.Error()
+		v.n.refuse(v.id, v.other, pool.ErrKeepsHomes.Error())
 	}
 	p.instead, p.governed = model.NoNode, false
 	return true
@@ -127,7 +127,7 @@ func (n *Node) orderHome(o *model.Order) {
 		v.touch()
 		return
 	}
-	n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason
+	n.refuse(o.VM, o.Node, reason)
 }
 
 // rehomed takes over that the VM's second home is another one now: what was done with the

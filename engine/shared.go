@@ -299,7 +299,7 @@ func (n *Node) orderHandOver(o *model.Order) {
 		v.touch()
 		return
 	}
-	n.out.Notify(model.NoticeRefused, o.VM, n.cfg.ID).Detail = reason
+	n.refuse(o.VM, n.cfg.ID, reason)
 }
 
 // sharedOpened takes whether the storage answers.
