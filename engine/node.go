@@ -274,6 +274,12 @@ func (n *Node) wake() {
 	n.out.Add(model.EffectWake, 0).At = next
 }
 
+// nextSession returns a number that no session of any life of this node has had.
+func (n *Node) nextSession() uint64 {
+	n.sessions++
+	return n.incarnation<<20 | n.sessions
+}
+
 // token returns a number that makes the disk operations of one machine of this node unique.
 func (n *Node) token() uint64 {
 	n.tokens++

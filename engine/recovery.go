@@ -261,9 +261,8 @@ func (v *vm) openStream(s *dr.Source) {
 		v.lookAgain(r.srcAt)
 		return
 	}
-	n.sessions++
 	r.srcAt = n.now.Add(n.cfg.Timing.RepairEvery)
-	s.Open(n.now, n.incarnation<<20|n.sessions, &n.out)
+	s.Open(n.now, n.nextSession(), &n.out)
 }
 
 // sayAge tells people when the recovery point becomes older than its target, and when it is within it again.

@@ -49,8 +49,7 @@ func (v *vm) openSession() {
 		v.giveUp()
 		return
 	}
-	n.sessions++
-	v.session, v.sessionOf = n.incarnation<<20|n.sessions, p.incarnation
+	v.session, v.sessionOf = n.nextSession(), p.incarnation
 	v.main.Open(n.now, v.session, &n.out)
 }
 
