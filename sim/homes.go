@@ -50,17 +50,12 @@ func (p *place) blank(gen model.Gen) {
 	}
 	p.w.monitor.discarded(p)
 	p.dropReplica()
-	for i := range p.journal {
-		p.w.drop(p.journal[i].att)
-	}
-	p.journal = p.journal[:0]
+	p.dropJournal()
 	p.recovery.blank(p.w)
 	p.disk = disk.New(diskSectors + 1)
 	p.promises, p.lost, p.liar = promises{}, false, false
 	p.lied.Reset()
-	for x := range uint32(diskSectors / extentSectors) {
-		p.marked.Set(x)
-	}
+	p.marked.Fill(diskExtents)
 	p.made = gen
 }
 

@@ -95,16 +95,14 @@ func newPlace(w *World, m *member, v *load) (*place, error) {
 	}
 	p := &place{
 		w: w, m: m, vm: v, disk: disk.New(diskSectors + 1), image: image,
-		marked: model.NewBitmap(diskSectors / extentSectors), lied: model.NewBitmap(diskSectors / extentSectors),
+		marked: model.NewBitmap(diskExtents), lied: model.NewBitmap(diskExtents),
 	}
 	if v.shared != nil {
 		p.disk = v.shared
 	}
 	// A new copy has never been compared with the other one: all of it counts as different.
-	for x := range uint32(diskSectors / extentSectors) {
-		p.marked.Set(x)
-	}
-	p.recovery.changed = model.NewBitmap(diskSectors / extentSectors)
+	p.marked.Fill(diskExtents)
+	p.recovery.changed = model.NewBitmap(diskExtents)
 	p.opsLife = w.nextLife()
 	return p, nil
 }

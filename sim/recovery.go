@@ -86,7 +86,7 @@ func (r *recovery) blank(w *World) {
 }
 
 func (p *place) recordChanges(data []byte) {
-	if extents, ok := model.ParseBitmap(data, diskSectors/extentSectors); ok {
+	if extents, ok := model.ParseBitmap(data, diskExtents); ok {
 		p.recovery.changed.Union(extents)
 	}
 }
@@ -102,11 +102,8 @@ func (p *place) performRecovery(e *model.Effect) {
 	case model.EffectShipRead:
 		p.submit(opShipRead, readTime, e, p.w.grab())
 	case model.EffectChanged:
-		extents, ok := model.ParseBitmap(e.Data, diskSectors/extentSectors)
-		for i := range extents {
-			if ok {
-				r.changed[i] &^= extents[i]
-			}
+		if extents, ok := model.ParseBitmap(e.Data, diskExtents); ok {
+			r.changed.Subtract(extents)
 		}
 	case model.EffectRecoveryOpen:
 		p.applyPart()
@@ -237,9 +234,7 @@ func (p *place) replayRecovery() {
 	r.cut(p.w, 0)
 	r.applying = false
 	if r.point != 0 {
-		for x := range uint32(diskSectors / extentSectors) {
-			p.marked.Set(x)
-		}
+		p.marked.Fill(diskExtents)
 		p.w.monitor.points[p.vm.id].moved(p.w, p)
 	}
 }

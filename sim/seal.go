@@ -78,10 +78,7 @@ func (p *place) apply(e *model.Effect) {
 		p.w.drop(h.att)
 	}
 	p.held = kept
-	for i := range p.journal {
-		p.w.drop(p.journal[i].att)
-	}
-	p.journal = p.journal[:0]
+	p.dropJournal()
 	p.w.monitor.applied(p, e.Epoch)
 }
 
@@ -93,19 +90,24 @@ func (p *place) discardOpen(epoch model.Epoch) {
 	p.held = p.held[:0]
 	p.w.drop(p.arrived)
 	p.arrived = nil
-	for i := range p.journal {
-		p.w.drop(p.journal[i].att)
-	}
-	p.journal = p.journal[:0]
+	p.dropJournal()
 }
 
+// replay writes what was sealed durably to the disk.
 func (p *place) replay() {
 	for i := range p.journal {
 		h := &p.journal[i]
 		if h.att != nil {
 			_ = p.disk.Write(h.sector, h.att.sectors, p.forced()) // the range was checked when it was first written
 		}
-		p.w.drop(h.att)
+	}
+	p.dropJournal()
+}
+
+// dropJournal drops the writes that were sealed durably: they are on the disk, or void.
+func (p *place) dropJournal() {
+	for i := range p.journal {
+		p.w.drop(p.journal[i].att)
 	}
 	p.journal = p.journal[:0]
 }

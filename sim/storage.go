@@ -97,7 +97,7 @@ func (p *place) submitGuest(e *model.Effect) {
 
 // asSectors carries a bitmap in an attachment.
 func (p *place) asSectors(att *attachment, data []byte) *attachment {
-	marks, _ := model.ParseBitmap(data, diskSectors/extentSectors)
+	marks, _ := model.ParseBitmap(data, diskExtents)
 	var s disk.Sector
 	for i, word := range marks {
 		s[i%disk.SectorWords] = word
@@ -110,11 +110,8 @@ func (p *place) asSectors(att *attachment, data []byte) *attachment {
 }
 
 func (p *place) clearMarks(data []byte) {
-	marks, ok := model.ParseBitmap(data, diskSectors/extentSectors)
-	for i := range marks {
-		if ok {
-			p.marked[i] &^= marks[i]
-		}
+	if marks, ok := model.ParseBitmap(data, diskExtents); ok {
+		p.marked.Subtract(marks)
 	}
 }
 
@@ -236,7 +233,7 @@ func (p *place) intentDone(id uint64, att *attachment) {
 
 // opened recovers the copy: what was sealed durably goes to the disk.
 func (p *place) opened() {
-	ev := model.Event{Kind: model.EventOpened, VM: p.vm.id, Count: diskSectors / extentSectors}
+	ev := model.Event{Kind: model.EventOpened, VM: p.vm.id, Count: diskExtents}
 	p.inspect()
 	if p.lost {
 		ev.Flags = model.FlagLost

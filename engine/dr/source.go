@@ -175,10 +175,8 @@ func (s *Source) Answer(now model.Time, m *model.Message, out *model.Effects) {
 	s.state, s.life, s.rto = Copying, m.ID, max(s.cfg.Resend, 2*s.rtt)
 	s.point, s.sealed = m.Epoch, m.Epoch
 	if m.Gen != s.history {
-		for x := range uint32(s.cfg.Extents) {
-			s.lacking.Set(x)
-			s.unsealed.Set(x)
-		}
+		s.lacking.Fill(s.cfg.Extents)
+		s.unsealed.Fill(s.cfg.Extents)
 		s.lacks = s.cfg.Extents
 		s.lackSince = min(s.lackSince, now)
 	}

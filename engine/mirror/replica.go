@@ -137,9 +137,7 @@ func (r *Replica) Close() { r.session = 0 }
 // Attached tells that the log has this copy in the in-sync set: marks from before the session are settled.
 func (r *Replica) Attached(out *model.Effects) {
 	settled := r.before.Clone()
-	for i := range settled {
-		settled[i] &^= r.marked[i]
-	}
+	settled.Subtract(r.marked)
 	r.before.Reset()
 	if settled.Len() > 0 {
 		out.Add(model.EffectForget, r.vm).Data = settled.Bytes()
@@ -153,10 +151,8 @@ func (r *Replica) Stable(m *model.Message, out *model.Effects) {
 	if m.Session != r.session || !ok || r.received > m.Seq {
 		return
 	}
-	for i := range stable {
-		r.marked[i] &^= stable[i]
-		r.before[i] &^= stable[i]
-	}
+	r.marked.Subtract(stable)
+	r.before.Subtract(stable)
 	out.Add(model.EffectForget, r.vm).Data = m.Data
 }
 
