@@ -81,21 +81,36 @@ func NewSource(now model.Time, vm model.VMID, cfg Config, target model.NodeID, g
 	return s
 }
 
-// State returns where the source stands. Target and History return what it was made for.
-func (s *Source) State() State         { return s.state }
+// State returns where the source stands.
+func (s *Source) State() State { return s.state }
+
+// Target returns the host with the copy that the source was made for.
 func (s *Source) Target() model.NodeID { return s.target }
-func (s *Source) History() model.Gen   { return s.history }
-func (s *Source) Point() model.Epoch   { return s.sealed }
-func (s *Source) Lacking() int         { return s.lacks }
-func (s *Source) Waiting() int         { return s.queue.n }
+
+// History returns the generation in which the VM was given the copy that the source was made for.
+func (s *Source) History() model.Gen { return s.history }
+
+// Point returns the newest point that the target called durable; 0: none.
+func (s *Source) Point() model.Epoch { return s.sealed }
+
+// Lacking returns the number of extents that are still to be read for the copy.
+func (s *Source) Lacking() int { return s.lacks }
+
+// Waiting returns the number of entries that are kept for the target, at most Config.Journal.
+func (s *Source) Waiting() int { return s.queue.n }
+
+// NextWake returns when Wake has something to do; Never: nothing is waited for.
 func (s *Source) NextWake() model.Time { return s.wakeAt }
+
+// SetGen tells that the VM runs on here in another generation.
 func (s *Source) SetGen(gen model.Gen) { s.gen = gen }
-func (s *Source) wakeBy(t model.Time)  { s.wakeAt = min(s.wakeAt, t) }
-func (s *Source) running() bool        { return s.state >= Copying }
-func (s *Source) newID() uint64        { s.ids++; return s.token | s.ids }
-func (s *Source) outOfOrder(m *model.Message) bool {
-	return m.Session != s.stream || m.From != s.target
-}
+
+func (s *Source) wakeBy(t model.Time) { s.wakeAt = min(s.wakeAt, t) }
+func (s *Source) running() bool       { return s.state >= Copying }
+func (s *Source) newID() uint64       { s.ids++; return s.token | s.ids }
+
+// foreign reports whether a message is not an answer in this stream.
+func (s *Source) foreign(m *model.Message) bool { return m.Session != s.stream || m.From != s.target }
 
 // Age returns how long ago the oldest completed write was completed that the newest durable point lacks; 0 if
 // there is none. It is the work that would be lost with this place now.
@@ -166,7 +181,7 @@ func (s *Source) Close(out *model.Effects) {
 
 // Answer takes the target's answer to the opening of the stream.
 func (s *Source) Answer(now model.Time, m *model.Message, out *model.Effects) {
-	if s.outOfOrder(m) || m.Flags.Has(model.FlagError) || s.state != Opening {
+	if s.foreign(m) || m.Flags.Has(model.FlagError) || s.state != Opening {
 		return
 	}
 	if s.opens == 1 {
