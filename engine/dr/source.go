@@ -209,7 +209,7 @@ func (s *Source) Write(io *model.IO, out *model.Effects) {
 		return // it will fail, and touches nothing
 	}
 	w := underway{id: s.newID(), guest: io.ID, io: *io}
-	w.first, w.last = s.cfg.extents(io)
+	w.first, w.last = io.Extents(s.cfg.ExtentSectors)
 	s.writes = append(s.writes, w)
 	for x := w.first; x <= w.last; x++ {
 		s.unsealed.Set(x)
@@ -300,7 +300,7 @@ func (s *Source) giveUp(keep model.Seq, out *model.Effects) {
 				s.reading--
 			}
 		} else {
-			s.lack(s.cfg.extents(&e.io))
+			s.lack(e.io.Extents(s.cfg.ExtentSectors))
 		}
 		out.Add(model.EffectShipDrop, s.vm).ID = e.id
 		s.last = e.seq - 1

@@ -12,7 +12,7 @@ func (p *Primary) writeSides(io *model.IO) (to, need side) {
 		case state == InSync || state == Joined:
 			to |= s
 			need |= s
-		case state == Copying && p.resync.clean(p.cfg.extents(io)):
+		case state == Copying && p.resync.clean(io.Extents(p.cfg.ExtentSectors)):
 			to |= s
 		}
 	}
@@ -65,7 +65,7 @@ func (p *Primary) sendWrite(now model.Time, o *op, out *model.Effects) {
 
 // touch remembers that the extents of o changed after the present stamp.
 func (p *Primary) touch(o *op) {
-	first, last := p.cfg.extents(&o.io)
+	first, last := o.io.Extents(p.cfg.ExtentSectors)
 	for x := first; x <= last; x++ {
 		p.stamps[x] = p.stamp
 		p.marked.Set(x)

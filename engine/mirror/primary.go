@@ -249,7 +249,7 @@ func (p *Primary) blocked(o *op, rank int) bool {
 		}
 		e.stale = true
 	}
-	return p.resync.touches(p.cfg.extents(&o.io))
+	return p.resync.touches(o.io.Extents(p.cfg.ExtentSectors))
 }
 
 // mark records write intent for o; it returns false if the record has to become durable first.
@@ -257,7 +257,7 @@ func (p *Primary) mark(o *op, out *model.Effects) bool {
 	if p.localState == Absent || p.localFailed {
 		return true // the remote copy records it durably
 	}
-	first, last := p.cfg.extents(&o.io)
+	first, last := o.io.Extents(p.cfg.ExtentSectors)
 	cold := false
 	for x := first; x <= last; x++ {
 		cold = cold || !p.recorded.Has(x)
@@ -271,7 +271,7 @@ func (p *Primary) mark(o *op, out *model.Effects) bool {
 // record asks for the intent record of o.
 func (p *Primary) record(o *op, out *model.Effects) {
 	fresh := model.NewBitmap(p.cfg.Extents)
-	first, last := p.cfg.extents(&o.io)
+	first, last := o.io.Extents(p.cfg.ExtentSectors)
 	for x := first; x <= last; x++ {
 		fresh.Set(x)
 	}
@@ -291,7 +291,7 @@ func (p *Primary) IntentDone(now model.Time, id uint64, out *model.Effects) {
 	if o == nil || o.phase != phaseIntent {
 		return
 	}
-	first, last := p.cfg.extents(&o.io)
+	first, last := o.io.Extents(p.cfg.ExtentSectors)
 	for x := first; x <= last; x++ {
 		p.marked.Set(x)
 		p.recorded.Set(x)

@@ -203,7 +203,7 @@ func (r *Replica) start(s *slot, out *model.Effects) bool {
 		}
 	}
 	s.id = r.newID()
-	first, last := r.cfg.extents(&s.io)
+	first, last := s.io.Extents(r.cfg.ExtentSectors)
 	cold := false
 	for x := first; x <= last; x++ {
 		cold = cold || (!r.marked.Has(x) && !r.before.Has(x))
@@ -249,7 +249,7 @@ func (r *Replica) IntentDone(id uint64, out *model.Effects) {
 		if s.phase != slotIntent || s.id != id {
 			continue
 		}
-		first, last := r.cfg.extents(&s.io)
+		first, last := s.io.Extents(r.cfg.ExtentSectors)
 		for x := first; x <= last; x++ {
 			r.marked.Set(x)
 		}
