@@ -32,7 +32,7 @@ func (n *Node) order(o *model.Order) {
 		n.orderPolicy(cmd)
 	case model.OrderLevel:
 		cmd.Kind, cmd.Level, cmd.Expect = pool.KindLevel, o.Level, n.pool.VM(o.VM).Gen
-		n.orderChecked(cmd)
+		n.orderLevel(cmd)
 	case model.OrderClear:
 		n.orderChecked(pool.Command{Kind: pool.KindClear, By: n.cfg.ID, Incarnation: n.incarnation})
 	case model.OrderMaintain, model.OrderResume:
@@ -120,6 +120,15 @@ func (n *Node) orderChecked(cmd pool.Command) {
 		return
 	}
 	n.keepOrder(cmd)
+}
+
+// orderLevel has the VM, which runs here, protected at another level.
+func (n *Node) orderLevel(cmd pool.Command) {
+	if v := n.vm(cmd.VM); v != nil && v.cfg.Gen != 0 && !v.isPrimary() {
+		n.refuse(cmd.VM, cmd.Node, "give the order to the host that runs the VM")
+		return
+	}
+	n.orderChecked(cmd)
 }
 
 // orderMigration takes an operator's wish to have a VM run on its other home.

@@ -93,6 +93,9 @@ func (n *Node) decided(cmd *pool.Command) bool {
 // it has by now: the operator wants the outcome.
 func (n *Node) proposeOrder(cmd *pool.Command) {
 	if cmd.Kind == pool.KindLevel {
+		if v := n.vm(cmd.VM); v != nil && v.isPrimary() && !v.canBeAlone() {
+			return // asked again later
+		}
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
 		notice := n.out.Notify(model.NoticeProposed, cmd.VM, cmd.Node)
 		notice.Gen, notice.Detail = cmd.Expect, cmd.Kind.String()
@@ -106,6 +109,11 @@ func (n *Node) proposeOrder(cmd *pool.Command) {
 	if n.log.Propose(cmd.Encode()) == nil {
 		n.logBusy = true
 	}
+}
+
+// canBeAlone reports whether this host, the primary, can go on with the only copy, as far as it knows.
+func (v *vm) canBeAlone() bool {
+	return v.instance == running && v.main != nil && !v.main.LocalFailed() && v.cfg.InSync.Has(v.self())
 }
 
 // waits reports whether an order that is refused at present is kept until it is possible: one about a recovery copy, until

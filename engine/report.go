@@ -9,9 +9,10 @@ type report struct {
 	flags       model.Flags
 }
 
-// tell tells the other home what this one has.
+// tell tells the other home what this one has, and the guest network where the VM is.
 func (v *vm) tell() {
 	v.reportAt = v.n.now.Add(v.n.cfg.Timing.ReportEvery)
+	v.announceAgain() // it may have been lost, or another port learnt since
 	if v.other == model.NoNode {
 		return
 	}
@@ -28,7 +29,6 @@ func (v *vm) tell() {
 		m.Flags |= model.FlagCannotRun
 	}
 	v.askForward()
-	v.announceAgain() // it may have been lost, or another port learnt since
 }
 
 // reported returns what the other home said in its present life under the present configuration.

@@ -68,9 +68,22 @@ func (w *World) ReplaceHome(vm model.VMID, from, to model.NodeID) {
 	w.order(w.Config(vm).Primary, model.Order{Kind: model.OrderReplaceHome, VM: vm, Node: from, Homes: model.Nodes(to)})
 }
 
-// SetLevel has a running VM protected at another level.
+// SetLevel has a running VM protected at another level. The order goes to the host that runs it, once there is one
+// that works.
 func (w *World) SetLevel(vm model.VMID, level model.Level) {
-	w.toPool(model.Order{Kind: model.OrderLevel, VM: vm, Level: level})
+	w.toPrimary(model.Order{Kind: model.OrderLevel, VM: vm, Level: level}, operatorPatience)
+}
+
+func (w *World) toPrimary(o model.Order, tries int) {
+	w.At(w.now, func() {
+		m := w.nodes[w.Config(o.VM).Primary]
+		switch {
+		case m != nil && m.running() && m.node.Leader() != model.NoNode:
+			m.tell(&model.Event{Kind: model.EventOperator, Order: o})
+		case tries > 0:
+			w.At(w.now.Add(operatorPause), func() { w.toPrimary(o, tries-1) })
+		}
+	})
 }
 
 // Migrate has a VM run on its other home.
