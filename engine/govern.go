@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -133,55 +132,8 @@ func (n *Node) orderPolicy(cmd pool.Command) {
 		reason = err.Error()
 	}
 	if reason != "" {
-		n.out.Notify(model.NoticeRefused, cmd.VM, cmd.Node).Detail = reason
+		n.refuse(cmd.VM, cmd.Node, reason)
 		return
 	}
-	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
-	n.pushOrders()
-}
-
-// placeOrder chooses homes for a creation that left them open; false: there are none, and that was said.
-func (n *Node) placeOrder(cmd *pool.Command) bool {
-	if cmd.Node != model.NoNode && !n.pool.Members().Staying().Has(cmd.Node) {
-		n.out.Notify(model.NoticeRefused, cmd.VM, cmd.Node).Detail = "the VM's home must be a host of the pool that stays"
-		return false
-	}
-	primary, second, err := n.pool.Place(policy.Request{VM: cmd.VM, Level: cmd.Level, Primary: cmd.Node, Among: n.able()})
-	if err != nil {
-		n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID).Detail = err.Error()
-		return false
-	}
-	cmd.Node, cmd.Homes = primary, model.Nodes(primary, second)
-	return true
-}
-
-// settles reports whether placement depends on what becomes of the order: a statement, a join, a creation that takes room.
-func (o *pendingOrder) settles() bool {
-	return o.cmd.Kind == pool.KindPolicy || o.cmd.Kind == pool.KindJoin || o.cmd.Kind == pool.KindCreate && o.cmd.Homes == 0
-}
-
-// settled lets the orders go on that wait for a decision.
-func (n *Node) settled() {
-	for i := range n.orders {
-		if n.orders[i].waits {
-			n.orders[i].at = n.now
-		}
-	}
-}
-
-// replaced reports whether the log refused homes that this node chose, because others were faster, so that it has to
-// choose again.
-func (n *Node) replaced(cmd *pool.Command, why error) bool {
-	for i := range n.orders {
-		if o := &n.orders[i]; o.chosen(cmd) && errors.Is(why, policy.ErrNoPlace) {
-			o.at = n.now
-			return true
-		}
-	}
-	return false
-}
-
-// chosen reports whether cmd is the order with homes that this node chose.
-func (o *pendingOrder) chosen(cmd *pool.Command) bool {
-	return o.cmd.Kind == pool.KindCreate && o.cmd.Homes == 0 && cmd.Kind == o.cmd.Kind && cmd.VM == o.cmd.VM
+	n.keepOrder(cmd)
 }

@@ -27,15 +27,20 @@ func (v *vm) hangs() bool {
 	return v.n.now >= due
 }
 
-// bootAnew asks the log to boot the VM: here, or, if this host has no disk for it, on the other one. A
-// promotion would not help, because the checkpoints are of a guest that hangs. The instance
-// is kept until the log agrees, so that it is never gone without a successor.
-func (v *vm) bootAnew() {
+// sayHung says and counts, once in a generation, that the guest hangs.
+func (v *vm) sayHung() {
 	if v.hungIn != v.cfg.Gen {
 		v.hungIn = v.cfg.Gen
 		v.n.out.Notify(model.NoticeHung, v.id, v.self()).Gen = v.cfg.Gen
 		v.guestFailed()
 	}
+}
+
+// bootAnew asks the log to boot the VM: here, or, if this host has no disk for it, on the other one. A
+// promotion would not help, because the checkpoints are of a guest that hangs. The instance
+// is kept until the log agrees, so that it is never gone without a successor.
+func (v *vm) bootAnew() {
+	v.sayHung()
 	if !v.cfg.InSync.Has(v.self()) || v.main.LocalFailed() {
 		v.giveUp()
 		return

@@ -75,7 +75,7 @@ func (n *Node) introduce(all model.NodeSet) {
 		if !n.cfg.Witnesses.Has(id) && !n.cfg.Witnesses.Has(n.cfg.ID) {
 			p.present |= 1<<model.LinkA1 | 1<<model.LinkA2
 		}
-		n.trust(p)
+		n.presumeUp(p)
 	}
 	n.detectAt = min(n.detectAt, n.now.Add(n.cfg.Timing.SuspectAfter))
 	n.touchAll()
@@ -128,17 +128,16 @@ func (n *Node) steer() {
 // orderMembers carries out an operator's order about a host of the pool.
 func (n *Node) orderMembers(cmd pool.Command) {
 	if reason := n.tooOld(cmd.Format()); reason != "" {
-		n.out.Notify(model.NoticeRefused, 0, cmd.Node).Detail = reason
+		n.refuse(0, cmd.Node, reason)
 		return
 	}
 	if _, err := n.pool.Check(cmd); err != nil {
 		if !n.decided(&cmd) {
-			n.out.Notify(model.NoticeRefused, 0, cmd.Node).Detail = err.Error()
+			n.refuse(0, cmd.Node, err.Error())
 		}
 		return
 	}
-	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
-	n.pushOrders()
+	n.keepOrder(cmd)
 }
 
 // membersChanged says what became of an order about the members.
@@ -157,13 +156,26 @@ func (n *Node) membersChanged(before pool.Members, cmd *pool.Command) {
 	say(model.NoticeLeft, before.Hosts&^after.Hosts)
 }
 
-// refuseOrder forgets an order that the log refused, so that it is not asked for again when its
-// reason may be gone.
-func (n *Node) refuseOrder(cmd *pool.Command) {
-	for i := range n.orders {
-		if n.orders[i].cmd == *cmd || n.orders[i].chosen(cmd) {
-			n.orders = append(n.orders[:i], n.orders[i+1:]...)
+// maintained says what became of this host's maintenance, and when no VM runs on it any more.
+func (n *Node) maintained() {
+	in := n.pool.Members().Maintenance.Has(n.cfg.ID)
+	if in != n.inMaintenance {
+		n.inMaintenance, n.evacuated = in, false
+		kind := model.NoticeResumed
+		if in {
+			kind = model.NoticeMaintenance
+		}
+		n.out.Notify(kind, 0, n.cfg.ID)
+		n.touchAll()
+	}
+	if !in || n.evacuated {
+		return
+	}
+	for _, v := range n.vms {
+		if v.instance != absent || v.isPrimary() {
 			return
 		}
 	}
+	n.evacuated = true
+	n.out.Notify(model.NoticeEvacuated, 0, n.cfg.ID)
 }

@@ -6,7 +6,6 @@ import (
 	"holdfast/engine/control"
 	"holdfast/engine/lease"
 	"holdfast/engine/model"
-	"holdfast/engine/planted"
 	"holdfast/engine/pool"
 )
 
@@ -89,40 +88,6 @@ func New(cfg Config, records []model.Record) (*Node, error) {
 	n.log.SetSnapshot(n.snapshot, n.restore)
 	n.meet()
 	return n, nil
-}
-
-// snapshot encodes the pool's state, unless it lacks something that could not be read.
-func (n *Node) snapshot() []byte {
-	if n.outgrown != nil {
-		return nil
-	}
-	return n.pool.Snapshot()
-}
-
-// restore replaces the pool's state by a snapshot that came from the leader or the disk.
-func (n *Node) restore(snapshot []byte) {
-	state := newPool(&n.cfg)
-	if snapshot != nil {
-		var err error
-		if state, err = pool.Restore(snapshot); err == nil && snapshot[0] > n.cfg.Protocol {
-			err = fmt.Errorf("%w: it is of protocol %d", pool.ErrSnapshot, snapshot[0])
-		}
-		if err != nil {
-			n.outgrow(err)
-			return
-		}
-	}
-	n.pool = state
-	for _, v := range n.vms {
-		if state.VM(v.id).Gen < v.cfg.Gen {
-			v.overruled()
-		}
-	}
-	n.syncVMs()
-}
-
-func newPool(cfg *Config) *pool.State {
-	return pool.New(pool.Members{Hosts: cfg.Hosts, Witness: cfg.Witnesses.First()})
 }
 
 // Pool returns the pool's state as far as this node knows it. It must not be changed.
@@ -211,54 +176,6 @@ func (n *Node) handle(ev *model.Event) {
 	}
 }
 
-func (n *Node) receive(ev *model.Event) {
-	m := &ev.Message
-	p := &n.peers[m.From&model.MaxNode]
-	if !n.inLife(p, m.Incarnation) {
-		return
-	}
-	switch m.Kind {
-	case model.MsgHeartbeat:
-		n.heard(p, ev.Link, m)
-	case model.MsgControl:
-		n.receiveControl(m)
-	default:
-		if v := n.vm(m.VM); v != nil {
-			v.receive(m)
-			v.touch()
-		}
-	}
-}
-
-// inLife notes in which life a member is; false: it is nobody we know, or the life is over.
-func (n *Node) inLife(p *peer, life uint64) bool {
-	if p.id == model.NoNode || life < p.incarnation {
-		return false
-	}
-	if life > p.incarnation {
-		if p.incarnation != 0 {
-			n.log.Suspect(n.now, p.id) // what it led or promised in its earlier life is over
-			n.logBusy = true
-		}
-		p.incarnation, p.eager = life, eagerBeats
-		n.touchAll()
-	}
-	return true
-}
-
-// receiveControl takes a message of the control log, perhaps one that the sender passes on.
-func (n *Node) receiveControl(m *model.Message) {
-	if author := m.Subject; author != model.NoNode && n.cfg.Protocol >= model.Protocol2 && author != n.cfg.ID &&
-		!n.inLife(&n.peers[author&model.MaxNode], m.ID) {
-		return
-	}
-	n.drain() // one message between two drains, so that what it answers to is settled
-	if err := n.log.Receive(n.now, m.From, m.Incarnation, m.Data); err != nil {
-		n.out.Notify(model.NoticeRefused, 0, m.From).Detail = err.Error()
-	}
-	n.logBusy = true
-}
-
 func (n *Node) vmEvent(ev *model.Event) {
 	v := n.vm(ev.VM)
 	if v == nil && ev.Kind == model.EventInstance {
@@ -299,64 +216,6 @@ func (n *Node) timers() {
 			v.touch()
 		}
 	}
-}
-
-// drain lets the control log say what must be persisted and sent, and applies what it committed.
-func (n *Node) drain() {
-	if !n.logBusy {
-		return
-	}
-	n.logBusy = false
-	n.leads = n.log.Leading()
-	n.log.Drain(&n.out, n.apply)
-	n.meet()
-}
-
-func (n *Node) apply(index uint64, data []byte) {
-	cmd, err := pool.Decode(data)
-	if err == nil && cmd.Format() > n.cfg.Protocol {
-		err = fmt.Errorf("%w: %v is of protocol %d", pool.ErrCommand, cmd.Kind, cmd.Format())
-	}
-	if err != nil {
-		n.outgrow(err)
-	}
-	if n.outgrown != nil {
-		return // the state is that before what cannot be read
-	}
-	if planted.On(planted.NoCompareAndSwap) {
-		cmd.Expect = n.pool.VM(cmd.VM).Gen
-	}
-	before := n.pool.Members()
-	result := n.pool.Apply(index, cmd)
-	n.membersChanged(before, &cmd)
-	n.settled()
-	mine := cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation
-	if result.Refused != nil && mine && !n.won(&cmd) && !n.replaced(&cmd, result.Refused) && !waits(&cmd, result.Refused) {
-		n.refuseOrder(&cmd)
-		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
-		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()
-	}
-	if result.OK {
-		switch cmd.Kind {
-		case pool.KindFault:
-			n.faulted(&cmd)
-		case pool.KindRetire, pool.KindClear:
-			n.serviced(&cmd)
-		}
-	}
-	n.syncVMs()
-	if cmd.Kind == pool.KindRenew && result.OK {
-		n.renewed(&cmd)
-	}
-}
-
-// won reports whether cmd is a repetition of something that this node has already got.
-func (n *Node) won(cmd *pool.Command) bool {
-	if !cmd.Kind.ForVM() {
-		return n.decided(cmd)
-	}
-	v := n.vm(cmd.VM)
-	return v != nil && cmd.Expect <= v.won
 }
 
 // reconcile brings what the VMs have and what the pool wants together, until nothing changes.
@@ -403,7 +262,7 @@ func (n *Node) route() {
 
 // wake asks for the next EventWake if the instant changed.
 func (n *Node) wake() {
-	n.settle()
+	n.endStep()
 	next := min(n.heartbeatAt, n.detectAt, n.log.NextWake(), n.ordersAt(), n.leaseAt(), n.roster.nextWake())
 	if next != model.Never {
 		next = max(next, n.now+1) + n.stalled
@@ -413,6 +272,12 @@ func (n *Node) wake() {
 	}
 	n.wakeAt = next
 	n.out.Add(model.EffectWake, 0).At = next
+}
+
+// nextSession returns a number that no session of any life of this node has had.
+func (n *Node) nextSession() uint64 {
+	n.sessions++
+	return n.incarnation<<20 | n.sessions
 }
 
 // token returns a number that makes the disk operations of one machine of this node unique.

@@ -1,12 +1,107 @@
 package engine
 
 import (
-	"errors"
-	"fmt"
+	"time"
 
 	"holdfast/engine/model"
 	"holdfast/engine/pool"
 )
+
+// order carries out an operator's order. What the pool's log decides becomes a command; what only the host that
+// runs the VM, or has its recovery copy, can decide is a wish that its next steps follow.
+func (n *Node) order(o *model.Order) {
+	cmd := pool.Command{VM: o.VM, By: n.cfg.ID, Incarnation: n.incarnation, Node: o.Node}
+	switch o.Kind {
+	case model.OrderCreate:
+		cmd.Kind, cmd.Level, cmd.Homes, cmd.Shared = pool.KindCreate, o.Level, o.Homes, o.Shared
+		n.orderCreation(cmd)
+	case model.OrderDeclareDead:
+		cmd.Kind = pool.KindOverride
+		n.orderOverride(cmd)
+	case model.OrderForceStart:
+		cmd.Kind, cmd.Override, cmd.Expect = pool.KindStart, true, n.pool.VM(o.VM).Gen
+		n.orderStart(cmd)
+	case model.OrderJoin:
+		cmd.Kind = pool.KindJoin
+		n.orderMembers(cmd)
+	case model.OrderLeave:
+		cmd.Kind = pool.KindLeave
+		n.orderMembers(cmd)
+	case model.OrderPolicy:
+		cmd.Kind, cmd.Policy = pool.KindPolicy, o.Policy
+		n.orderPolicy(cmd)
+	case model.OrderLevel:
+		cmd.Kind, cmd.Level, cmd.Expect = pool.KindLevel, o.Level, n.pool.VM(o.VM).Gen
+		n.orderLevel(cmd)
+	case model.OrderClear:
+		n.orderChecked(pool.Command{Kind: pool.KindClear, By: n.cfg.ID, Incarnation: n.incarnation})
+	case model.OrderMaintain, model.OrderResume:
+		cmd.Kind, cmd.Override = pool.KindMaintain, o.Kind == model.OrderResume
+		n.orderChecked(cmd)
+	case model.OrderAddRecovery:
+		cmd.Kind, cmd.TargetMS = pool.KindAddRecovery, uint32(o.Target/time.Millisecond)
+		n.orderChecked(cmd)
+	case model.OrderRemoveRecovery:
+		cmd.Kind = pool.KindRemoveRecovery
+		n.orderChecked(cmd)
+	case model.OrderReplaceHome:
+		n.orderHome(o)
+	case model.OrderMigrate:
+		n.orderMigration(o)
+	case model.OrderHandOver:
+		n.orderHandOver(o)
+	case model.OrderFailOver, model.OrderFailBack, model.OrderTestFailOver:
+		n.recoveryOrder(o)
+	}
+}
+
+// refuse tells people why something about the VM (0: none in particular) or the member is not done: an order, mostly.
+func (n *Node) refuse(vm model.VMID, node model.NodeID, why string) {
+	n.out.Notify(model.NoticeRefused, vm, node).Detail = why
+}
+
+// orderCreation asks for the protection of a VM. Whether it can have its homes is decided by the log, or, if they
+// were left open, when they are chosen.
+func (n *Node) orderCreation(cmd pool.Command) {
+	if reason := n.tooOld(cmd.Format()); reason != "" {
+		n.refuse(cmd.VM, cmd.Node, reason)
+		return
+	}
+	n.keepOrder(cmd)
+}
+
+// orderOverride makes this node decide alone, because an operator knows that the other one is dead.
+func (n *Node) orderOverride(cmd pool.Command) {
+	n.log.ForceAlone(n.now)
+	n.logBusy = true
+	n.out.Notify(model.NoticeOverride, 0, cmd.Node)
+	n.keepOrder(cmd)
+}
+
+// orderStart boots a VM from the copy that an operator chose.
+func (n *Node) orderStart(cmd pool.Command) {
+	if reason := n.refuseStart(cmd.VM); reason != "" {
+		n.refuse(cmd.VM, cmd.Node, reason)
+		return
+	}
+	n.out.Notify(model.NoticeOverride, cmd.VM, cmd.Node)
+	n.keepOrder(cmd)
+}
+
+// refuseStart returns why an operator's start must not happen: the VM runs.
+func (n *Node) refuseStart(id model.VMID) string {
+	v := n.vm(id)
+	if v == nil || v.cfg.Gen == 0 {
+		return "this member does not know the VM; give the order to one of its homes"
+	}
+	if v.instance != absent {
+		return "the VM runs on this host"
+	}
+	if r, known := v.reported(); !v.isPrimary() && known && r.flags.Has(model.FlagInstance) {
+		return "the VM runs on the other host, which answers"
+	}
+	return ""
+}
 
 // orderChecked carries out an operator's order that the pool's state allows or refuses.
 func (n *Node) orderChecked(cmd pool.Command) {
@@ -21,51 +116,19 @@ func (n *Node) orderChecked(cmd pool.Command) {
 		reason = err.Error()
 	}
 	if reason != "" {
-		n.out.Notify(model.NoticeRefused, cmd.VM, cmd.Node).Detail = reason
+		n.refuse(cmd.VM, cmd.Node, reason)
 		return
 	}
-	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
-	n.pushOrders()
+	n.keepOrder(cmd)
 }
 
-// tooOld returns which member that is heard could not read a command of the format, or nothing. One that is
-// away now and comes back with an old version finds out by itself, and takes no part.
-func (n *Node) tooOld(format uint8) string {
-	if n.cfg.Protocol < format {
-		return "this member runs an older version; upgrade it first"
+// orderLevel has the VM, which runs here, protected at another level.
+func (n *Node) orderLevel(cmd pool.Command) {
+	if v := n.vm(cmd.VM); v != nil && v.cfg.Gen != 0 && !v.isPrimary() {
+		n.refuse(cmd.VM, cmd.Node, "give the order to the host that runs the VM")
+		return
 	}
-	for _, id := range n.others {
-		if p := &n.peers[id]; !p.suspected && p.incarnation != 0 && p.protocol < format {
-			return fmt.Sprintf("member %d runs an older version that cannot read it; upgrade it first", id)
-		}
-	}
-	return ""
-}
-
-// waits reports whether an order that is refused at present is kept until it is possible: one about a recovery copy, until
-// the VM exists and is protected.
-func waits(cmd *pool.Command, err error) bool {
-	ordered := cmd.Kind == pool.KindAddRecovery || cmd.Kind == pool.KindRemoveRecovery
-	return ordered && (errors.Is(err, pool.ErrUnknownVM) || errors.Is(err, pool.ErrStale) || errors.Is(err, pool.ErrExposed))
-}
-
-// proposeOrder asks the log for what an operator ordered. An order about a VM is for whatever generation
-// it has by now: the operator wants the outcome.
-func (n *Node) proposeOrder(cmd *pool.Command) {
-	if cmd.Kind == pool.KindLevel {
-		cmd.Expect = n.pool.VM(cmd.VM).Gen
-		notice := n.out.Notify(model.NoticeProposed, cmd.VM, cmd.Node)
-		notice.Gen, notice.Detail = cmd.Expect, cmd.Kind.String()
-	}
-	if cmd.Kind.Recovery() {
-		cmd.Expect = n.pool.VM(cmd.VM).Gen
-		if _, err := n.pool.Check(*cmd); err != nil && waits(cmd, err) || n.tooOld(cmd.Format()) != "" {
-			return
-		}
-	}
-	if n.log.Propose(cmd.Encode()) == nil {
-		n.logBusy = true
-	}
+	n.orderChecked(cmd)
 }
 
 // orderMigration takes an operator's wish to have a VM run on its other home.
@@ -86,29 +149,5 @@ func (n *Node) orderMigration(o *model.Order) {
 		v.touch()
 		return
 	}
-	n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason
-}
-
-// maintained says what became of this host's maintenance, and when no VM runs on it any more.
-func (n *Node) maintained() {
-	in := n.pool.Members().Maintenance.Has(n.cfg.ID)
-	if in != n.inMaintenance {
-		n.inMaintenance, n.evacuated = in, false
-		kind := model.NoticeResumed
-		if in {
-			kind = model.NoticeMaintenance
-		}
-		n.out.Notify(kind, 0, n.cfg.ID)
-		n.touchAll()
-	}
-	if !in || n.evacuated {
-		return
-	}
-	for _, v := range n.vms {
-		if v.instance != absent || v.isPrimary() {
-			return
-		}
-	}
-	n.evacuated = true
-	n.out.Notify(model.NoticeEvacuated, 0, n.cfg.ID)
+	n.refuse(o.VM, o.Node, reason)
 }

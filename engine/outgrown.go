@@ -41,6 +41,6 @@ func (n *Node) silent(ev *model.Event) {
 	case model.EventInstance:
 		n.out.Add(model.EffectHold, ev.VM)
 	case model.EventOperator:
-		n.out.Notify(model.NoticeRefused, ev.Order.VM, n.cfg.ID).Detail = "upgrade this member first: " + n.outgrown.Error()
+		n.refuse(ev.Order.VM, n.cfg.ID, "upgrade this member first: "+n.outgrown.Error())
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"time"
 
 	"holdfast/engine/model"
@@ -39,15 +40,15 @@ const eagerBeats = 3
 // greet gives every link the benefit of the doubt at the beginning of a life.
 func (n *Node) greet() {
 	for _, id := range n.others {
-		n.trust(&n.peers[id])
+		n.presumeUp(&n.peers[id])
 	}
 	n.detectAt = n.now.Add(n.cfg.Timing.SuspectAfter)
 	n.graceUntil = n.detectAt
 	n.heartbeatAt = n.now
 }
 
-// trust gives the links to a peer of which nothing is known yet the benefit of the doubt.
-func (n *Node) trust(p *peer) {
+// presumeUp gives the links to a peer of which nothing is known yet the benefit of the doubt.
+func (n *Node) presumeUp(p *peer) {
 	p.since = n.now
 	for l := range p.links {
 		if p.present&(1<<l) != 0 {
@@ -279,4 +280,18 @@ func (p *peer) best() model.Link {
 		}
 	}
 	return heard
+}
+
+// tooOld returns which member that is heard could not read a command of the format, or nothing. One that is
+// away now and comes back with an old version finds out by itself, and takes no part.
+func (n *Node) tooOld(format uint8) string {
+	if n.cfg.Protocol < format {
+		return "this member runs an older version; upgrade it first"
+	}
+	for _, id := range n.others {
+		if p := &n.peers[id]; !p.suspected && p.incarnation != 0 && p.protocol < format {
+			return fmt.Sprintf("member %d runs an older version that cannot read it; upgrade it first", id)
+		}
+	}
+	return ""
 }

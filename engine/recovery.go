@@ -135,9 +135,7 @@ func (v *vm) changesRead(data []byte) {
 	changed, ok := model.ParseBitmap(data, v.n.cfg.Mirror.Extents)
 	if !ok {
 		changed = model.NewBitmap(v.n.cfg.Mirror.Extents)
-		for x := range uint32(v.n.cfg.Mirror.Extents) {
-			changed.Set(x) // nothing is known
-		}
+		changed.Fill(v.n.cfg.Mirror.Extents) // nothing is known
 	}
 	v.recovery.changed = changed
 }
@@ -168,10 +166,8 @@ func (v *vm) unchanged(data []byte) {
 
 func (v *vm) clearChanged(data []byte) {
 	extents, ok := model.ParseBitmap(data, v.n.cfg.Mirror.Extents)
-	for i := range v.recovery.changed {
-		if ok {
-			v.recovery.changed[i] &^= extents[i]
-		}
+	if ok && v.recovery.changed != nil {
+		v.recovery.changed.Subtract(extents)
 	}
 }
 
@@ -191,9 +187,7 @@ func (v *vm) lacking(marks model.Bitmap) {
 	v.stopShipping()
 	v.recovery.lacking = model.NewBitmap(extents)
 	if marks == nil || v.recovery.changed == nil {
-		for x := range uint32(extents) {
-			v.recovery.lacking.Set(x)
-		}
+		v.recovery.lacking.Fill(extents)
 		return
 	}
 	v.recovery.lacking.Union(marks)
@@ -261,9 +255,8 @@ func (v *vm) openStream(s *dr.Source) {
 		v.lookAgain(r.srcAt)
 		return
 	}
-	n.sessions++
 	r.srcAt = n.now.Add(n.cfg.Timing.RepairEvery)
-	s.Open(n.now, n.incarnation<<20|n.sessions, &n.out)
+	s.Open(n.now, n.nextSession(), &n.out)
 }
 
 // sayAge tells people when the recovery point becomes older than its target, and when it is within it again.

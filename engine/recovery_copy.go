@@ -2,14 +2,10 @@ package engine
 
 import (
 	"holdfast/engine/dr"
-	"holdfast/engine/mirror"
 	"holdfast/engine/model"
 	"holdfast/engine/planted"
 	"holdfast/engine/pool"
 )
-
-// localReadable reports whether the local copy has what the guest wrote.
-func (v *vm) localReadable() bool { return v.main.Local() == mirror.InSync && !v.main.LocalFailed() }
 
 // reconcileElsewhere does the next step of a host that is no home of the VM: it has no business with an instance, and may
 // have the recovery copy.
@@ -126,7 +122,7 @@ func (v *vm) fromSource(m *model.Message) {
 func (n *Node) recoveryOrder(o *model.Order) {
 	v := n.vm(o.VM)
 	if reason := n.refuseRecovery(v, o); reason != "" {
-		n.out.Notify(model.NoticeRefused, o.VM, n.cfg.ID).Detail = reason
+		n.refuse(o.VM, n.cfg.ID, reason)
 		return
 	}
 	v.touch()
@@ -193,7 +189,7 @@ func (v *vm) takeOverRecovery() {
 	if v.primaryAnswers() {
 		v.recovery.takeover = false
 		t.Freeze(false)
-		v.n.out.Notify(model.NoticeRefused, v.id, v.self()).Detail = primaryAlive
+		v.n.refuse(v.id, v.self(), primaryAlive)
 		return
 	}
 	t.Freeze(true)
@@ -238,7 +234,7 @@ func (v *vm) returns() bool {
 	}
 	if v.n.now >= r.returnBy || r.left.State() != dr.Shipping {
 		r.left, r.returning = nil, false
-		v.n.out.Notify(model.NoticeRefused, v.id, v.self()).Detail = "the last recovery point was not confirmed in time; the VM is started here again"
+		v.n.refuse(v.id, v.self(), "the last recovery point was not confirmed in time; the VM is started here again")
 		return false
 	}
 	if r.left.Current() || planted.On(planted.FailBackEarly) {

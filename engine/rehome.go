@@ -56,7 +56,7 @@ func (v *vm) stays() bool {
 		return false
 	}
 	if p.instead != model.NoNode && !p.governed {
-		v.n.out.Notify(model.NoticeRefused, v.id, v.other).Detail = pool.ErrKeepsHomes.Error()
+		v.n.refuse(v.id, v.other, pool.ErrKeepsHomes.Error())
 	}
 	p.instead, p.governed = model.NoNode, false
 	return true
@@ -127,7 +127,7 @@ func (n *Node) orderHome(o *model.Order) {
 		v.touch()
 		return
 	}
-	n.out.Notify(model.NoticeRefused, o.VM, o.Node).Detail = reason
+	n.refuse(o.VM, o.Node, reason)
 }
 
 // rehomed takes over that the VM's second home is another one now: what was done with the
@@ -147,14 +147,6 @@ func (v *vm) meetPartner(other model.NodeID) {
 	if other != v.other {
 		v.other, v.report, v.partner = other, report{}, partner{}
 	}
-}
-
-// copyGen returns the generation for which this host's copy must have been made.
-func (v *vm) copyGen() model.Gen {
-	if planted.On(planted.KeepDropped) {
-		return 0
-	}
-	return v.cfg.HomeSince(v.self())
 }
 
 // changeHomes closes a copy that is not the one which next wants here: this host was dropped and became
@@ -192,7 +184,7 @@ func (n *Node) erase(cfg *pool.Config) {
 
 // sweep forgets the VMs of which nothing is left here.
 func (n *Node) sweep() {
-	n.keep(func(v *vm) bool {
+	n.keepIf(func(v *vm) bool {
 		return v.cfg.Gen == 0 || v.cfg.Holders().Has(n.cfg.ID) || v.instance != absent || planted.On(planted.StartDropped)
 	})
 }

@@ -106,55 +106,6 @@ func (v *vm) promoteWait() model.Time {
 // vouchedPatience multiplies PromoteWait for a primary that a third member still hears.
 const vouchedPatience = 8
 
-// receive takes a message about the VM.
-func (v *vm) receive(m *model.Message) {
-	switch m.Kind {
-	case model.MsgShipOpen, model.MsgShipWrite, model.MsgShipExtent, model.MsgShipPoint:
-		v.fromSource(m)
-	case model.MsgShipState, model.MsgShipAck:
-		v.fromTarget(m)
-	case model.MsgChanged:
-		v.changedElsewhere(m)
-	case model.MsgReport:
-		if m.From != v.other {
-			return // of a home that was replaced
-		}
-		before := v.report
-		v.report = report{incarnation: m.Incarnation, gen: m.Gen, flags: m.Flags}
-		if v.report != before {
-			v.announceAgain()
-		}
-	case model.MsgForward:
-		v.forward(m)
-	case model.MsgIntent, model.MsgMirrorAck, model.MsgReadDone, model.MsgCopied, model.MsgAck, model.MsgRefuse:
-		v.fromReplica(m)
-	default:
-		v.fromPrimary(m)
-	}
-}
-
-// fromReplica takes what the partner answers to this primary.
-func (v *vm) fromReplica(m *model.Message) {
-	if v.main == nil || v.instance != running {
-		return
-	}
-	now, out := v.n.now, &v.n.out
-	switch m.Kind {
-	case model.MsgIntent:
-		v.main.Intent(now, m, out)
-	case model.MsgMirrorAck:
-		v.main.MirrorAck(now, m, out)
-	case model.MsgReadDone:
-		v.main.ReadDone(now, m, out)
-	case model.MsgCopied:
-		v.main.Copied(now, m, out)
-	case model.MsgAck:
-		v.out.Ack(now, m, v.gen, out)
-	case model.MsgRefuse:
-		v.out.Refused(m)
-	}
-}
-
 // fromPrimary takes what a primary asks of this replica. Only the VM's present
 // primary is served; a session belongs to one tenure of one primary.
 func (v *vm) fromPrimary(m *model.Message) {

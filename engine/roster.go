@@ -12,7 +12,7 @@ import (
 // for those that the step touched: a step must not cost more because of VMs that it has nothing to do with.
 type roster struct {
 	vms     []*vm        // ascending VMID
-	due     []model.Time // by place in vms: when it has to be woken
+	due     []model.Time // by index in vms: when it has to be woken
 	touched []*vm        // those of which due and needs may be out of date
 	needs   leaseCount
 }
@@ -43,23 +43,23 @@ func (n *Node) addVM(id model.VMID) *vm {
 	}
 	at, _ := n.find(id)
 	n.vms, n.due = slices.Insert(n.vms, at, v), slices.Insert(n.due, at, model.Never)
-	n.place()
+	n.renumber()
 	v.touch()
 	return v
 }
 
-// place notes where each VM is in the list.
-func (r *roster) place() {
+// renumber notes where each VM is in the list.
+func (r *roster) renumber() {
 	for i, v := range r.vms {
-		v.place = i
+		v.index = i
 	}
 }
 
-// keep forgets the VMs for which it is false.
-func (r *roster) keep(of func(*vm) bool) {
+// keepIf forgets the VMs for which it is false.
+func (r *roster) keepIf(of func(*vm) bool) {
 	r.vms = slices.DeleteFunc(r.vms, func(v *vm) bool { return !of(v) })
 	r.due = r.due[:len(r.vms)]
-	r.place()
+	r.renumber()
 	r.needs, r.touched = leaseCount{}, r.touched[:0]
 	for _, v := range r.vms {
 		v.counted = leaseCount{}
@@ -102,12 +102,12 @@ func (r *roster) recount() {
 	}
 }
 
-// settle ends a step: what was touched is up to date, but for what is to be reconciled in the next step.
-func (r *roster) settle() {
+// endStep accounts for what the step touched: what was touched is up to date, but for what is to be reconciled in the next step.
+func (r *roster) endStep() {
 	r.recount()
 	rest := r.touched[:0]
 	for _, v := range r.touched {
-		r.due[v.place] = v.nextWake()
+		r.due[v.index] = v.nextWake()
 		if v.listed = v.stale; v.stale {
 			rest = append(rest, v)
 		}

@@ -171,11 +171,7 @@ func (v *vm) runShared() {
 		v.shared.away = true
 		v.endInstance()
 	case v.hangs():
-		if v.hungIn != v.cfg.Gen {
-			v.hungIn = v.cfg.Gen
-			v.n.out.Notify(model.NoticeHung, v.id, v.self()).Gen = v.cfg.Gen
-			v.guestFailed()
-		}
+		v.sayHung()
 		v.propose(pool.Command{Kind: pool.KindStart, Node: v.self()})
 	default:
 		v.shared.away = false
@@ -299,7 +295,7 @@ func (n *Node) orderHandOver(o *model.Order) {
 		v.touch()
 		return
 	}
-	n.out.Notify(model.NoticeRefused, o.VM, n.cfg.ID).Detail = reason
+	n.refuse(o.VM, n.cfg.ID, reason)
 }
 
 // sharedOpened takes whether the storage answers.

@@ -26,16 +26,6 @@ const (
 	foreign
 )
 
-// diskState is where this host's copy stands.
-type diskState uint8
-
-const (
-	diskClosed diskState = iota
-	diskOpening
-	diskOpen
-	diskFailed
-)
-
 // vm is one VM as this node sees it.
 type vm struct {
 	n     *Node
@@ -58,7 +48,7 @@ type vm struct {
 	disk      diskState
 	broken    bool         // its failure was said
 	gone      bool         // it lacks what it had called durable, so it is not the truth whatever the log says
-	told      bool         // that was said
+	saidGone  bool         // that was said
 	openedFor model.Gen    // the generation for which it was opened last
 	marks     model.Bitmap // recorded intent, while the disk is open and no machine owns it
 	diskAt    model.Time   // when to try to open it again
@@ -90,16 +80,9 @@ type vm struct {
 	shared   sharedState
 	recovery recovery
 
-	place   int        // in the list of VMs
+	index   int        // in the list of VMs
 	listed  bool       // among those that the step touched
 	counted leaseCount // in the needs of all
-}
-
-// report is what the other home said it has.
-type report struct {
-	incarnation uint64
-	gen         model.Gen
-	flags       model.Flags
 }
 
 // syncVMs takes over the configurations of the pool's state.
@@ -246,96 +229,6 @@ func (v *vm) sealed(ev *model.Event) {
 	}
 }
 
-// opened takes the outcome of opening the local copy.
-func (v *vm) opened(ev *model.Event) {
-	if v.cfg.Shared {
-		v.sharedOpened(ev)
-		return
-	}
-	if v.disk != diskOpening {
-		return
-	}
-	v.gone = ev.Flags.Has(model.FlagLost) && !planted.On(planted.StartLost)
-	v.tellLost(ev.Flags.Has(model.FlagError))
-	marks, ok := model.ParseBitmap(ev.Data, v.n.cfg.Mirror.Extents)
-	if ev.Flags.Has(model.FlagError) || !ok {
-		v.failDisk()
-		return
-	}
-	v.disk, v.marks, v.cannot, v.broken = diskOpen, marks, false, false
-	v.changesRead(ev.Changed)
-	if v.main != nil {
-		v.main.LocalOpened(v.n.now, marks, &v.n.out)
-	}
-}
-
-// tellLost says, once, that the local copy lost what it had called durable.
-func (v *vm) tellLost(unfit bool) {
-	if !v.gone || v.told {
-		v.told = v.gone
-		return
-	}
-	v.told = true
-	notice := v.n.out.Notify(model.NoticeDiskLost, v.id, v.self())
-	switch {
-	case unfit:
-		notice.Detail = "it called writes durable and lost them; replace the disk or turn its write cache off, then it is copied anew"
-	case v.cfg.InSync == model.Nodes(v.self()):
-		notice.Detail = "it is the only copy in sync, and lacks writes that it had called durable; an operator has to choose the copy to start from"
-	default:
-		notice.Detail = "it lacks writes that it had called durable, and is copied anew"
-	}
-}
-
-// truth reports whether this host's copy has every acknowledged write (R5).
-func (v *vm) truth() bool { return v.cfg.InSync.Has(v.self()) && !v.gone }
-
-// trust tells the runner that the local copy is what the pool counts on now.
-func (v *vm) trust() {
-	if v.gone {
-		v.gone = false
-		v.n.out.Add(model.EffectTrust, v.id)
-	}
-}
-
-// failDisk takes the local copy out of service; it is opened again a little later.
-func (v *vm) failDisk() {
-	if !v.broken {
-		v.broken = true
-		v.n.out.Notify(model.NoticeDiskFault, v.id, v.self())
-		v.n.fault(pool.Part{Component: pool.ComponentDisk, Node: v.self(), VM: v.id})
-	}
-	v.disk, v.marks, v.copy = diskFailed, nil, nil
-	v.diskAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
-}
-
-// ensureDisk opens the local copy if it is time to; it reports whether it is open.
-func (v *vm) ensureDisk() bool {
-	switch {
-	case v.disk == diskOpen:
-		return true
-	case v.disk == diskFailed && v.retired(pool.ComponentDisk):
-	case v.disk == diskClosed, v.disk == diskFailed && v.n.now >= v.diskAt:
-		v.disk = diskOpening
-		v.openedFor = v.copyGen()
-		v.n.out.Add(model.EffectOpen, v.id).Gen = v.openedFor
-	}
-	return false
-}
-
-// lose notes that the instance on this host is gone.
-func (v *vm) lose() {
-	v.moving = false
-	v.instance, v.lost, v.absentSince, v.silentSince = absent, v.cfg.Gen, v.n.now, model.Never
-	v.out, v.main, v.shared.disk = nil, nil, nil
-	v.stopShipping()
-	v.session = 0
-	v.disk = diskClosed // reopening ends the operations that are under way
-	v.marks = nil
-	v.route = route{}
-	v.tell()
-}
-
 // nextWake returns the next instant at which wake has something to do.
 func (v *vm) nextWake() model.Time {
 	at := min(v.timerAt, v.proposeAt, v.reportAt, v.recoveryWake())
@@ -401,32 +294,4 @@ func (v *vm) reconcile() {
 	if v.disk == diskFailed {
 		v.lookAgain(v.diskAt)
 	}
-}
-
-// tell tells the other home what this one has.
-func (v *vm) tell() {
-	v.reportAt = v.n.now.Add(v.n.cfg.Timing.ReportEvery)
-	if v.other == model.NoNode {
-		return
-	}
-	m := v.n.out.Send(model.MsgReport, v.other, v.id)
-	m.Gen = v.cfg.Gen
-	if v.instance != absent || v.cfg.Shared && !v.shared.settled {
-		m.Flags |= model.FlagInstance
-	}
-	if v.holdsVM() {
-		m.Flags |= model.FlagCheckpoint
-		m.Epoch = v.in.Holds()
-	}
-	if v.cannot {
-		m.Flags |= model.FlagCannotRun
-	}
-	v.askForward()
-	v.announceAgain() // it may have been lost, or another port learnt since
-}
-
-// reported returns what the other home said in its present life under the present configuration.
-func (v *vm) reported() (report, bool) {
-	r := v.report
-	return r, r.incarnation != 0 && r.incarnation == v.peer().incarnation && r.gen == v.cfg.Gen && !v.peer().suspected
 }

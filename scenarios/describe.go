@@ -60,10 +60,10 @@ func (r *run) measures(m *reports.Measures, vm model.VMID, h *history.History) {
 	if r.books[vm-1].clients {
 		m.LongestPauseNS = max(m.LongestPauseNS, int64(longestPause(h, r.script.Run)))
 	}
-	m.Promotions += int64(r.count0(model.NoticePromoted, vm))
+	m.Promotions += int64(r.countNotices(model.NoticePromoted, vm))
 	m.Restarts += int64(r.restarts(vm))
-	m.Resyncs += int64(r.count0(model.NoticeResync, vm))
-	m.Refused += int64(r.count0(model.NoticeRefused, vm))
+	m.Resyncs += int64(r.countNotices(model.NoticeResync, vm))
+	m.Refused += int64(r.countNotices(model.NoticeRefused, vm))
 	changes := r.world.Changes(vm)
 	m.Generations += int64(len(changes))
 	for i, c := range changes {

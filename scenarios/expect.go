@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"holdfast/engine/model"
@@ -33,7 +34,7 @@ func (r *run) measure(e *script.Expect, histories []*history.History) (ok bool, 
 		d := r.recoveryAge[vm-1]
 		return e.Comparator.Holds(int64(d), int64(e.Duration)), "longest age of the recovery point " + reports.FormatNS(int64(d))
 	case script.ExpectPromotions:
-		return counted(r.count0(model.NoticePromoted, vm), "promotions")
+		return counted(r.countNotices(model.NoticePromoted, vm), "promotions")
 	case script.ExpectRestarts:
 		return counted(r.restarts(vm), "restarts")
 	case script.ExpectResets:
@@ -114,4 +115,52 @@ func pauseAt(h *history.History, end time.Duration) (from, length time.Duration)
 		last = max(last, t)
 	}
 	return from, length
+}
+
+// apart reports whether two VMs had different primaries, at the end or all through a period.
+func (r *run) apart(e *script.Expect) (ok bool, got string) {
+	a, b := r.world.VM(e.VM), r.world.VM(e.Other)
+	from, to := r.zero.Add(e.From), r.zero.Add(e.To)
+	if e.To == 0 {
+		from, to = r.world.Now(), r.world.Now()
+	}
+	times := []model.Time{from}
+	for _, vm := range []model.VMID{a, b} {
+		for _, c := range r.world.Changes(vm) {
+			if c.At > from && c.At <= to {
+				times = append(times, c.At)
+			}
+		}
+	}
+	for _, t := range times {
+		if p, q := r.primaryAt(a, t), r.primaryAt(b, t); p == q {
+			return false, fmt.Sprintf("both run on %s at %s", r.name(p), reports.FormatNS(int64(r.at(t))))
+		}
+	}
+	return true, "they were apart"
+}
+
+// primaryAt returns the primary of a VM by the newest configuration that was committed at t or before.
+func (r *run) primaryAt(vm model.VMID, t model.Time) (at model.NodeID) {
+	for _, c := range r.world.Changes(vm) {
+		if c.At <= t {
+			at = c.Config.Primary
+		}
+	}
+	return at
+}
+
+// refused reports whether a refusal about the VM, after the first action, has the reason that the script expects.
+func (r *run) refused(e *script.Expect) (ok bool, got string) {
+	vm := r.world.VM(e.VM)
+	got = "nothing about it was refused"
+	for _, n := range r.world.Notices() {
+		if n.Kind != model.NoticeRefused || n.VM != vm || r.began < 0 || n.At.Sub(r.zero) < r.began {
+			continue
+		}
+		if got = "refused because " + r.named(n.Detail); strings.Contains(got, e.Text) {
+			return true, got
+		}
+	}
+	return false, got
 }

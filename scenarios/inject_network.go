@@ -72,40 +72,21 @@ func apply(f *faults.Fault, wire *sim.Wire) {
 	}
 }
 
-// undo takes one fault of a wire back.
+// undo takes one fault of a wire back: it is as if a fault of no strength were applied.
 func undo(f *faults.Fault, wire *sim.Wire) {
 	switch f.Kind {
 	case faults.Cut:
 		wire.Cut = false
-	case faults.Loss:
-		wire.Loss = 0
-	case faults.Delay:
-		wire.Delay = 0
-	case faults.Jitter:
-		wire.Jitter = 0
-	case faults.Duplicate:
-		wire.Duplicate = 0
-	case faults.Reorder:
-		wire.Reorder = 0
-	case faults.Corrupt:
-		wire.Corrupt = 0
-	case faults.Slow:
-		wire.Bandwidth = 0
+	case faults.Heal:
+	default:
+		apply(&faults.Fault{Kind: f.Kind}, wire)
 	}
 }
 
-// count returns the number of members of the pool.
-func (r *run) count() model.NodeID {
-	n := model.NodeID(len(r.script.Hosts))
-	if r.script.Witness.Name != "" {
-		n++
-	}
-	return n
-}
-
+// isolate cuts a member off from all others, or ends that; with it, unless keepLAN, the host's guest network.
 func (r *run) isolate(m model.NodeID, cut, keepLAN bool) {
 	var pairs [][2]model.NodeID
-	for id := model.NodeID(1); id <= r.count(); id++ {
+	for id := model.NodeID(1); id <= r.memberCount(); id++ {
 		if id != m {
 			pairs = append(pairs, [2]model.NodeID{m, id})
 		}
@@ -145,41 +126,5 @@ func (r *run) cutPairs(pairs [][2]model.NodeID, cut bool) {
 			r.world.Wire(p[0], p[1], l).Cut = cut
 			r.world.Wire(p[1], p[0], l).Cut = cut
 		}
-	}
-}
-
-// healAll ends every fault that is in effect.
-func (r *run) healAll() {
-	w := r.world
-	for i := range r.script.VMs {
-		w.ResumeVM(model.VMID(i + 1))
-	}
-	w.ClearFaults()
-	for a := model.NodeID(1); a <= r.count(); a++ {
-		for b := model.NodeID(1); b <= r.count(); b++ {
-			for l := model.LinkA1; l < model.NumLinks; l++ {
-				*w.Wire(a, b, l) = sim.Wire{}
-			}
-		}
-		w.CrashDaemonAt(a, 0)
-		w.ContinueDaemon(a)
-		w.OldDaemon(a, false, faults.DefaultDaemonRestart)
-		w.Thaw(a)
-		w.SlowCPU(a, 1)
-		w.ClockResume(a)
-		w.ClockDrift(a, 0)
-		w.WatchdogDrift(a, 0)
-		w.CutStorage(a, false)
-		w.CutLAN(a, false)
-		w.NIC(a, true)
-		w.ToolstackErrors(a, 0)
-		w.HalfCreates(a, 0)
-		w.ToolstackHang(a, w.Now())
-		for i := range r.script.VMs {
-			if int(a) <= len(r.script.Hosts) {
-				w.HealDisk(a, model.VMID(i+1))
-			}
-		}
-		w.PowerOn(a, false)
 	}
 }

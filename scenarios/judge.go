@@ -1,19 +1,13 @@
 package scenarios
 
 import (
-	"cmp"
 	"fmt"
-	"io"
-	"slices"
-	"strconv"
-	"time"
 
 	"holdfast/engine/model"
 	"holdfast/reports"
 	"holdfast/reports/check"
 	"holdfast/reports/history"
 	"holdfast/scenarios/script"
-	"holdfast/sim"
 )
 
 // judge collects every conclusion about the run.
@@ -97,16 +91,6 @@ func (r *run) unconverged() string {
 	return text
 }
 
-func (r *run) name(id model.NodeID) string {
-	switch {
-	case id == model.NoNode:
-		return "nobody"
-	case int(id) <= len(r.script.Hosts):
-		return r.script.Hosts[id-1].Name
-	}
-	return r.script.Witness.Name
-}
-
 // verdict checks what the clients of a VM saw, and what the guest itself noticed.
 func (r *run) verdict(out *reports.Scenario, h *history.History, vm *script.VM, id model.VMID) {
 	if err := r.world.GuestFault(id); err != nil {
@@ -116,7 +100,7 @@ func (r *run) verdict(out *reports.Scenario, h *history.History, vm *script.VM, 
 	if stats.TimeBack > 0 {
 		r.fail("R3", "clients of %s saw the guest's time go back %d times", vm.Name, stats.TimeBack)
 	}
-	lost := r.count0(model.NoticeStateLost, id) > 0
+	lost := r.countNotices(model.NoticeStateLost, id) > 0
 	if r.alwaysFT(id) && !r.permits(script.ExpectStateLost, vm.Name) && (lost || stats.Resets > 0) {
 		r.fail("R3", "%s lost its memory: %d connections were reset", vm.Name, stats.Resets)
 	}
@@ -177,8 +161,8 @@ func (r *run) checkTriggers() {
 	}
 }
 
-// count0 counts notices of a kind about a VM over the whole run.
-func (r *run) count0(kind model.NoticeKind, vm model.VMID) int {
+// countNotices counts notices of a kind about a VM over the whole run.
+func (r *run) countNotices(kind model.NoticeKind, vm model.VMID) int {
 	n := 0
 	for _, note := range r.world.Notices() {
 		if note.Kind == kind && note.VM == vm {
@@ -190,49 +174,3 @@ func (r *run) count0(kind model.NoticeKind, vm model.VMID) int {
 
 // restarts counts how often the VM's system came up after the first time.
 func (r *run) restarts(vm model.VMID) int { return max(r.world.Boots(vm)-1, 0) }
-
-// trace writes the faults and what the members told people, in order.
-func (r *run) trace(to io.Writer, out *reports.Scenario) {
-	type line struct {
-		at   time.Duration
-		text string
-	}
-	var lines []line
-	for _, m := range r.marks {
-		lines = append(lines, line{m.At.Duration(), "**** " + m.Text})
-	}
-	for _, n := range r.world.Notices() {
-		lines = append(lines, line{n.At.Sub(r.zero), fmt.Sprintf("%-4s %s", r.name(n.Member), r.words(&n))})
-	}
-	slices.SortStableFunc(lines, func(a, b line) int { return cmp.Compare(a.at, b.at) })
-	for _, l := range lines {
-		fmt.Fprintf(to, "%12s  %s\n", l.at.Round(time.Microsecond), l.text)
-	}
-	for _, f := range out.Failures {
-		fmt.Fprintf(to, "%12s  %s: %s\n", f.At, f.Rule, f.Text)
-	}
-}
-
-// words says a notice in one line.
-func (r *run) words(n *sim.Notice) string {
-	text := n.Kind.String()
-	if n.VM != 0 {
-		text += " " + r.script.VMs[n.VM-1].Name
-	}
-	if n.Node != model.NoNode {
-		text += " (" + r.name(n.Node) + ")"
-	}
-	if n.Kind == model.NoticeLinkDown || n.Kind == model.NoticeLinkUp {
-		text += " " + n.Link.String()
-	}
-	if n.Gen != 0 {
-		text += " generation " + strconv.FormatUint(uint64(n.Gen), 10)
-	}
-	if n.Epoch != 0 {
-		text += " epoch " + strconv.FormatUint(uint64(n.Epoch), 10)
-	}
-	if n.Detail != "" {
-		text += ": " + r.named(n.Detail)
-	}
-	return text
-}

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"time"
 
 	"holdfast/engine/model"
 	"holdfast/sim/disk"
@@ -51,95 +50,13 @@ func (p *place) blank(gen model.Gen) {
 	}
 	p.w.monitor.discarded(p)
 	p.dropReplica()
-	for i := range p.journal {
-		p.w.drop(p.journal[i].att)
-	}
-	p.journal = p.journal[:0]
+	p.dropJournal()
 	p.recovery.blank(p.w)
 	p.disk = disk.New(diskSectors + 1)
 	p.promises, p.lost, p.liar = promises{}, false, false
 	p.lied.Reset()
-	for x := range uint32(diskSectors / extentSectors) {
-		p.marked.Set(x)
-	}
+	p.marked.Fill(diskExtents)
 	p.made = gen
-}
-
-// JoinHost gives a host power and has the pool take it in; an operator tells the first member that works.
-func (w *World) JoinHost(id model.NodeID) {
-	w.nodes[id].spare = false
-	w.powerUp(w.nodes[id])
-	w.toPool(model.Order{Kind: model.OrderJoin, Node: id})
-	w.stateHost(id)
-}
-
-// LeaveHost has a host give up its copies and leave the pool.
-func (w *World) LeaveHost(id model.NodeID) { w.toPool(model.Order{Kind: model.OrderLeave, Node: id}) }
-
-// ReplaceHome has the second copy of a VM moved from one host to another; the order goes to the host that
-// runs the VM.
-func (w *World) ReplaceHome(vm model.VMID, from, to model.NodeID) {
-	w.order(w.Config(vm).Primary, model.Order{Kind: model.OrderReplaceHome, VM: vm, Node: from, Homes: model.Nodes(to)})
-}
-
-// SetLevel has a running VM protected at another level.
-func (w *World) SetLevel(vm model.VMID, level model.Level) {
-	w.toPool(model.Order{Kind: model.OrderLevel, VM: vm, Level: level})
-}
-
-// Migrate has a VM run on its other home.
-func (w *World) Migrate(vm model.VMID) {
-	cfg := w.Config(vm)
-	w.order(cfg.Primary, model.Order{Kind: model.OrderMigrate, VM: vm, Node: cfg.Homes.Other(cfg.Primary)})
-}
-
-// Maintain puts a host into maintenance, or ends that.
-func (w *World) Maintain(id model.NodeID, on bool) {
-	kind := model.OrderMaintain
-	if !on {
-		kind = model.OrderResume
-	}
-	w.toPool(model.Order{Kind: kind, Node: id})
-}
-
-// ClearFaults has everything put back into service that failed too often. The operator looks again every
-// second for half a minute, because members that return count what was wrong while they were away.
-func (w *World) ClearFaults() { w.clearFaults(30) }
-
-func (w *World) clearFaults(looks int) {
-	for _, m := range w.nodes[1:] {
-		if m.running() && len(m.node.Pool().Parts()) > 0 {
-			w.toPool(model.Order{Kind: model.OrderClear})
-			break
-		}
-	}
-	if looks > 1 {
-		w.At(w.now.Add(time.Second), func() { w.clearFaults(looks - 1) })
-	}
-}
-
-// operatorPatience is how often an operator whose order nobody takes looks for another member, every operatorPause.
-const (
-	operatorPatience = 100
-	operatorPause    = 100 * time.Millisecond
-)
-
-// toPool gives an order to the first member that works, knows itself to be one, can reach the pool, and is not
-// what the order is about.
-func (w *World) toPool(o model.Order) { w.orderFrom(o, operatorPatience) }
-
-func (w *World) orderFrom(o model.Order, tries int) {
-	w.At(w.now, func() {
-		for _, m := range w.nodes[1:] {
-			if m.id != o.Node && m.running() && m.node.Pool().Members().All().Has(m.id) && m.node.Leader() != model.NoNode {
-				m.tell(&model.Event{Kind: model.EventOperator, Order: o})
-				return
-			}
-		}
-		if tries > 0 {
-			w.At(w.now.Add(operatorPause), func() { w.orderFrom(o, tries-1) })
-		}
-	})
 }
 
 // Spare reports whether a host has not been in the pool yet.

@@ -64,7 +64,7 @@ func TestCopyBelongsToItsGeneration(t *testing.T) {
 
 	w.monitor.vms[8].truth = nil // what follows is about the place alone
 	p.renew(5)
-	require.Equal(t, diskSectors/extentSectors, p.marked.Len(), "a new copy")
+	require.Equal(t, diskExtents, p.marked.Len(), "a new copy")
 	p.marked.Reset()
 	p.renew(3)
 	require.Zero(t, p.marked.Len())
@@ -74,7 +74,7 @@ func TestCopyBelongsToItsGeneration(t *testing.T) {
 	w.nodes[16].erase(&model.Effect{VM: 8, Gen: 4})
 	require.Zero(t, p.marked.Len())
 	w.nodes[16].erase(&model.Effect{VM: 8, Gen: 7})
-	require.Equal(t, diskSectors/extentSectors, p.marked.Len())
+	require.Equal(t, diskExtents, p.marked.Len())
 	w.nodes[3].erase(&model.Effect{VM: 8, Gen: 7})
 	require.Nil(t, w.nodes[3].vms[8], "where nothing is, nothing is made to be erased")
 }

@@ -59,10 +59,11 @@ type VM struct {
 	Recorder     client.Recorder // takes down what the clients saw; required if Clients > 0
 }
 
-// Shape of the simulated disks.
+// Shape of the simulated disks: sectors of a disk and of an extent, and extents of a disk.
 const (
 	diskSectors   = 2048
 	extentSectors = 16
+	diskExtents   = diskSectors / extentSectors
 
 	// InitialBalance is what each account of a bank holds at first.
 	InitialBalance = 100
@@ -132,7 +133,7 @@ func (o *Options) engineConfig(id model.NodeID) engine.Config {
 	return engine.Config{
 		ID: id, Hosts: hosts, Witnesses: witnesses, Contacts: contacts, Voters: o.Voters, Seed: o.Seed, Timing: o.Timing.Engine, Lease: o.Timing.Lease, Pair: pair,
 		Mirror: mirror.Config{
-			Extents: diskSectors / extentSectors, ExtentSectors: extentSectors,
+			Extents: diskExtents, ExtentSectors: extentSectors,
 			ActiveExtents: 24, CopyDepth: 4, IOTimeout: o.Timing.IOTimeout, Resend: min(50*time.Millisecond, o.Timing.IOTimeout/4),
 		},
 		Recovery: dr.Config{Journal: 384, Window: 64, CopyDepth: 4},

@@ -59,57 +59,6 @@ type place struct {
 	via       model.NodeID // the instance's traffic goes by way of this host
 }
 
-// heldWrite is a disk write that waits for its epoch.
-type heldWrite struct {
-	seq    model.Seq
-	epoch  model.Epoch
-	sector uint64
-	att    *attachment
-}
-
-// answer is data that waits for the message or operation that it belongs to.
-type answer struct {
-	id  uint64
-	att *attachment
-}
-
-// ring remembers the data of the newest writes by a number that rises.
-type ring struct {
-	entries [1024]answer
-	next    int
-}
-
-func (r *ring) put(w *World, id uint64, att *attachment) {
-	e := &r.entries[r.next]
-	r.next = (r.next + 1) % len(r.entries)
-	w.drop(e.att)
-	*e = answer{id: id, att: att}
-}
-
-// get returns the newest data for id, or nil.
-func (r *ring) get(id uint64) *attachment {
-	for i := 1; i <= len(r.entries); i++ {
-		e := &r.entries[(r.next-i+len(r.entries))%len(r.entries)]
-		if e.att == nil {
-			return nil
-		}
-		if e.id == id {
-			return e.att
-		}
-	}
-	return nil
-}
-
-func (r *ring) clear(w *World) {
-	for i := range r.entries {
-		if r.entries[i].att != nil {
-			w.drop(r.entries[i].att)
-			r.entries[i] = answer{}
-		}
-	}
-	r.next = 0
-}
-
 // instance is a guest on this host.
 type instance struct {
 	present   bool
@@ -146,16 +95,14 @@ func newPlace(w *World, m *member, v *load) (*place, error) {
 	}
 	p := &place{
 		w: w, m: m, vm: v, disk: disk.New(diskSectors + 1), image: image,
-		marked: model.NewBitmap(diskSectors / extentSectors), lied: model.NewBitmap(diskSectors / extentSectors),
+		marked: model.NewBitmap(diskExtents), lied: model.NewBitmap(diskExtents),
 	}
 	if v.shared != nil {
 		p.disk = v.shared
 	}
 	// A new copy has never been compared with the other one: all of it counts as different.
-	for x := range uint32(diskSectors / extentSectors) {
-		p.marked.Set(x)
-	}
-	p.recovery.changed = model.NewBitmap(diskSectors / extentSectors)
+	p.marked.Fill(diskExtents)
+	p.recovery.changed = model.NewBitmap(diskExtents)
 	p.opsLife = w.nextLife()
 	return p, nil
 }
@@ -341,37 +288,4 @@ func (p *place) attach(before model.NodeID) model.NodeID {
 // guestTime returns the instance's guest-visible time now.
 func (p *place) guestTime() uint64 {
 	return p.inst.base + uint64(p.m.time()-p.inst.since)
-}
-
-// keep stores data under id; take removes it.
-func (p *place) keep(list *[16]answer, id uint64, att *attachment) {
-	slot := &list[id%uint64(len(list))]
-	for i := range list {
-		if list[i].att == nil || list[i].id == id {
-			slot = &list[i]
-			break
-		}
-	}
-	p.w.drop(slot.att)
-	*slot = answer{id: id, att: att}
-}
-
-func (p *place) take(list *[16]answer, id uint64) *attachment {
-	for i := range list {
-		if list[i].id == id && list[i].att != nil {
-			att := list[i].att
-			list[i] = answer{}
-			return att
-		}
-	}
-	return nil
-}
-
-func (p *place) peek(list *[16]answer, id uint64) *attachment {
-	for i := range list {
-		if list[i].id == id {
-			return list[i].att
-		}
-	}
-	return nil
 }

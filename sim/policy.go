@@ -66,15 +66,6 @@ func (w *World) stateHost(id model.NodeID) {
 	}
 }
 
-// OrderVM has a VM protected that was not when the pool was set up; an operator tells the first member that works.
-func (w *World) OrderVM(vm model.VMID) {
-	v := w.vms[vm]
-	w.toPool(v.creation())
-	if v.recovery != model.NoNode {
-		w.toPool(v.cover()) // which waits until the VM is protected
-	}
-}
-
 // Exists reports whether the pool knows the VM.
 func (w *World) Exists(vm model.VMID) bool { return w.monitor.exists(vm) }
 

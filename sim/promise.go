@@ -95,9 +95,7 @@ func (p *place) inspect() {
 	}
 	p.lost, p.liar = true, true
 	p.promises.known = s[0][0]
-	for x := range uint32(diskSectors / extentSectors) {
-		p.marked.Set(x)
-	}
+	p.marked.Fill(diskExtents)
 }
 
 // healDisk ends every fault of the copy: an operator has seen to the device. What it lost stays lost.

@@ -4,11 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"holdfast/engine/dr"
 	"holdfast/engine/model"
-	"holdfast/engine/pool"
-	"holdfast/sim/disk"
-	"holdfast/sim/guest"
 )
 
 // recovery is what a place has of a copy at another place: as the VM's home the data that is kept for shipping,
@@ -90,7 +86,7 @@ func (r *recovery) blank(w *World) {
 }
 
 func (p *place) recordChanges(data []byte) {
-	if extents, ok := model.ParseBitmap(data, diskSectors/extentSectors); ok {
+	if extents, ok := model.ParseBitmap(data, diskExtents); ok {
 		p.recovery.changed.Union(extents)
 	}
 }
@@ -106,11 +102,8 @@ func (p *place) performRecovery(e *model.Effect) {
 	case model.EffectShipRead:
 		p.submit(opShipRead, readTime, e, p.w.grab())
 	case model.EffectChanged:
-		extents, ok := model.ParseBitmap(e.Data, diskSectors/extentSectors)
-		for i := range extents {
-			if ok {
-				r.changed[i] &^= extents[i]
-			}
+		if extents, ok := model.ParseBitmap(e.Data, diskExtents); ok {
+			r.changed.Subtract(extents)
 		}
 	case model.EffectRecoveryOpen:
 		p.applyPart()
@@ -241,9 +234,7 @@ func (p *place) replayRecovery() {
 	r.cut(p.w, 0)
 	r.applying = false
 	if r.point != 0 {
-		for x := range uint32(diskSectors / extentSectors) {
-			p.marked.Set(x)
-		}
+		p.marked.Fill(diskExtents)
 		p.w.monitor.points[p.vm.id].moved(p.w, p)
 	}
 }
@@ -260,96 +251,4 @@ func (p *place) applyPart() {
 			_ = p.disk.Write(j.sector, j.att.sectors, false) // as above
 		}
 	}
-}
-
-// testRun boots the guest from a snapshot of the copy, where nothing else sees it. The outcome is known at once
-// and told when a guest would have come up.
-func (p *place) testRun(e *model.Effect) {
-	snapshot := disk.New(diskSectors + 1)
-	snapshot.CopyFrom(p.disk)
-	for i := range p.recovery.journal[:p.recovery.sealed] {
-		if j := &p.recovery.journal[i]; j.att != nil {
-			_ = snapshot.Write(j.sector, j.att.sectors, false) // as above
-		}
-	}
-	ok := boots(p.vm.guest, snapshot)
-	ev := p.w.after(createTime+bootTime, classDevice, p.m.id, evDisk)
-	ev.vm, ev.life, ev.op, ev.att, ev.id, ev.gen, ev.epoch, ev.flags = p.vm.id, p.opsLife, opTest, nil, 0, 0, e.Epoch, 0
-	if !ok {
-		ev.flags = model.FlagError
-	}
-}
-
-// boots runs a guest on a disk until it serves, and reports whether it does and finds nothing wrong.
-func boots(c guest.Config, d *disk.Disk) bool {
-	machine, err := guest.NewMachine(c)
-	if err != nil {
-		return false
-	}
-	var out, next guest.Out
-	machine.Boot(1, &out)
-	for range 100 * diskSectors {
-		if len(out.Requests) == 0 || machine.Serving() {
-			break
-		}
-		r := &out.Requests[0]
-		var data []disk.Sector
-		switch r.IO.Op {
-		case model.OpRead:
-			data = make([]disk.Sector, r.IO.Count)
-			err = d.Read(r.IO.Sector, uint64(r.IO.Count), data)
-		case model.OpWrite:
-			err = d.Write(r.IO.Sector, r.Data, false)
-		}
-		id := r.IO.ID
-		rest := append([]guest.DiskRequest(nil), out.Requests[1:]...)
-		next.Reset()
-		machine.DiskDone(id, err == nil, data, &next)
-		out.Requests = append(rest, next.Requests...)
-		if err != nil {
-			return false
-		}
-	}
-	return machine.Serving() && machine.Check() == nil
-}
-
-// recoverable reports whether the VM's recovery copy, if it is to have one, has a point of its own history and follows.
-func (w *World) recoverable(vm model.VMID, cfg *pool.Config) bool {
-	if cfg.Recovery == model.NoNode {
-		return w.vms[vm].recovery == model.NoNode
-	}
-	m := w.nodes[cfg.Primary]
-	if m.node == nil {
-		return false
-	}
-	point, ok := m.node.RecoveryPoint(vm)
-	return ok && point.State == dr.Shipping
-}
-
-// FailOver is the operator's order to start a VM from its recovery copy on a host; FailBack the order to the host
-// that runs it there to return it to its homes; TestFailOver that to try the recovery copy.
-func (w *World) FailOver(id model.NodeID, vm model.VMID) {
-	w.monitor.vms[vm].failOver = true
-	w.order(id, model.Order{Kind: model.OrderFailOver, VM: vm, Node: id})
-}
-
-// FailBack returns a VM to its homes.
-func (w *World) FailBack(id model.NodeID, vm model.VMID) {
-	w.order(id, model.Order{Kind: model.OrderFailBack, VM: vm})
-}
-
-// TestFailOver tries the recovery copy of a VM.
-func (w *World) TestFailOver(id model.NodeID, vm model.VMID) {
-	w.order(id, model.Order{Kind: model.OrderTestFailOver, VM: vm})
-}
-
-// AddRecovery is the operator's order to give a VM a recovery copy on a host. The VM must have been declared as Covered.
-func (w *World) AddRecovery(vm model.VMID, id model.NodeID, target time.Duration) {
-	w.toPool(model.Order{Kind: model.OrderAddRecovery, VM: vm, Node: id, Target: target})
-}
-
-// RemoveRecovery is the order to end it.
-func (w *World) RemoveRecovery(vm model.VMID) {
-	w.vms[vm].recovery = model.NoNode // nobody orders it again
-	w.toPool(model.Order{Kind: model.OrderRemoveRecovery, VM: vm})
 }

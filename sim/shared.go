@@ -35,8 +35,3 @@ func (w *World) CutStorage(id model.NodeID, cut bool) {
 		}
 	}
 }
-
-// HandOver has the VM, on shared storage, run by its other home; the order goes to the host that runs it.
-func (w *World) HandOver(vm model.VMID) {
-	w.order(w.Config(vm).Primary, model.Order{Kind: model.OrderHandOver, VM: vm})
-}

@@ -97,7 +97,7 @@ func (p *place) submitGuest(e *model.Effect) {
 
 // asSectors carries a bitmap in an attachment.
 func (p *place) asSectors(att *attachment, data []byte) *attachment {
-	marks, _ := model.ParseBitmap(data, diskSectors/extentSectors)
+	marks, _ := model.ParseBitmap(data, diskExtents)
 	var s disk.Sector
 	for i, word := range marks {
 		s[i%disk.SectorWords] = word
@@ -110,11 +110,8 @@ func (p *place) asSectors(att *attachment, data []byte) *attachment {
 }
 
 func (p *place) clearMarks(data []byte) {
-	marks, ok := model.ParseBitmap(data, diskSectors/extentSectors)
-	for i := range marks {
-		if ok {
-			p.marked[i] &^= marks[i]
-		}
+	if marks, ok := model.ParseBitmap(data, diskExtents); ok {
+		p.marked.Subtract(marks)
 	}
 }
 
@@ -236,7 +233,7 @@ func (p *place) intentDone(id uint64, att *attachment) {
 
 // opened recovers the copy: what was sealed durably goes to the disk.
 func (p *place) opened() {
-	ev := model.Event{Kind: model.EventOpened, VM: p.vm.id, Count: diskSectors / extentSectors}
+	ev := model.Event{Kind: model.EventOpened, VM: p.vm.id, Count: diskExtents}
 	p.inspect()
 	if p.lost {
 		ev.Flags = model.FlagLost
@@ -251,17 +248,6 @@ func (p *place) opened() {
 	p.m.tell(&ev)
 }
 
-func (p *place) replay() {
-	for i := range p.journal {
-		h := &p.journal[i]
-		if h.att != nil {
-			_ = p.disk.Write(h.sector, h.att.sectors, p.forced()) // the range was checked when it was first written
-		}
-		p.w.drop(h.att)
-	}
-	p.journal = p.journal[:0]
-}
-
 // resumeDisk lets the operations that a hanging disk kept finish.
 func (p *place) resumeDisk() {
 	hung := p.hung
@@ -272,89 +258,4 @@ func (p *place) resumeDisk() {
 		ev.vm, ev.life, ev.op, ev.io, ev.att = h.vm, h.life, h.op, h.io, h.att
 		ev.id, ev.gen, ev.epoch, ev.flags = h.id, h.gen, h.epoch, h.flags
 	}
-}
-
-// seal makes the arrived checkpoint and its writes one unit.
-func (p *place) seal(e *model.Effect) {
-	d := 40 * time.Microsecond
-	if e.Flags.Has(model.FlagDurable) {
-		d = flushTime
-	}
-	for i := range p.inbound {
-		if in := &p.inbound[i]; in.att != nil && in.session == e.Session && in.epoch == e.Epoch {
-			p.w.drop(p.arrived)
-			p.arrived, p.asEpoch = in.att.share(), e.Epoch
-		}
-	}
-	p.w.monitor.sealing(p, e.Session, e.Epoch, e.Seq)
-	ev := p.w.after(d, classDevice, p.m.id, evSealed)
-	ev.vm, ev.life, ev.gen, ev.epoch, ev.flags, ev.id = p.vm.id, p.m.life, model.Gen(e.Seq), e.Epoch, e.Flags, e.Session
-}
-
-func (p *place) sealDone(session uint64, last model.Gen, epoch model.Epoch, flags model.Flags) {
-	if !p.m.powered || p.asEpoch != epoch {
-		return
-	}
-	if flags.Has(model.FlagDurable) {
-		p.flush() // what was applied of earlier epochs
-		for i := range p.held {
-			if h := &p.held[i]; h.seq <= model.Seq(last) {
-				p.journal = append(p.journal, heldWrite{seq: h.seq, epoch: h.epoch, sector: h.sector, att: h.att.share()})
-			}
-		}
-	}
-	p.sealed = epoch
-	life := p.m.life
-	p.w.stage(StageSealed, p)
-	if p.m.life != life || p.m.node == nil {
-		return
-	}
-	p.m.tell(&model.Event{Kind: model.EventSealed, VM: p.vm.id, Epoch: epoch, ID: session})
-}
-
-// apply merges the sealed checkpoint into the image and its writes into the disk.
-func (p *place) apply(e *model.Effect) {
-	if p.arrived == nil || p.asEpoch != e.Epoch {
-		p.w.violation("R3", p.vm.id, p.m.name+" applies a checkpoint that it does not hold")
-		return
-	}
-	if err := p.image.Apply(&p.arrived.ck); err != nil {
-		p.w.violation("R3", p.vm.id, p.m.name+" applies a checkpoint that does not fit: "+err.Error())
-	}
-	p.imageAt = e.Epoch
-	p.w.drop(p.arrived)
-	p.arrived = nil
-	durable := len(p.journal) > 0
-	kept := p.held[:0]
-	for i := range p.held {
-		h := p.held[i]
-		if h.seq > e.Seq {
-			kept = append(kept, h)
-			continue
-		}
-		if h.att != nil {
-			_ = p.disk.Write(h.sector, h.att.sectors, durable && p.forced()) // the range was checked at the primary
-		}
-		p.w.drop(h.att)
-	}
-	p.held = kept
-	for i := range p.journal {
-		p.w.drop(p.journal[i].att)
-	}
-	p.journal = p.journal[:0]
-	p.w.monitor.applied(p, e.Epoch)
-}
-
-// discardOpen drops the writes of epochs after the one that is activated (R6).
-func (p *place) discardOpen(epoch model.Epoch) {
-	for i := range p.held {
-		p.w.drop(p.held[i].att)
-	}
-	p.held = p.held[:0]
-	p.w.drop(p.arrived)
-	p.arrived = nil
-	for i := range p.journal {
-		p.w.drop(p.journal[i].att)
-	}
-	p.journal = p.journal[:0]
 }

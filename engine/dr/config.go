@@ -3,8 +3,6 @@ package dr
 import (
 	"fmt"
 	"time"
-
-	"holdfast/engine/model"
 )
 
 // Config holds sizes and times of source and target; both have the same.
@@ -44,12 +42,6 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("dr: PointEvery %v must not be negative and Resend %v must be positive", c.PointEvery, c.Resend)
 	}
 	return nil
-}
-
-// extents returns the first and the last extent that io touches.
-func (c *Config) extents(io *model.IO) (first, last uint32) {
-	n := uint64(c.ExtentSectors)
-	return uint32(io.Sector / n), uint32((io.Sector + uint64(io.Count) - 1) / n)
 }
 
 // State is where a source stands; see the package comment.

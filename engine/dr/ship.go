@@ -90,7 +90,7 @@ func (s *Source) sendEntry(now model.Time, e *entry, out *model.Effects) {
 
 // Ack takes the target's word on what it has.
 func (s *Source) Ack(now model.Time, m *model.Message, out *model.Effects) {
-	if s.outOfOrder(m) || !s.running() || m.Seq > s.sent {
+	if s.foreign(m) || !s.running() || m.Seq > s.sent {
 		return
 	}
 	if m.ID != s.life || m.Flags.Has(model.FlagError) {

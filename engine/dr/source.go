@@ -81,21 +81,36 @@ func NewSource(now model.Time, vm model.VMID, cfg Config, target model.NodeID, g
 	return s
 }
 
-// State returns where the source stands. Target and History return what it was made for.
-func (s *Source) State() State         { return s.state }
+// State returns where the source stands.
+func (s *Source) State() State { return s.state }
+
+// Target returns the host with the copy that the source was made for.
 func (s *Source) Target() model.NodeID { return s.target }
-func (s *Source) History() model.Gen   { return s.history }
-func (s *Source) Point() model.Epoch   { return s.sealed }
-func (s *Source) Lacking() int         { return s.lacks }
-func (s *Source) Waiting() int         { return s.queue.n }
+
+// History returns the generation in which the VM was given the copy that the source was made for.
+func (s *Source) History() model.Gen { return s.history }
+
+// Point returns the newest point that the target called durable; 0: none.
+func (s *Source) Point() model.Epoch { return s.sealed }
+
+// Lacking returns the number of extents that are still to be read for the copy.
+func (s *Source) Lacking() int { return s.lacks }
+
+// Waiting returns the number of entries that are kept for the target, at most Config.Journal.
+func (s *Source) Waiting() int { return s.queue.n }
+
+// NextWake returns when Wake has something to do; Never: nothing is waited for.
 func (s *Source) NextWake() model.Time { return s.wakeAt }
+
+// SetGen tells that the VM runs on here in another generation.
 func (s *Source) SetGen(gen model.Gen) { s.gen = gen }
-func (s *Source) wakeBy(t model.Time)  { s.wakeAt = min(s.wakeAt, t) }
-func (s *Source) running() bool        { return s.state >= Copying }
-func (s *Source) newID() uint64        { s.ids++; return s.token | s.ids }
-func (s *Source) outOfOrder(m *model.Message) bool {
-	return m.Session != s.stream || m.From != s.target
-}
+
+func (s *Source) wakeBy(t model.Time) { s.wakeAt = min(s.wakeAt, t) }
+func (s *Source) running() bool       { return s.state >= Copying }
+func (s *Source) newID() uint64       { s.ids++; return s.token | s.ids }
+
+// foreign reports whether a message is not an answer in this stream.
+func (s *Source) foreign(m *model.Message) bool { return m.Session != s.stream || m.From != s.target }
 
 // Age returns how long ago the oldest completed write was completed that the newest durable point lacks; 0 if
 // there is none. It is the work that would be lost with this place now.
@@ -166,7 +181,7 @@ func (s *Source) Close(out *model.Effects) {
 
 // Answer takes the target's answer to the opening of the stream.
 func (s *Source) Answer(now model.Time, m *model.Message, out *model.Effects) {
-	if s.outOfOrder(m) || m.Flags.Has(model.FlagError) || s.state != Opening {
+	if s.foreign(m) || m.Flags.Has(model.FlagError) || s.state != Opening {
 		return
 	}
 	if s.opens == 1 {
@@ -175,10 +190,8 @@ func (s *Source) Answer(now model.Time, m *model.Message, out *model.Effects) {
 	s.state, s.life, s.rto = Copying, m.ID, max(s.cfg.Resend, 2*s.rtt)
 	s.point, s.sealed = m.Epoch, m.Epoch
 	if m.Gen != s.history {
-		for x := range uint32(s.cfg.Extents) {
-			s.lacking.Set(x)
-			s.unsealed.Set(x)
-		}
+		s.lacking.Fill(s.cfg.Extents)
+		s.unsealed.Fill(s.cfg.Extents)
 		s.lacks = s.cfg.Extents
 		s.lackSince = min(s.lackSince, now)
 	}
@@ -196,7 +209,7 @@ func (s *Source) Write(io *model.IO, out *model.Effects) {
 		return // it will fail, and touches nothing
 	}
 	w := underway{id: s.newID(), guest: io.ID, io: *io}
-	w.first, w.last = s.cfg.extents(io)
+	w.first, w.last = io.Extents(s.cfg.ExtentSectors)
 	s.writes = append(s.writes, w)
 	for x := w.first; x <= w.last; x++ {
 		s.unsealed.Set(x)
@@ -287,7 +300,7 @@ func (s *Source) giveUp(keep model.Seq, out *model.Effects) {
 				s.reading--
 			}
 		} else {
-			s.lack(s.cfg.extents(&e.io))
+			s.lack(e.io.Extents(s.cfg.ExtentSectors))
 		}
 		out.Add(model.EffectShipDrop, s.vm).ID = e.id
 		s.last = e.seq - 1

@@ -231,7 +231,7 @@ func (w *world) request(sector, count int) bool {
 		w.values++
 		wr.data = append(wr.data, w.values)
 	}
-	first, last := testConfig.extents(&wr.io)
+	first, last := wr.io.Extents(testConfig.ExtentSectors)
 	for x := first; x <= last; x++ {
 		w.marks.Set(x)
 	}
@@ -266,7 +266,7 @@ func (w *world) complete(i int, failed bool) {
 func (w *world) forget() {
 	gone := w.marks.Clone()
 	for _, wr := range w.writes {
-		first, last := testConfig.extents(&wr.io)
+		first, last := wr.io.Extents(testConfig.ExtentSectors)
 		for x := first; x <= last; x++ {
 			gone.Clear(x)
 		}

@@ -3,8 +3,6 @@ package mirror
 import (
 	"fmt"
 	"time"
-
-	"holdfast/engine/model"
 )
 
 // Config holds the mirror's sizes and time-outs.
@@ -42,12 +40,6 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("mirror: IOTimeout %v and Resend %v must be positive", c.IOTimeout, c.Resend)
 	}
 	return nil
-}
-
-// extents returns the first and the last extent that io touches.
-func (c *Config) extents(io *model.IO) (first, last uint32) {
-	n := uint64(c.ExtentSectors)
-	return uint32(io.Sector / n), uint32((io.Sector + uint64(io.Count) - 1) / n)
 }
 
 // CopyState is where a copy stands; see the package comment.

@@ -78,7 +78,7 @@ func (p *Primary) busyExtent(x uint32) bool {
 		if !o.isWrite() || (o.phase != phaseIssued && o.phase != phaseDone) {
 			continue
 		}
-		if first, last := p.cfg.extents(&o.io); first <= x && x <= last {
+		if first, last := o.io.Extents(p.cfg.ExtentSectors); first <= x && x <= last {
 			return true
 		}
 	}

@@ -29,14 +29,6 @@ type slot struct {
 	epoch model.Epoch
 }
 
-// flush is a primary's flush that waits or was answered a short while ago.
-type flush struct {
-	id     uint64 // the primary's; 0: empty
-	seq    model.Seq
-	diskID uint64 // 0: waits for earlier writes
-	done   bool
-}
-
 // Replica is the mirror on the other host. See NewReplica.
 type Replica struct {
 	vm      model.VMID
@@ -58,15 +50,6 @@ type Replica struct {
 	copied   []uint64 // per extent: the newest copy of it that is on the disk
 	token    uint64
 	next     uint64
-}
-
-// answer is a read or an extent copy under way.
-type answer struct {
-	used   bool
-	copy   bool
-	diskID uint64
-	id     uint64
-	extent uint32
 }
 
 // NewReplica returns the replica of an opened disk copy with the given recorded
@@ -137,9 +120,7 @@ func (r *Replica) Close() { r.session = 0 }
 // Attached tells that the log has this copy in the in-sync set: marks from before the session are settled.
 func (r *Replica) Attached(out *model.Effects) {
 	settled := r.before.Clone()
-	for i := range settled {
-		settled[i] &^= r.marked[i]
-	}
+	settled.Subtract(r.marked)
 	r.before.Reset()
 	if settled.Len() > 0 {
 		out.Add(model.EffectForget, r.vm).Data = settled.Bytes()
@@ -153,10 +134,8 @@ func (r *Replica) Stable(m *model.Message, out *model.Effects) {
 	if m.Session != r.session || !ok || r.received > m.Seq {
 		return
 	}
-	for i := range stable {
-		r.marked[i] &^= stable[i]
-		r.before[i] &^= stable[i]
-	}
+	r.marked.Subtract(stable)
+	r.before.Subtract(stable)
 	out.Add(model.EffectForget, r.vm).Data = m.Data
 }
 
@@ -224,7 +203,7 @@ func (r *Replica) start(s *slot, out *model.Effects) bool {
 		}
 	}
 	s.id = r.newID()
-	first, last := r.cfg.extents(&s.io)
+	first, last := s.io.Extents(r.cfg.ExtentSectors)
 	cold := false
 	for x := first; x <= last; x++ {
 		cold = cold || (!r.marked.Has(x) && !r.before.Has(x))
@@ -270,7 +249,7 @@ func (r *Replica) IntentDone(id uint64, out *model.Effects) {
 		if s.phase != slotIntent || s.id != id {
 			continue
 		}
-		first, last := r.cfg.extents(&s.io)
+		first, last := s.io.Extents(r.cfg.ExtentSectors)
 		for x := first; x <= last; x++ {
 			r.marked.Set(x)
 		}
@@ -327,140 +306,4 @@ func (r *Replica) Applied(seq model.Seq, out *model.Effects) {
 		r.heldFrom = seq + 1
 	}
 	r.pumpFlushes(out)
-}
-
-// Flush takes the primary's flush: everything up to its Seq is to be durable.
-func (r *Replica) Flush(m *model.Message, out *model.Effects) {
-	if m.Session != r.session {
-		return
-	}
-	for i := range r.flushes {
-		if f := &r.flushes[i]; f.id == m.ID {
-			if f.done || r.failed {
-				r.ack(f.id, out)
-			}
-			return
-		}
-	}
-	f := &r.flushes[0]
-	for i := range r.flushes {
-		c := &r.flushes[i]
-		if c.id == 0 || (c.done && (!f.done || c.id < f.id)) {
-			f = c
-		}
-		if c.id == 0 {
-			break
-		}
-	}
-	if f.id != 0 && !f.done {
-		return // all at work: it will come again
-	}
-	*f = flush{id: m.ID, seq: m.Seq}
-	r.pumpFlushes(out)
-}
-
-func (r *Replica) pumpFlushes(out *model.Effects) {
-	for i := range r.flushes {
-		f := &r.flushes[i]
-		if f.id == 0 || f.done || f.diskID != 0 || (r.done < f.seq || !r.onDisk(f.seq)) && !planted.On(planted.FlushEarly) {
-			continue
-		}
-		f.diskID = r.newID()
-		e := out.Add(model.EffectDisk, r.vm)
-		e.ID, e.IO.Op = f.diskID, model.OpFlush
-	}
-}
-
-// onDisk reports whether no write up to seq is still held.
-func (r *Replica) onDisk(seq model.Seq) bool { return r.heldFrom == 0 || seq < r.heldFrom }
-
-func (r *Replica) flushed(id uint64, failed bool, out *model.Effects) bool {
-	for i := range r.flushes {
-		f := &r.flushes[i]
-		if f.diskID != id || id == 0 || f.done {
-			continue
-		}
-		if failed {
-			r.fail(out)
-			return true
-		}
-		f.done = true
-		r.ack(f.id, out)
-		return true
-	}
-	return false
-}
-
-// Read serves the primary from this copy.
-func (r *Replica) Read(m *model.Message, out *model.Effects) {
-	a := r.answer(m, false)
-	if a == nil || m.Session != r.session {
-		return
-	}
-	a.diskID = r.newID()
-	e := out.Add(model.EffectDiskRead, r.vm)
-	e.ID, e.Node, e.IO, e.Session, e.Seq = a.diskID, m.From, m.IO, m.Session, model.Seq(m.ID)
-}
-
-// Copy writes an extent that this copy lacks. A repetition of one that is on the disk
-// already is only answered: the guest may have written to the extent since.
-func (r *Replica) Copy(m *model.Message, out *model.Effects) {
-	if m.Session != r.session || int(m.Count) >= len(r.copied) {
-		return
-	}
-	if m.ID <= r.copied[m.Count] {
-		c := out.Send(model.MsgCopied, r.primary, r.vm)
-		c.Session, c.ID, c.Count = r.session, m.ID, m.Count
-		return
-	}
-	a := r.answer(m, true)
-	if a == nil {
-		return
-	}
-	a.diskID = r.newID()
-	e := out.Add(model.EffectExtentWrite, r.vm)
-	e.ID, e.Count, e.Session = a.diskID, m.Count, m.Session
-}
-
-// answer returns a free place for the request m, or nil if it is under way already.
-func (r *Replica) answer(m *model.Message, copy bool) *answer {
-	var free *answer
-	for i := range r.answers {
-		a := &r.answers[i]
-		if a.used && a.id == m.ID {
-			return nil
-		}
-		if !a.used && free == nil {
-			free = a
-		}
-	}
-	if free != nil && m.Session == r.session {
-		*free = answer{used: true, copy: copy, id: m.ID, extent: m.Count}
-	}
-	return free
-}
-
-func (r *Replica) answered(id uint64, failed bool, out *model.Effects) bool {
-	for i := range r.answers {
-		a := &r.answers[i]
-		if !a.used || a.diskID != id {
-			continue
-		}
-		kind := model.MsgReadDone
-		if a.copy {
-			kind = model.MsgCopied
-		}
-		m := out.Send(kind, r.primary, r.vm)
-		m.Session, m.ID, m.Count = r.session, a.id, a.extent
-		switch {
-		case failed:
-			m.Flags |= model.FlagError
-			r.failed = r.failed || a.copy
-		case a.copy:
-			r.copied[a.extent] = a.id
-		}
-		a.used = false
-		return true
-	}
-	return false
 }

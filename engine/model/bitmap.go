@@ -14,14 +14,33 @@ func NewBitmap(n int) Bitmap { return make(Bitmap, (n+63)/64) }
 // Has reports whether extent i is in the set.
 func (b Bitmap) Has(i uint32) bool { return b[i/64]&(1<<(i%64)) != 0 }
 
-// Set adds extent i. Clear removes it.
-func (b Bitmap) Set(i uint32)   { b[i/64] |= 1 << (i % 64) }
+// Set adds extent i.
+func (b Bitmap) Set(i uint32) { b[i/64] |= 1 << (i % 64) }
+
+// Clear removes extent i.
 func (b Bitmap) Clear(i uint32) { b[i/64] &^= 1 << (i % 64) }
 
 // Union adds all of other, which must have the same length.
 func (b Bitmap) Union(other Bitmap) {
 	for i := range b {
 		b[i] |= other[i]
+	}
+}
+
+// Subtract removes all of other, which must have the same length.
+func (b Bitmap) Subtract(other Bitmap) {
+	for i := range b {
+		b[i] &^= other[i]
+	}
+}
+
+// Fill adds every extent from 0 to n-1, for the n with which the set was made.
+func (b Bitmap) Fill(n int) {
+	for i := range b {
+		b[i] = ^uint64(0)
+	}
+	if tail := uint(n % 64); tail != 0 {
+		b[len(b)-1] = 1<<tail - 1
 	}
 }
 

@@ -17,6 +17,23 @@ func TestBitmapMachine(t *testing.T) {
 			"set":   func(t *rapid.T) { x := extent(t); b.Set(x); set[x] = true },
 			"clear": func(t *rapid.T) { x := extent(t); b.Clear(x); delete(set, x) },
 			"reset": func(*rapid.T) { b.Reset(); clear(set) },
+			"fill": func(*rapid.T) {
+				b.Fill(n)
+				for x := range uint32(n) {
+					set[x] = true
+				}
+			},
+			"subtract": func(t *rapid.T) {
+				other := NewBitmap(n)
+				for range rapid.IntRange(0, 5).Draw(t, "others") {
+					x := extent(t)
+					other.Set(x)
+					delete(set, x)
+				}
+				kept := other.Clone()
+				b.Subtract(other)
+				require.Equal(t, kept, other)
+			},
 			"union": func(t *rapid.T) {
 				other := NewBitmap(n)
 				for range rapid.IntRange(0, 5).Draw(t, "others") {

@@ -167,6 +167,12 @@ type IO struct {
 	FUA    bool // the write itself must be durable before it completes
 }
 
+// Extents returns the first and the last extent of size sectors, at least 1, that a read or write touches.
+func (io *IO) Extents(size uint32) (first, last uint32) {
+	n := uint64(size)
+	return uint32(io.Sector / n), uint32((io.Sector + uint64(io.Count) - 1) / n)
+}
+
 // Message is what one engine tells another. A message may be lost, repeated,
 // delayed and overtaken; a corrupted one never arrives.
 type Message struct {

@@ -27,7 +27,7 @@ func TestEveryRuleHasBugs(t *testing.T) {
 	for n := 1; n <= 9; n++ {
 		require.GreaterOrEqual(t, rules[fmt.Sprintf("R%d", n)], 3, "bugs that break R%d", n)
 	}
-	for _, area := range []Area{Epochs, Takeover, Mirror, Resync, Membership, Leases, MTBF, Policies} {
+	for _, area := range []Area{Epochs, Takeover, Mirror, Resync, Membership, Leases, Recovery, MTBF, Policies} {
 		require.GreaterOrEqual(t, areas[area], 3, "bugs in %s", area)
 	}
 	for _, area := range []Area{Levels, Log, Notices} {

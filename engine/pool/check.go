@@ -252,6 +252,10 @@ func relevel(cur Config, cmd Command) (Config, error) {
 		return cur, fmt.Errorf("%w: %v with a recovery copy; remove it first", ErrLevel, cmd.Level)
 	case !cur.InSync.Has(cur.Primary):
 		return cur, fmt.Errorf("%w: node %d, in sync %v", ErrOwnCopy, cur.Primary, cur.InSync)
+	case cmd.By != cur.Primary:
+		// The primary is alone afterwards. Whether it can be only it knows: if it is dead, or its disk
+		// failed, the other home would be shut out with all that is left of the VM.
+		return cur, fromPrimary(cur, cmd)
 	}
 	cur.Level = cmd.Level
 	if planted.On(planted.LevelKeepsSecondary) {

@@ -59,8 +59,8 @@ func TestCheckRecovery(t *testing.T) {
 		{"add at level none", none, cmd(KindAddRecovery, 1, 3, 500), Config{}, ErrLevel},
 		{"change homes", exposed, Command{Kind: KindRehome, VM: 7, Expect: 5, By: 1, Homes: model.Nodes(1, 4)}, Config{}, ErrKeepsHomes},
 		{"change the home away", away, Command{Kind: KindRehome, VM: 7, Expect: 5, By: 3, Homes: model.Nodes(3, 4)}, Config{}, ErrKeepsHomes},
-		{"level", covered, Command{Kind: KindLevel, VM: 7, Expect: 5, By: 2, Incarnation: 3, Level: model.LevelHA}, keeps(covered, KindLevel, func(c *Config) {
-			c.Level, c.By, c.Incarnation, c.Secondary, c.BaseEpoch, c.InSync = model.LevelHA, 2, 3, 0, 0, model.Nodes(1)
+		{"level", covered, Command{Kind: KindLevel, VM: 7, Expect: 5, By: 1, Incarnation: 3, Level: model.LevelHA}, keeps(covered, KindLevel, func(c *Config) {
+			c.Level, c.By, c.Incarnation, c.Secondary, c.BaseEpoch, c.InSync = model.LevelHA, 1, 3, 0, 0, model.Nodes(1)
 		}), nil},
 		{"level none", covered, Command{Kind: KindLevel, VM: 7, Expect: 5, By: 2, Level: model.LevelNone}, Config{}, ErrLevel},
 		{"level away", away, Command{Kind: KindLevel, VM: 7, Expect: 5, By: 3, Level: model.LevelHA}, Config{}, ErrAway},

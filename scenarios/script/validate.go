@@ -29,29 +29,20 @@ func Content(s *Script) *Script {
 	for _, h := range s.Hosts {
 		c.Hosts = append(c.Hosts, Member{Name: h.Name, Spare: h.Spare, Site: h.Site, Memory: h.Memory})
 	}
-	for _, v := range s.VMs {
-		v.Note = Note{}
-		c.VMs = append(c.VMs, v)
-	}
-	for _, v := range s.Policies {
-		v.Note = Note{}
-		c.Policies = append(c.Policies, v)
-	}
-	for _, v := range s.Clients {
-		v.Note = Note{}
-		c.Clients = append(c.Clients, v)
-	}
-	for _, v := range s.Tunes {
-		v.Note = Note{}
-		c.Tunes = append(c.Tunes, v)
-	}
-	for _, v := range s.Actions {
-		v.Note = Note{}
-		c.Actions = append(c.Actions, v)
-	}
-	for _, v := range s.Expects {
-		v.Note = Note{}
-		c.Expects = append(c.Expects, v)
-	}
+	c.VMs = bare(s.VMs, func(v *VM) *Note { return &v.Note })
+	c.Policies = bare(s.Policies, func(p *Policy) *Note { return &p.Note })
+	c.Clients = bare(s.Clients, func(l *Clients) *Note { return &l.Note })
+	c.Tunes = bare(s.Tunes, func(t *Tune) *Note { return &t.Note })
+	c.Actions = bare(s.Actions, func(a *Action) *Note { return &a.Note })
+	c.Expects = bare(s.Expects, func(e *Expect) *Note { return &e.Note })
 	return c
+}
+
+// bare returns a copy of a list without the notes of its elements; nil if there are none.
+func bare[T any](list []T, note func(*T) *Note) []T {
+	list = append([]T(nil), list...)
+	for i := range list {
+		*note(&list[i]) = Note{}
+	}
+	return list
 }

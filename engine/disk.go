@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"holdfast/engine/mirror"
+	"holdfast/engine/model"
+	"holdfast/engine/planted"
+	"holdfast/engine/pool"
+)
+
+// diskState is where this host's copy stands.
+type diskState uint8
+
+const (
+	diskClosed diskState = iota
+	diskOpening
+	diskOpen
+	diskFailed
+)
+
+// opened takes the outcome of opening the local copy.
+func (v *vm) opened(ev *model.Event) {
+	if v.cfg.Shared {
+		v.sharedOpened(ev)
+		return
+	}
+	if v.disk != diskOpening {
+		return
+	}
+	v.gone = ev.Flags.Has(model.FlagLost) && !planted.On(planted.StartLost)
+	v.sayGone(ev.Flags.Has(model.FlagError))
+	marks, ok := model.ParseBitmap(ev.Data, v.n.cfg.Mirror.Extents)
+	if ev.Flags.Has(model.FlagError) || !ok {
+		v.failDisk()
+		return
+	}
+	v.disk, v.marks, v.cannot, v.broken = diskOpen, marks, false, false
+	v.changesRead(ev.Changed)
+	if v.main != nil {
+		v.main.LocalOpened(v.n.now, marks, &v.n.out)
+	}
+}
+
+// sayGone says, once, that the local copy lost what it had called durable.
+func (v *vm) sayGone(unfit bool) {
+	if !v.gone || v.saidGone {
+		v.saidGone = v.gone
+		return
+	}
+	v.saidGone = true
+	notice := v.n.out.Notify(model.NoticeDiskLost, v.id, v.self())
+	switch {
+	case unfit:
+		notice.Detail = "it called writes durable and lost them; replace the disk or turn its write cache off, then it is copied anew"
+	case v.cfg.InSync == model.Nodes(v.self()):
+		notice.Detail = "it is the only copy in sync, and lacks writes that it had called durable; an operator has to choose the copy to start from"
+	default:
+		notice.Detail = "it lacks writes that it had called durable, and is copied anew"
+	}
+}
+
+// truth reports whether this host's copy has every acknowledged write (R5).
+func (v *vm) truth() bool { return v.cfg.InSync.Has(v.self()) && !v.gone }
+
+// trust tells the runner that the local copy is what the pool counts on now.
+func (v *vm) trust() {
+	if v.gone {
+		v.gone = false
+		v.n.out.Add(model.EffectTrust, v.id)
+	}
+}
+
+// failDisk takes the local copy out of service; it is opened again a little later.
+func (v *vm) failDisk() {
+	if !v.broken {
+		v.broken = true
+		v.n.out.Notify(model.NoticeDiskFault, v.id, v.self())
+		v.n.fault(pool.Part{Component: pool.ComponentDisk, Node: v.self(), VM: v.id})
+	}
+	v.disk, v.marks, v.copy = diskFailed, nil, nil
+	v.diskAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
+}
+
+// ensureDisk opens the local copy if it is time to; it reports whether it is open.
+func (v *vm) ensureDisk() bool {
+	switch {
+	case v.disk == diskOpen:
+		return true
+	case v.disk == diskFailed && v.retired(pool.ComponentDisk):
+	case v.disk == diskClosed, v.disk == diskFailed && v.n.now >= v.diskAt:
+		v.disk = diskOpening
+		v.openedFor = v.copyGen()
+		v.n.out.Add(model.EffectOpen, v.id).Gen = v.openedFor
+	}
+	return false
+}
+
+// localReadable reports whether the local copy has what the guest wrote.
+func (v *vm) localReadable() bool { return v.main.Local() == mirror.InSync && !v.main.LocalFailed() }
+
+// copyGen returns the generation for which this host's copy must have been made.
+func (v *vm) copyGen() model.Gen {
+	if planted.On(planted.KeepDropped) {
+		return 0
+	}
+	return v.cfg.HomeSince(v.self())
+}

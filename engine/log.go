@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"fmt"
+
+	"holdfast/engine/model"
+	"holdfast/engine/planted"
+	"holdfast/engine/pool"
+)
+
+// drain lets the control log say what must be persisted and sent, and applies what it committed.
+func (n *Node) drain() {
+	if !n.logBusy {
+		return
+	}
+	n.logBusy = false
+	n.leads = n.log.Leading()
+	n.log.Drain(&n.out, n.apply)
+	n.meet()
+}
+
+func (n *Node) apply(index uint64, data []byte) {
+	cmd, err := pool.Decode(data)
+	if err == nil && cmd.Format() > n.cfg.Protocol {
+		err = fmt.Errorf("%w: %v is of protocol %d", pool.ErrCommand, cmd.Kind, cmd.Format())
+	}
+	if err != nil {
+		n.outgrow(err)
+	}
+	if n.outgrown != nil {
+		return // the state is that before what cannot be read
+	}
+	if planted.On(planted.NoCompareAndSwap) {
+		cmd.Expect = n.pool.VM(cmd.VM).Gen
+	}
+	before := n.pool.Members()
+	result := n.pool.Apply(index, cmd)
+	n.membersChanged(before, &cmd)
+	n.resumeOrders()
+	mine := cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation
+	if result.Refused != nil && mine && !n.won(&cmd) && !n.replaced(&cmd, result.Refused) && !waits(&cmd, result.Refused) {
+		n.refuseOrder(&cmd)
+		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
+		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()
+	}
+	if result.OK {
+		switch cmd.Kind {
+		case pool.KindFault:
+			n.faulted(&cmd)
+		case pool.KindRetire, pool.KindClear:
+			n.serviced(&cmd)
+		}
+	}
+	n.syncVMs()
+	if cmd.Kind == pool.KindRenew && result.OK {
+		n.renewed(&cmd)
+	}
+}
+
+// won reports whether cmd is a repetition of something that this node has already got.
+func (n *Node) won(cmd *pool.Command) bool {
+	if !cmd.Kind.ForVM() {
+		return n.decided(cmd)
+	}
+	v := n.vm(cmd.VM)
+	return v != nil && cmd.Expect <= v.won
+}
+
+// snapshot encodes the pool's state, unless it lacks something that could not be read.
+func (n *Node) snapshot() []byte {
+	if n.outgrown != nil {
+		return nil
+	}
+	return n.pool.Snapshot()
+}
+
+// restore replaces the pool's state by a snapshot that came from the leader or the disk.
+func (n *Node) restore(snapshot []byte) {
+	state := newPool(&n.cfg)
+	if snapshot != nil {
+		var err error
+		if state, err = pool.Restore(snapshot); err == nil && snapshot[0] > n.cfg.Protocol {
+			err = fmt.Errorf("%w: it is of protocol %d", pool.ErrSnapshot, snapshot[0])
+		}
+		if err != nil {
+			n.outgrow(err)
+			return
+		}
+	}
+	n.pool = state
+	for _, v := range n.vms {
+		if state.VM(v.id).Gen < v.cfg.Gen {
+			v.overruled()
+		}
+	}
+	n.syncVMs()
+}
+
+func newPool(cfg *Config) *pool.State {
+	return pool.New(pool.Members{Hosts: cfg.Hosts, Witness: cfg.Witnesses.First()})
+}

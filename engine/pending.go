@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"errors"
+
+	"holdfast/engine/model"
+	"holdfast/engine/policy"
+	"holdfast/engine/pool"
+)
+
+// pendingOrder is an operator's order that the log has not decided.
+type pendingOrder struct {
+	cmd   pool.Command
+	at    model.Time // when to propose it (again)
+	waits bool       // for an order before it that is not decided
+}
+
+// keepOrder proposes an order until the log has decided it.
+func (n *Node) keepOrder(cmd pool.Command) {
+	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
+	n.pushOrders()
+}
+
+// pushOrders proposes the orders that are due and forgets those that are decided.
+func (n *Node) pushOrders() {
+	kept, open := n.orders[:0], false // whether an order before must be decided first
+	for _, o := range n.orders {
+		if n.decided(&o.cmd) {
+			continue
+		}
+		if n.now >= o.at {
+			o.waits = open && (o.cmd.Kind == pool.KindCreate || o.cmd.Kind == pool.KindPolicy)
+			switch placed := o.cmd; {
+			case o.waits:
+			case o.cmd.Kind != pool.KindCreate || o.cmd.Homes != 0:
+				n.proposeOrder(&o.cmd)
+			case n.placeOrder(&placed):
+				n.proposeOrder(&placed)
+			default:
+				continue
+			}
+			o.at = n.now.Add(n.cfg.Timing.ProposeEvery)
+		}
+		open = open || o.affectsPlaces()
+		kept = append(kept, o)
+	}
+	n.orders = kept
+}
+
+// ordersAt returns when pushOrders has something to do.
+func (n *Node) ordersAt() model.Time {
+	at := model.Never
+	for i := range n.orders {
+		at = min(at, n.orders[i].at)
+	}
+	return at
+}
+
+// decided reports whether the log has passed the point at which cmd could still be carried out.
+func (n *Node) decided(cmd *pool.Command) bool {
+	switch cmd.Kind {
+	case pool.KindCreate:
+		return n.pool.VM(cmd.VM).Gen != 0
+	case pool.KindStart:
+		return n.pool.VM(cmd.VM).Gen != cmd.Expect
+	case pool.KindPolicy:
+		return n.pool.Rules().Stated(cmd.Node, cmd.VM, cmd.Policy)
+	case pool.KindClear:
+		return len(n.pool.Parts()) == 0
+	case pool.KindLevel:
+		return n.pool.VM(cmd.VM).Level == cmd.Level
+	case pool.KindMaintain:
+		return n.pool.Members().Maintenance.Has(cmd.Node) != cmd.Override
+	case pool.KindJoin:
+		return n.pool.Members().Staying().Has(cmd.Node)
+	case pool.KindLeave:
+		return !n.pool.Members().Staying().Has(cmd.Node)
+	case pool.KindAddRecovery:
+		return n.pool.VM(cmd.VM).Recovery != model.NoNode
+	case pool.KindRemoveRecovery:
+		return n.pool.VM(cmd.VM).Recovery == model.NoNode
+	default:
+		for _, o := range n.pool.Overrides() {
+			if o.By == cmd.By && o.Kind == cmd.Kind && o.Node == cmd.Node && o.Incarnation == cmd.Incarnation {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// proposeOrder asks the log for what an operator ordered. An order about a VM is for whatever generation
+// it has by now: the operator wants the outcome.
+func (n *Node) proposeOrder(cmd *pool.Command) {
+	if cmd.Kind == pool.KindLevel {
+		if v := n.vm(cmd.VM); v != nil && v.isPrimary() && !v.canBeAlone() {
+			return // asked again later
+		}
+		cmd.Expect = n.pool.VM(cmd.VM).Gen
+		notice := n.out.Notify(model.NoticeProposed, cmd.VM, cmd.Node)
+		notice.Gen, notice.Detail = cmd.Expect, cmd.Kind.String()
+	}
+	if cmd.Kind.Recovery() {
+		cmd.Expect = n.pool.VM(cmd.VM).Gen
+		if _, err := n.pool.Check(*cmd); err != nil && waits(cmd, err) || n.tooOld(cmd.Format()) != "" {
+			return
+		}
+	}
+	if n.log.Propose(cmd.Encode()) == nil {
+		n.logBusy = true
+	}
+}
+
+// canBeAlone reports whether this host, the primary, can go on with the only copy, as far as it knows.
+func (v *vm) canBeAlone() bool {
+	return v.instance == running && v.main != nil && !v.main.LocalFailed() && v.cfg.InSync.Has(v.self())
+}
+
+// waits reports whether an order that is refused at present is kept until it is possible: one about a recovery copy, until
+// the VM exists and is protected.
+func waits(cmd *pool.Command, err error) bool {
+	ordered := cmd.Kind == pool.KindAddRecovery || cmd.Kind == pool.KindRemoveRecovery
+	return ordered && (errors.Is(err, pool.ErrUnknownVM) || errors.Is(err, pool.ErrStale) || errors.Is(err, pool.ErrExposed))
+}
+
+// placeOrder chooses homes for a creation that left them open; false: there are none, and that was said.
+func (n *Node) placeOrder(cmd *pool.Command) bool {
+	if cmd.Node != model.NoNode && !n.pool.Members().Staying().Has(cmd.Node) {
+		n.refuse(cmd.VM, cmd.Node, "the VM's home must be a host of the pool that stays")
+		return false
+	}
+	primary, second, err := n.pool.Place(policy.Request{VM: cmd.VM, Level: cmd.Level, Primary: cmd.Node, Among: n.able()})
+	if err != nil {
+		n.refuse(cmd.VM, n.cfg.ID, err.Error())
+		return false
+	}
+	cmd.Node, cmd.Homes = primary, model.Nodes(primary, second)
+	return true
+}
+
+// replaced reports whether the log refused homes that this node chose, because others were faster, so that it has to
+// choose again.
+func (n *Node) replaced(cmd *pool.Command, why error) bool {
+	for i := range n.orders {
+		if o := &n.orders[i]; o.chosen(cmd) && errors.Is(why, policy.ErrNoPlace) {
+			o.at = n.now
+			return true
+		}
+	}
+	return false
+}
+
+// chosen reports whether cmd is the order with homes that this node chose.
+func (o *pendingOrder) chosen(cmd *pool.Command) bool {
+	return o.cmd.Kind == pool.KindCreate && o.cmd.Homes == 0 && cmd.Kind == o.cmd.Kind && cmd.VM == o.cmd.VM
+}
+
+// affectsPlaces reports whether placement depends on what becomes of the order: a statement, a join, a creation that takes room.
+func (o *pendingOrder) affectsPlaces() bool {
+	return o.cmd.Kind == pool.KindPolicy || o.cmd.Kind == pool.KindJoin || o.cmd.Kind == pool.KindCreate && o.cmd.Homes == 0
+}
+
+// resumeOrders lets the orders go on that wait for a decision: there was one.
+func (n *Node) resumeOrders() {
+	for i := range n.orders {
+		if n.orders[i].waits {
+			n.orders[i].at = n.now
+		}
+	}
+}
+
+// refuseOrder forgets an order that the log refused, so that it is not asked for again when its
+// reason may be gone.
+func (n *Node) refuseOrder(cmd *pool.Command) {
+	for i := range n.orders {
+		if n.orders[i].cmd == *cmd || n.orders[i].chosen(cmd) {
+			n.orders = append(n.orders[:i], n.orders[i+1:]...)
+			return
+		}
+	}
+}

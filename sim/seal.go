@@ -1,0 +1,113 @@
+package sim
+
+import (
+	"time"
+
+	"holdfast/engine/model"
+)
+
+// heldWrite is a disk write that waits for its epoch.
+type heldWrite struct {
+	seq    model.Seq
+	epoch  model.Epoch
+	sector uint64
+	att    *attachment
+}
+
+// seal makes the arrived checkpoint and its writes one unit.
+func (p *place) seal(e *model.Effect) {
+	d := 40 * time.Microsecond
+	if e.Flags.Has(model.FlagDurable) {
+		d = flushTime
+	}
+	for i := range p.inbound {
+		if in := &p.inbound[i]; in.att != nil && in.session == e.Session && in.epoch == e.Epoch {
+			p.w.drop(p.arrived)
+			p.arrived, p.asEpoch = in.att.share(), e.Epoch
+		}
+	}
+	p.w.monitor.sealing(p, e.Session, e.Epoch, e.Seq)
+	ev := p.w.after(d, classDevice, p.m.id, evSealed)
+	ev.vm, ev.life, ev.gen, ev.epoch, ev.flags, ev.id = p.vm.id, p.m.life, model.Gen(e.Seq), e.Epoch, e.Flags, e.Session
+}
+
+func (p *place) sealDone(session uint64, last model.Gen, epoch model.Epoch, flags model.Flags) {
+	if !p.m.powered || p.asEpoch != epoch {
+		return
+	}
+	if flags.Has(model.FlagDurable) {
+		p.flush() // what was applied of earlier epochs
+		for i := range p.held {
+			if h := &p.held[i]; h.seq <= model.Seq(last) {
+				p.journal = append(p.journal, heldWrite{seq: h.seq, epoch: h.epoch, sector: h.sector, att: h.att.share()})
+			}
+		}
+	}
+	p.sealed = epoch
+	life := p.m.life
+	p.w.stage(StageSealed, p)
+	if p.m.life != life || p.m.node == nil {
+		return
+	}
+	p.m.tell(&model.Event{Kind: model.EventSealed, VM: p.vm.id, Epoch: epoch, ID: session})
+}
+
+// apply merges the sealed checkpoint into the image and its writes into the disk.
+func (p *place) apply(e *model.Effect) {
+	if p.arrived == nil || p.asEpoch != e.Epoch {
+		p.w.violation("R3", p.vm.id, p.m.name+" applies a checkpoint that it does not hold")
+		return
+	}
+	if err := p.image.Apply(&p.arrived.ck); err != nil {
+		p.w.violation("R3", p.vm.id, p.m.name+" applies a checkpoint that does not fit: "+err.Error())
+	}
+	p.imageAt = e.Epoch
+	p.w.drop(p.arrived)
+	p.arrived = nil
+	durable := len(p.journal) > 0
+	kept := p.held[:0]
+	for i := range p.held {
+		h := p.held[i]
+		if h.seq > e.Seq {
+			kept = append(kept, h)
+			continue
+		}
+		if h.att != nil {
+			_ = p.disk.Write(h.sector, h.att.sectors, durable && p.forced()) // the range was checked at the primary
+		}
+		p.w.drop(h.att)
+	}
+	p.held = kept
+	p.dropJournal()
+	p.w.monitor.applied(p, e.Epoch)
+}
+
+// discardOpen drops the writes of epochs after the one that is activated (R6).
+func (p *place) discardOpen(epoch model.Epoch) {
+	for i := range p.held {
+		p.w.drop(p.held[i].att)
+	}
+	p.held = p.held[:0]
+	p.w.drop(p.arrived)
+	p.arrived = nil
+	p.dropJournal()
+}
+
+// replay writes what was sealed durably to the disk.
+func (p *place) replay() {
+	for i := range p.journal {
+		h := &p.journal[i]
+		if h.att != nil {
+			_ = p.disk.Write(h.sector, h.att.sectors, p.forced()) // the range was checked when it was first written
+		}
+	}
+	p.dropJournal()
+}
+
+// dropJournal drops the writes that were sealed durably: they are on the disk, or void.
+func (p *place) dropJournal() {
+	for i := range p.journal {
+		p.w.drop(p.journal[i].att)
+	}
+	p.journal = p.journal[:0]
+}
