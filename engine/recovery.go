@@ -212,6 +212,9 @@ func (v *vm) source() *dr.Source {
 		}
 		r.src = dr.NewSource(n.now, v.id, n.cfg.recovery(), v.cfg.Recovery, v.gen, v.cfg.History, lacking, n.token())
 		r.late, r.said = false, false
+		for _, io := range v.main.Writes() {
+			r.src.Underway(&io)
+		}
 		if v.cfg.Level == model.LevelFT && v.out.State() == pair.Holding {
 			r.src.Hold()
 		}

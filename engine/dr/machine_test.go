@@ -192,6 +192,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		"wait":       func(t *rapid.T) { w.wait(time.Duration(rapid.IntRange(1, 200).Draw(t, "ms")) * time.Millisecond) },
 		"work":       func(*rapid.T) { w.settle() },
 		"promote":    func(t *rapid.T) { w.promote(keep(t)) },
+		"anew":       func(*rapid.T) { w.run() },
 		"crash":      func(t *rapid.T) { w.crashTarget(keep(t)) },
 		"target":     func(*rapid.T) { w.recoverTarget() },
 		"finish":     func(*rapid.T) { w.finish() },
