@@ -27,6 +27,7 @@ type recovery struct {
 	openAt    model.Time // when to try to open the copy again
 	broken    bool       // that it failed was said
 	takeover  bool       // an operator wants to start the VM from this copy
+	askedIn   model.Gen  // generation out of which that was proposed last
 	testing   bool
 	testPoint model.Epoch
 }
