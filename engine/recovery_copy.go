@@ -108,7 +108,8 @@ func (v *vm) fromSource(m *model.Message) {
 	out := &v.n.out
 	switch m.Kind {
 	case model.MsgShipOpen:
-		if model.Gen(m.Epoch) == v.cfg.History {
+		// One of an earlier generation may have been on its way since an earlier tenure. A source that is merely behind asks again.
+		if model.Gen(m.Epoch) == v.cfg.History && m.Gen >= v.cfg.Gen {
 			t.Open(m, out)
 		}
 	case model.MsgShipPoint:
