@@ -86,7 +86,9 @@ func (v *vm) adopt() {
 	case pool.KindAttach:
 		v.sayAttached(wasLocal)
 	case pool.KindBump:
-		v.disconnect()
+		if v.cfg.By == v.self() { // the host with the recovery copy bumps because of its own proposals
+			v.disconnect()
+		}
 	case pool.KindLevel:
 		out.Notify(model.NoticeLevel, v.id, v.self()).Detail = v.cfg.Level.String()
 		v.disconnect()

@@ -27,6 +27,7 @@ type recovery struct {
 	openAt    model.Time // when to try to open the copy again
 	broken    bool       // that it failed was said
 	takeover  bool       // an operator wants to start the VM from this copy
+	askedIn   model.Gen  // generation out of which that was proposed last
 	testing   bool
 	testPoint model.Epoch
 }
@@ -212,6 +213,9 @@ func (v *vm) source() *dr.Source {
 		}
 		r.src = dr.NewSource(n.now, v.id, n.cfg.recovery(), v.cfg.Recovery, v.gen, v.cfg.History, lacking, n.token())
 		r.late, r.said = false, false
+		for _, io := range v.main.Writes() {
+			r.src.Underway(&io)
+		}
 		if v.cfg.Level == model.LevelFT && v.out.State() == pair.Holding {
 			r.src.Hold()
 		}

@@ -108,7 +108,8 @@ func (v *vm) fromSource(m *model.Message) {
 	out := &v.n.out
 	switch m.Kind {
 	case model.MsgShipOpen:
-		if model.Gen(m.Epoch) == v.cfg.History {
+		// One of an earlier generation may have been on its way since an earlier tenure. A source that is merely behind asks again.
+		if model.Gen(m.Epoch) == v.cfg.History && m.Gen >= v.cfg.Gen {
 			t.Open(m, out)
 		}
 	case model.MsgShipPoint:
@@ -157,8 +158,11 @@ func (n *Node) refuseRecovery(v *vm, o *model.Order) string {
 	if v.cfg.Recovery != n.cfg.ID || v.recovery.tgt == nil {
 		return "this member has no recovery copy of the VM; give the order to the one that has"
 	}
-	if history, point := v.recovery.tgt.Point(); (history != v.cfg.History || point == 0) && !planted.On(planted.FailOverIncomplete) {
-		return "the recovery copy has no consistent point yet; wait until the first one is complete"
+	if o.Kind == model.OrderFailOver && v.recovery.takeover {
+		return "" // it is under way, and may be decided whatever is said now
+	}
+	if !v.hasPoint() {
+		return noPoint
 	}
 	if o.Kind == model.OrderFailOver && v.primaryAnswers() {
 		return primaryAlive
@@ -167,6 +171,15 @@ func (n *Node) refuseRecovery(v *vm, o *model.Order) string {
 		return "a test fail-over is under way"
 	}
 	return ""
+}
+
+// noPoint is why nothing can be started from a recovery copy.
+const noPoint = "the recovery copy has no consistent point yet; wait until the first one is complete"
+
+// hasPoint reports whether the opened recovery copy has a point of the VM's present history.
+func (v *vm) hasPoint() bool {
+	history, point := v.recovery.tgt.Point()
+	return history == v.cfg.History && point != 0 || planted.On(planted.FailOverIncomplete)
 }
 
 // primaryAlive is why a fail-over is refused. A primary that is alone needs nobody's leave to go on, so two would
@@ -180,20 +193,30 @@ func (v *vm) primaryAnswers() bool {
 }
 
 // takeOverRecovery asks the log to start the VM from the recovery copy. The copy stands still from then on, so
-// that what is started is a point.
+// that what is started is a point. The order is refused after all if the primary is heard again, or the copy had to be
+// opened again and is none any more; but not while a proposal may still be decided.
 func (v *vm) takeOverRecovery() {
-	t := v.recovery.tgt
-	if t == nil {
+	r := &v.recovery
+	if r.tgt == nil {
 		return // the copy is being opened
 	}
-	if v.primaryAnswers() {
-		v.recovery.takeover = false
-		t.Freeze(false)
-		v.n.refuse(v.id, v.self(), primaryAlive)
-		return
+	reason := ""
+	switch {
+	case v.primaryAnswers():
+		reason = primaryAlive
+	case !v.hasPoint():
+		reason = noPoint
 	}
-	t.Freeze(true)
-	if t.Settled() {
+	pending := r.askedIn == v.cfg.Gen
+	r.tgt.Freeze(reason == "" || pending)
+	switch {
+	case reason != "" && pending:
+		v.propose(pool.Command{Kind: pool.KindBump})
+	case reason != "":
+		r.takeover = false
+		v.n.refuse(v.id, v.self(), reason)
+	case r.tgt.Settled():
+		r.askedIn = v.cfg.Gen
 		v.propose(pool.Command{Kind: pool.KindFailOver, Node: v.self()})
 	}
 }

@@ -146,7 +146,7 @@ func (s *Source) Recorded(extents model.Bitmap) { s.linger.Union(extents) }
 // Finish tells that the VM has ended here: every completed write is to be in the last point.
 func (s *Source) Finish(now model.Time, out *model.Effects) {
 	for i := range s.writes {
-		out.Add(model.EffectShipDrop, s.vm).ID = s.writes[i].id
+		s.forget(&s.writes[i], out)
 	}
 	s.writes = s.writes[:0]
 	s.closeFloor()

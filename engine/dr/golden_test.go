@@ -56,6 +56,10 @@ func (s *stage) perform(command string, args golden.Args) {
 	case "request": // the guest asks for a write: request 2+1
 		first, count, _ := strings.Cut(args[0], "+")
 		require.True(s.t, w.request(s.number(first), s.number(count)))
+	case "reach": // the disk has the oldest write, and the guest is not told
+		w.reach(0)
+	case "anew": // another source of the running VM
+		w.run()
 	case "complete": // the oldest write, or the given one
 		i := 0
 		if len(args) > 0 {

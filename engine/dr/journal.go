@@ -49,6 +49,7 @@ type underway struct {
 	guest       uint64 // the guest's number
 	io          model.IO
 	first, last uint32
+	unkept      bool // it was asked for before the source was made: its data is not kept
 }
 
 // boundary is the end of an epoch that is not committed.

@@ -85,21 +85,40 @@ func (w *world) settle() {
 		for len(w.writes) > 0 {
 			w.complete(0, false)
 		}
-		for len(w.reads) > 0 {
-			w.readDone(0, false)
-		}
-		for len(w.bag) > 0 {
-			p := w.bag[0]
-			w.bag = w.bag[1:]
-			w.deliver(p)
-		}
-		for len(w.ops) > 0 {
-			w.diskDone(false)
-		}
+		w.ship()
 	}
 	w.capture()
 	w.acknowledge()
 	w.wait(30 * time.Millisecond)
+}
+
+// ship ends what is under way, but no write.
+func (w *world) ship() {
+	for len(w.reads) > 0 {
+		w.readDone(0, false)
+	}
+	for len(w.bag) > 0 {
+		p := w.bag[0]
+		w.bag = w.bag[1:]
+		w.deliver(p)
+	}
+	for len(w.ops) > 0 {
+		w.diskDone(false)
+	}
+}
+
+// anew begins another source of the running VM, which copies what it reads while the disk has what the guest was not told.
+func (w *world) anew() {
+	for i := range w.writes {
+		w.reach(i)
+	}
+	w.run()
+	if w.tgt != nil && !w.tgt.Failed() {
+		w.open()
+		for range 4 {
+			w.ship()
+		}
+	}
 }
 
 func (w *world) wait(d time.Duration) {
@@ -192,6 +211,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		"wait":       func(t *rapid.T) { w.wait(time.Duration(rapid.IntRange(1, 200).Draw(t, "ms")) * time.Millisecond) },
 		"work":       func(*rapid.T) { w.settle() },
 		"promote":    func(t *rapid.T) { w.promote(keep(t)) },
+		"anew":       func(*rapid.T) { w.anew() },
 		"crash":      func(t *rapid.T) { w.crashTarget(keep(t)) },
 		"target":     func(*rapid.T) { w.recoverTarget() },
 		"finish":     func(*rapid.T) { w.finish() },

@@ -218,6 +218,18 @@ func (s *Source) Write(io *model.IO, out *model.Effects) {
 	e.ID, e.IO = w.id, *io
 }
 
+// Underway tells of a write that the guest asked for before the source was made, and that is not completed: reading an
+// extent may see it. Its data was not kept, so its extents are read again when it is completed.
+func (s *Source) Underway(io *model.IO) {
+	w := underway{id: s.newID(), guest: io.ID, io: *io, unkept: true}
+	w.first, w.last = io.Extents(s.cfg.ExtentSectors)
+	s.writes = append(s.writes, w)
+	for x := w.first; x <= w.last; x++ {
+		s.unsealed.Set(x)
+	}
+	s.openFloor()
+}
+
 // Completed tells that the guest was told the end of its write.
 func (s *Source) Completed(now model.Time, guest uint64, failed bool, out *model.Effects) {
 	for i := range s.writes {
@@ -227,15 +239,22 @@ func (s *Source) Completed(now model.Time, guest uint64, failed bool, out *model
 		w := s.writes[i]
 		s.writes = append(s.writes[:i], s.writes[i+1:]...)
 		s.note(now)
-		if failed || !s.running() || s.lacksAny(w.first, w.last) {
+		if failed || w.unkept || !s.running() || s.lacksAny(w.first, w.last) {
 			s.lack(w.first, w.last)
-			out.Add(model.EffectShipDrop, s.vm).ID = w.id
+			s.forget(&w, out)
 		} else {
 			s.append(&w, out)
 		}
 		s.closeFloor()
 		s.pump(now, out)
 		return
+	}
+}
+
+// forget has the runner drop the data of a write.
+func (s *Source) forget(w *underway, out *model.Effects) {
+	if !w.unkept {
+		out.Add(model.EffectShipDrop, s.vm).ID = w.id
 	}
 }
 

@@ -100,13 +100,19 @@ func newWorld(t require.TestingT) *world {
 	return w
 }
 
-// run begins a source at the home that runs the VM.
+// run begins a source at the home that runs the VM. What the guest asked for before counts as under way.
 func (w *world) run() {
 	lacking := w.marks.Clone()
 	lacking.Union(w.changed)
 	w.tokens++
 	w.src = NewSource(w.now, vmID, testConfig, 3, w.gen, 2, lacking, w.tokens<<40)
 	w.kept, w.reads = map[uint64][]value{}, nil
+	for i := range w.writes {
+		w.src.Underway(&w.writes[i].io)
+	}
+	if w.ft && !w.exposed {
+		w.src.Hold()
+	}
 }
 
 func (w *world) open() {

@@ -74,6 +74,17 @@ func (p *Primary) LastSeq() model.Seq { return p.lastSeq }
 // Connected reports that the replica has answered in the present session.
 func (p *Primary) Connected() bool { return p.connected && !p.remoteFailed }
 
+// Writes returns the guest's writes that are not completed, in the order in which they were asked for.
+func (p *Primary) Writes() []model.IO {
+	var list []model.IO
+	for i := range p.ops.order {
+		if o := p.ops.at(i); o.kind == opGuest && o.isWrite() && o.phase != phaseDone {
+			list = append(list, o.io)
+		}
+	}
+	return list
+}
+
 // Hold makes writes from now on belong to epoch and be held by the replica (ft).
 func (p *Primary) Hold(epoch model.Epoch) { p.hold, p.epoch = true, epoch }
 

@@ -106,7 +106,7 @@ func transition(cur Config, cmd Command) (Config, error) {
 	case KindAttach:
 		return attach(cur, cmd)
 	case KindBump:
-		return cur, fromPrimary(cur, cmd)
+		return cur, bump(cur, cmd)
 	case KindRehome:
 		return rehome(cur, cmd)
 	case KindLevel:

@@ -31,8 +31,8 @@ const (
 	KindDetach
 	// KindAttach: the copy on Node is in sync. BaseEpoch for ft.
 	KindAttach
-	// KindBump: nothing but the generation changes, so that an earlier proposal of
-	// the primary whose fate is unknown cannot succeed any more.
+	// KindBump: nothing but the generation changes, so that an earlier proposal whose fate is unknown cannot succeed any
+	// more: one of the primary, or a fail-over by the host with the recovery copy.
 	KindBump
 	// KindOverride: By overrode the rules by declaring Node dead.
 	KindOverride

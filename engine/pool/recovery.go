@@ -82,6 +82,15 @@ func removeRecovery(cur Config) (Config, error) {
 	return cur, nil
 }
 
+// bump is for those who may have a proposal out whose fate they do not know: the primary, and the host with the recovery
+// copy, which may have proposed a fail-over.
+func bump(cur Config, cmd Command) error {
+	if cmd.By == cur.Recovery {
+		return nil
+	}
+	return fromPrimary(cur, cmd)
+}
+
 // failOver makes the recovery copy the VM's only one. What was the primary gets a recovery copy in its turn, so
 // that the VM can return without loss.
 func failOver(cur Config, cmd Command) (Config, error) {

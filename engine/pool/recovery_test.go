@@ -67,6 +67,10 @@ func TestCheckRecovery(t *testing.T) {
 
 		{"fail over", covered, cmd(KindFailOver, 3, 3, 0), moves(covered, KindStart, 3, over), nil},
 		{"fail over while exposed", exposed, cmd(KindFailOver, 3, 3, 0), moves(exposed, KindStart, 3, over), nil},
+		{"bump by the copy", covered, cmd(KindBump, 3, 0, 0), keeps(covered, KindBump, func(c *Config) { c.By, c.Incarnation = 3, 3 }), nil},
+		{"bump by the former home with the copy", away, cmd(KindBump, 1, 0, 0), keeps(away, KindBump, func(c *Config) { c.By, c.Incarnation = 1, 3 }), nil},
+		{"bump by another home", covered, cmd(KindBump, 2, 0, 0), Config{}, ErrProposer},
+		{"bump without a copy", ft, cmd(KindBump, 3, 0, 0), Config{}, ErrProposer},
 		{"fail over for another", covered, cmd(KindFailOver, 1, 3, 0), Config{}, ErrRecovery},
 		{"fail over to a home", covered, cmd(KindFailOver, 2, 2, 0), Config{}, ErrRecovery},
 		{"fail over without a copy", ft, cmd(KindFailOver, 3, 3, 0), Config{}, ErrRecovery},

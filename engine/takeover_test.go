@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/engine/dr"
+	"holdfast/engine/mirror"
+	"holdfast/engine/model"
+	"holdfast/engine/pool"
+)
+
+// TestTakeOver: a fail-over that was ordered on member 3 is refused while the primary is heard or there is no point, but
+// not while a proposal of it may still be decided.
+func TestTakeOver(t *testing.T) {
+	const gen, history = 5, 4
+	for _, c := range []struct {
+		name    string
+		heard   bool
+		history model.Gen // of the copy
+		asked   model.Gen // in which the fail-over was proposed
+		want    pool.Kind // proposed now
+		refused bool
+	}{
+		{"asked", false, history, 0, pool.KindFailOver, false},
+		{"asked again", false, history, gen, pool.KindFailOver, false},
+		{"asked in another generation", false, history, gen - 1, pool.KindFailOver, false},
+		{"heard before", true, history, 0, 0, true},
+		{"heard after", true, history, gen, pool.KindBump, false},
+		{"heard, and settled", true, history, gen - 1, 0, true},
+		{"opened without a point", false, 0, 0, 0, true},
+		{"opened with another history", false, history - 1, 0, 0, true},
+		{"lost its point after", false, 0, gen, pool.KindBump, false},
+		{"lost its point, and settled", false, 0, gen - 1, 0, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n, err := New(Config{
+				ID: 3, Hosts: model.Nodes(1, 2, 3), Seed: 1, Timing: DefaultTiming(), Pair: DefaultPair(),
+				Mirror: mirror.Config{Extents: 8, ExtentSectors: 1, ActiveExtents: 2, CopyDepth: 2, IOTimeout: time.Second, Resend: 100 * time.Millisecond},
+			}, nil)
+			require.NoError(t, err)
+			if c.heard {
+				n.peers[1].incarnation = 1
+			}
+			v := n.addVM(7)
+			v.cfg = pool.Config{VM: 7, Gen: gen, Level: model.LevelHA, Homes: model.Nodes(1, 2), Primary: 1, Secondary: 2,
+				InSync: model.Nodes(1, 2), Recovery: 3, History: history, TargetMS: 500}
+			point := model.Epoch(2)
+			if c.history == 0 {
+				point = 0
+			}
+			v.recovery = recovery{takeover: true, askedIn: c.asked, tgt: dr.NewTarget(0, 7, n.cfg.recovery(), 1, c.history, point)}
+			n.out.Reset()
+
+			v.takeOverRecovery()
+			require.Equal(t, c.want, v.want.Kind)
+			require.Equal(t, c.refused, noticed(n, model.NoticeRefused))
+			require.Equal(t, c.refused, !v.recovery.takeover)
+			if c.want == pool.KindFailOver {
+				require.EqualValues(t, gen, v.recovery.askedIn)
+			}
+			open := model.Message{Kind: model.MsgShipOpen, From: 1, Gen: gen, Session: 1, Epoch: history}
+			sent := len(n.out.List)
+			v.recovery.tgt.Open(&open, &n.out)
+			require.Equal(t, c.refused, len(n.out.List) > sent, "the copy stands still exactly while the fail-over may happen")
+
+			v.cfg.Primary = 3 // decided after all
+			v.leaveRecovery()
+			require.Equal(t, !c.refused, noticed(n, model.NoticeFailedOver))
+		})
+	}
+}
+
+func noticed(n *Node, kind model.NoticeKind) bool {
+	for i := range n.out.List {
+		if e := &n.out.List[i]; e.Kind == model.EffectNotify && e.Notice.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
