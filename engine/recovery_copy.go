@@ -89,7 +89,7 @@ func (v *vm) recoveryEvent(ev *model.Event) {
 			return
 		}
 		r.broken = false
-		r.tgt = dr.NewTarget(n.now, v.id, n.cfg.recovery(), n.incarnation, ev.Gen, ev.Epoch)
+		r.tgt = dr.NewTarget(n.now, v.id, n.cfg.recovery(), n.nextSession(), ev.Gen, ev.Epoch)
 	case ev.Kind == model.EventRecoverySealed && r.tgt != nil:
 		r.tgt.Sealed(ev.Epoch, failed, &n.out)
 	case ev.Kind == model.EventRecoveryApplied && r.tgt != nil:

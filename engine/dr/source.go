@@ -16,7 +16,7 @@ type Source struct {
 	history model.Gen
 	state   State
 	stream  uint64
-	life    uint64 // of the target's host; 0: not known
+	life    uint64 // of the target: the opening of the copy that answered; 0: not known
 	token   uint64
 	ids     uint64
 

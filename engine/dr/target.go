@@ -20,7 +20,7 @@ const (
 type Target struct {
 	vm      model.VMID
 	cfg     Config
-	life    uint64 // of this host's daemon
+	life    uint64 // number of this opening of the copy
 	source  model.NodeID
 	gen     model.Gen // of the source
 	stream  uint64
@@ -42,7 +42,8 @@ type Target struct {
 }
 
 // NewTarget returns the target of an opened recovery copy that is the point of a history (0 and 0: of
-// none). life is the number of this life of the node.
+// none). life is the number of this opening of the copy, another one each time, also in one life of the node: by it
+// the source learns that what it shipped and what is not durable is gone (D4).
 func NewTarget(now model.Time, vm model.VMID, cfg Config, life uint64, history model.Gen, point model.Epoch) *Target {
 	return &Target{vm: vm, cfg: cfg, life: life, history: history, point: point, pointAt: now}
 }
@@ -90,7 +91,7 @@ func (t *Target) answer(kind model.MessageKind, out *model.Effects) *model.Messa
 }
 
 // ignores reports whether a message does not belong to the stream. The source of a stream that an earlier
-// life followed learns from the life in the answer that it is over.
+// opening followed learns from the life in the answer that it is over.
 func (t *Target) ignores(m *model.Message, out *model.Effects) bool {
 	if t.frozen || m.Gen < t.gen {
 		return true
