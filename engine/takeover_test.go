@@ -51,7 +51,7 @@ func TestTakeOver(t *testing.T) {
 			if c.history == 0 {
 				point = 0
 			}
-			v.recovery = recovery{takeover: true, askedIn: c.asked, tgt: dr.NewTarget(0, 7, n.cfg.recovery(), 1, c.history, point)}
+			v.recovery = recovery{takeover: true, askedIn: c.asked, tgt: dr.NewTarget(0, 7, n.cfg.recovery(), 1, c.history, gen, point)}
 			n.out.Reset()
 
 			v.takeOverRecovery()

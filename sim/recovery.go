@@ -19,6 +19,7 @@ type recovery struct {
 	since    model.Gen // durable: the generation in which the host got the copy; 0: it has none
 	history  model.Gen // durable, with the seal
 	point    model.Epoch
+	maker    model.Gen // durable, with the seal: of the primary that made the point
 	applying bool
 }
 
@@ -82,7 +83,7 @@ func (r *recovery) cut(w *World, n int) {
 func (r *recovery) blank(w *World) {
 	r.cut(w, 0)
 	r.changed.Reset()
-	r.sealed, r.applying, r.since, r.history, r.point = 0, false, 0, 0, 0
+	r.sealed, r.applying, r.since, r.history, r.point, r.maker = 0, false, 0, 0, 0, 0
 }
 
 func (p *place) recordChanges(data []byte) {
@@ -141,12 +142,13 @@ func (p *place) submitRecovery(op diskOp, e *model.Effect) {
 	ev := p.w.after(d+p.w.rDisk.Duration(0, d/4), classDevice, p.m.id, evDisk)
 	ev.vm, ev.life, ev.op, ev.att = p.vm.id, p.opsLife, op, nil
 	ev.id, ev.gen, ev.epoch, ev.flags = uint64(e.Gen), model.Gen(e.Seq), e.Epoch, 0
+	ev.io = model.IO{ID: e.ID}
 }
 
 // recoveryDone ends an operation.
 func (p *place) recoveryDone(e *event, att *attachment) {
 	r := &p.recovery
-	op, id, seq, epoch, flags := e.op, e.id, model.Seq(e.gen), e.epoch, e.flags
+	op, id, seq, epoch, flags, maker := e.op, e.id, model.Seq(e.gen), e.epoch, e.flags, model.Gen(e.io.ID)
 	ev := model.Event{VM: p.vm.id, Epoch: epoch}
 	ok := true
 	switch op {
@@ -160,14 +162,14 @@ func (p *place) recoveryDone(e *event, att *attachment) {
 		return
 	case opRecoveryOpen:
 		ok = p.recoverRecovery(model.Gen(id))
-		ev.Kind, ev.Gen, ev.Epoch = model.EventRecoveryOpened, r.history, r.point
+		ev.Kind, ev.Gen, ev.Epoch, ev.ID = model.EventRecoveryOpened, r.history, r.point, uint64(r.maker)
 	case opRecoverySeal:
 		if ok = p.health.Write(); ok {
 			p.promise()
 			for r.sealed < len(r.journal) && r.journal[r.sealed].seq <= seq {
 				r.sealed++
 			}
-			r.history, r.point = model.Gen(id), epoch
+			r.history, r.point, r.maker = model.Gen(id), epoch, maker
 			p.w.monitor.points[p.vm.id].moved(p.w, p)
 			p.w.stage(StagePointSealed, p)
 		}
@@ -219,7 +221,7 @@ func (p *place) recoverRecovery(since model.Gen) bool {
 	}
 	if p.lost { // nobody counts on it any more: it is replaced as a whole
 		r.cut(p.w, 0)
-		r.sealed, r.history, r.point, p.lost = 0, 0, 0, false
+		r.sealed, r.history, r.point, r.maker, p.lost = 0, 0, 0, 0, false
 	}
 	p.made, r.since = 0, max(r.since, since)
 	p.replayRecovery()

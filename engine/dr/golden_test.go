@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"holdfast/engine/internal/golden"
+	"holdfast/engine/model"
 )
 
 func TestTraces(t *testing.T) {
@@ -94,6 +95,12 @@ func (s *stage) perform(command string, args golden.Args) {
 	case "promote":
 		w.promote(func() bool { return false })
 		w.bag = nil
+	case "strange": // a source of another generation opens a stream: strange 5
+		w.streams++
+		m := model.Message{Kind: model.MsgShipOpen, VM: vmID, From: 2, To: 3, Gen: model.Gen(arg(0)), Session: w.streams, Epoch: 2}
+		w.deliver(packet{Message: m})
+	case "moved": // somebody else's points were sealed: the newest one is
+		w.point = model.Epoch(arg(0))
 	case "crash": // of the target: what is under way on its disk happened or not
 		w.crashTarget(func() bool { return args.Has("happened") })
 		w.openTarget()

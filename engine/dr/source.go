@@ -16,7 +16,8 @@ type Source struct {
 	history model.Gen
 	state   State
 	stream  uint64
-	life    uint64 // of the target's host; 0: not known
+	met     bool   // a target has answered before: point is the newest that there can be of this source
+	life    uint64 // of the target: the opening of the copy that answered; 0: not known
 	token   uint64
 	ids     uint64
 
@@ -179,7 +180,8 @@ func (s *Source) Close(out *model.Effects) {
 	s.openFloor()
 }
 
-// Answer takes the target's answer to the opening of the stream.
+// Answer takes the target's answer to the opening of the stream. A point that is none of this source, after it had one
+// of its own there, is one of which it does not know what is in it: the copy is replaced as a whole.
 func (s *Source) Answer(now model.Time, m *model.Message, out *model.Effects) {
 	if s.foreign(m) || m.Flags.Has(model.FlagError) || s.state != Opening {
 		return
@@ -188,8 +190,9 @@ func (s *Source) Answer(now model.Time, m *model.Message, out *model.Effects) {
 		s.rtt = now.Sub(s.openSent)
 	}
 	s.state, s.life, s.rto = Copying, m.ID, max(s.cfg.Resend, 2*s.rtt)
-	s.point, s.sealed = m.Epoch, m.Epoch
-	if m.Gen != s.history {
+	strange := s.met && (m.Epoch < s.sealed || m.Epoch > s.point) // another source has made it, or it lost one
+	s.met, s.point, s.sealed = true, m.Epoch, m.Epoch
+	if m.Gen != s.history || strange {
 		s.lacking.Fill(s.cfg.Extents)
 		s.unsealed.Fill(s.cfg.Extents)
 		s.lacks = s.cfg.Extents

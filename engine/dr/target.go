@@ -20,9 +20,9 @@ const (
 type Target struct {
 	vm      model.VMID
 	cfg     Config
-	life    uint64 // of this host's daemon
+	life    uint64 // number of this opening of the copy
 	source  model.NodeID
-	gen     model.Gen // of the source
+	gen     model.Gen // of the source, at first of the one that made the newest durable point
 	stream  uint64
 	history model.Gen // of the copy
 	follows model.Gen // history of the stream
@@ -41,10 +41,12 @@ type Target struct {
 	pointAt model.Time // when the newest durable point was announced here
 }
 
-// NewTarget returns the target of an opened recovery copy that is the point of a history (0 and 0: of
-// none). life is the number of this life of the node.
-func NewTarget(now model.Time, vm model.VMID, cfg Config, life uint64, history model.Gen, point model.Epoch) *Target {
-	return &Target{vm: vm, cfg: cfg, life: life, history: history, point: point, pointAt: now}
+// NewTarget returns the target of an opened recovery copy that is the point of a history (0 and 0: of none), made by a
+// source in generation gen: an older one is not followed any more, whatever this host knows of the log. life is the
+// number of this opening of the copy, another one each time, also in one life of the node: by it the source learns that
+// what it shipped and what is not durable is gone (D4).
+func NewTarget(now model.Time, vm model.VMID, cfg Config, life uint64, history, gen model.Gen, point model.Epoch) *Target {
+	return &Target{vm: vm, cfg: cfg, life: life, history: history, gen: gen, point: point, pointAt: now}
 }
 
 // Point returns the newest durable point and the history that it belongs to; 0 and 0: there is none.
@@ -90,7 +92,7 @@ func (t *Target) answer(kind model.MessageKind, out *model.Effects) *model.Messa
 }
 
 // ignores reports whether a message does not belong to the stream. The source of a stream that an earlier
-// life followed learns from the life in the answer that it is over.
+// opening followed learns from the life in the answer that it is over.
 func (t *Target) ignores(m *model.Message, out *model.Effects) bool {
 	if t.frozen || m.Gen < t.gen {
 		return true
@@ -171,7 +173,7 @@ func (t *Target) seal(out *model.Effects) {
 	}
 	t.phase, t.sealSeq = sealing, t.wantSeq
 	e := out.Add(model.EffectRecoverySeal, t.vm)
-	e.Session, e.Seq, e.Epoch, e.Gen = t.stream, t.wantSeq, t.want, t.follows
+	e.Session, e.Seq, e.Epoch, e.Gen, e.ID = t.stream, t.wantSeq, t.want, t.follows, uint64(t.gen)
 	if planted.On(planted.PointUnsealed) {
 		t.point = t.want
 		t.answer(model.MsgShipAck, out)

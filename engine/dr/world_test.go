@@ -77,6 +77,7 @@ type world struct {
 	copyOf  content
 	history model.Gen // what is durable beside the copy
 	point   model.Epoch
+	maker   model.Gen // of the source that made it
 	journal []stored
 	sealed  int            // entries of the journal that are sealed
 	at      int            // the newest state that the copy was seen at; -1: none
@@ -127,7 +128,7 @@ func (w *world) open() {
 func (w *world) openTarget() {
 	w.recover()
 	w.lives++
-	w.tgt = NewTarget(w.now, vmID, testConfig, w.lives, w.history, w.point)
+	w.tgt = NewTarget(w.now, vmID, testConfig, w.lives, w.history, w.maker, w.point)
 	w.arrived = map[model.Seq]packet{}
 }
 
@@ -319,7 +320,7 @@ func (w *world) effective(e *model.Effect) {
 		for w.sealed < len(w.journal) && w.journal[w.sealed].seq <= e.Seq {
 			w.sealed++
 		}
-		w.history, w.point = e.Gen, e.Epoch
+		w.history, w.point, w.maker = e.Gen, e.Epoch, model.Gen(e.ID)
 	} else {
 		w.copyOf = w.recovered()
 		w.journal, w.sealed = w.journal[w.sealed:], 0

@@ -118,8 +118,8 @@ const (
 	EffectRecoveryOpen
 	// EffectRecoveryStore: append what arrived as (VM, Session, Seq) to the recovery journal.
 	EffectRecoveryStore
-	// EffectRecoverySeal: make the journal up to Seq durable as the point Epoch of the history Gen, as one unit
-	// → EventRecoverySealed.
+	// EffectRecoverySeal: make the journal up to Seq durable as the point Epoch of the history Gen, made
+	// by a primary in the generation ID, as one unit → EventRecoverySealed.
 	EffectRecoverySeal
 	// EffectRecoveryApply: write the sealed part of the journal, up to Seq, to the copy in its order, make the copy
 	// durable, then drop that part → EventRecoveryApplied. It can be begun again at any moment.

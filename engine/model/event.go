@@ -54,8 +54,8 @@ const (
 	// EventIntent: the intent record ID of VM is durable.
 	EventIntent
 
-	// EventRecoveryOpened: this host's recovery copy of VM is the point Epoch of the history Gen (0: none).
-	// FlagError: it cannot be used.
+	// EventRecoveryOpened: this host's recovery copy of VM is the point Epoch of the history Gen (0: none), made
+	// by a primary in the generation ID (0: not known). FlagError: it cannot be used.
 	EventRecoveryOpened
 	// EventRecoverySealed: the point Epoch of the session ID is durable in the journal. EventRecoveryApplied: it is on
 	// the copy. FlagError: the operation failed.
