@@ -26,6 +26,7 @@ type recovery struct {
 	opening   bool
 	openAt    model.Time // when to try to open the copy again
 	broken    bool       // that it failed was said
+	disowned  bool       // an override discarded generations that the copy may have followed; until it has another point
 	takeover  bool       // an operator wants to start the VM from this copy
 	askedIn   model.Gen  // generation out of which that was proposed last
 	testing   bool
