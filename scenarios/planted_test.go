@@ -65,7 +65,7 @@ var catch = map[planted.Bug]struct {
 	planted.SitesIgnored:        {"policy/site-lost", []string{"expect"}},
 	planted.ApartOutdated:       {"policy/apart-restored-ft", []string{"expect"}},
 	planted.RehomeUnruled:       {"policy/no-room-for-a-third-home", []string{"expect"}},
-	planted.PointUnsealed:       {"dr/target-lost-unsealed", []string{"R6"}},
+	planted.PointUnsealed:       {"dr/fail-over-unsettled", []string{"R9"}},
 	planted.PointTorn:           {"dr/overflow-lossy-link", []string{"R6"}},
 	planted.PointUncommitted:    {"dr/promoted-while-shipping", []string{"R6"}},
 	planted.JournalReversed:     {"dr/lossy-link", []string{"R6"}},

@@ -76,7 +76,7 @@ var about = [numBugs]struct {
 	LeaseWaitEarly:      {"lease-wait-early", []string{"R2"}, Leases},
 	LeaseUnproven:       {"lease-unproven", []string{"R2"}, Leases},
 	LeaseUnarmed:        {"lease-unarmed", []string{"R2"}, Leases},
-	PointUnsealed:       {"point-unsealed", []string{"R6"}, Recovery},
+	PointUnsealed:       {"point-unsealed", []string{"R6", "R9"}, Recovery},
 	PointTorn:           {"point-torn", []string{"R6"}, Recovery},
 	PointUncommitted:    {"point-uncommitted", []string{"R6"}, Recovery},
 	JournalReversed:     {"journal-reversed", []string{"R6"}, Recovery},
