@@ -11,10 +11,11 @@ import (
 
 // completed checks, at the moment when a guest is told that a write or flush is
 // done, that every member of the in-sync set has it (R4). Level ft is different: there the
-// promise is made when output leaves (R1).
+// promise is made when output leaves (R1). An instance that was replaced, as one that is thawed, may be told what it
+// likes: nobody hears of it (R2), and what it wrote is not the VM's disk.
 func (o *monitor) completed(p *place, c *call, failed bool) {
 	v := &o.vms[p.vm.id]
-	if failed || p.m.node == nil {
+	if failed || p.m.node == nil || v.replaced(p.inst.gen) {
 		return
 	}
 	cfg := p.m.node.Pool().VM(p.vm.id)
@@ -43,6 +44,11 @@ func (o *monitor) completed(p *place, c *call, failed bool) {
 		}
 		v.writes = kept
 	}
+}
+
+// replaced reports whether a newer generation than gen was started.
+func (v *watch) replaced(gen model.Gen) bool {
+	return len(v.starts) > 0 && v.starts[len(v.starts)-1] > gen
 }
 
 // supersede forgets writes that io overwrites in part or as a whole.
