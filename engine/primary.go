@@ -91,7 +91,9 @@ func (v *vm) adopt() {
 		}
 	case pool.KindLevel:
 		out.Notify(model.NoticeLevel, v.id, v.self()).Detail = v.cfg.Level.String()
-		v.disconnect()
+		if v.cfg.Exposed() {
+			v.disconnect()
+		}
 	}
 	if v.cfg.Exposed() {
 		v.forgetSession()

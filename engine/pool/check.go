@@ -240,8 +240,9 @@ func rehome(cur Config, cmd Command) (Config, error) {
 	return cur, nil
 }
 
-// relevel gives the VM another level. What the other home has was not kept for that level, so the
-// primary goes on alone until it has proved that the redundancy of the new one is complete.
+// relevel gives the VM another level. Levels restart and ha keep the same of a VM, so nothing else changes between them.
+// Otherwise what the other home has was not kept for the new level, and the primary goes on alone until it has proved that
+// the redundancy of that one is complete.
 func relevel(cur Config, cmd Command) (Config, error) {
 	switch {
 	case cmd.Level > model.LevelFT || cmd.Level == cur.Level:
@@ -257,7 +258,11 @@ func relevel(cur Config, cmd Command) (Config, error) {
 		// failed, the other home would be shut out with all that is left of the VM.
 		return cur, fromPrimary(cur, cmd)
 	}
+	same := disksOnly(cur.Level) && disksOnly(cmd.Level)
 	cur.Level = cmd.Level
+	if same {
+		return cur, nil
+	}
 	if planted.On(planted.LevelKeepsSecondary) {
 		cur.BaseEpoch = 0
 		if cur.Level == model.LevelFT && cur.Secondary != model.NoNode {
@@ -267,6 +272,9 @@ func relevel(cur Config, cmd Command) (Config, error) {
 	}
 	return alone(cur, cur.Primary), nil
 }
+
+// disksOnly reports whether the second home of a VM of the level has its disk, and nothing else.
+func disksOnly(l model.Level) bool { return l == model.LevelRestart || l == model.LevelHA }
 
 // sinceOf returns since when the homes of next, the generation after cur, are homes.
 func sinceOf(cur, next Config) (since [2]model.Gen) {

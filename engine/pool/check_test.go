@@ -30,6 +30,11 @@ func homes(c Command, nodes ...model.NodeID) Command {
 	return c
 }
 
+func level(c Command, l model.Level) Command {
+	c.Level = l
+	return c
+}
+
 // with returns c changed by change, as the next generation.
 func with(c Config, cause Kind, change func(*Config)) Config {
 	c.Gen, c.Cause, c.By, c.Incarnation = c.Gen+1, cause, 0, 3
@@ -117,6 +122,15 @@ func TestCheck(t *testing.T) {
 		{"rehome to three", exposedFT, homes(cmd(KindRehome, 1, 0), 1, 2, 3), Config{}, ErrHomes},
 		{"rehome by the other", exposedFT, homes(cmd(KindRehome, 2, 0), 1, 3), Config{}, ErrProposer},
 		{"rehome too late", exposedFT, alter(homes(cmd(KindRehome, 1, 0), 1, 3), func(c *Command) { c.Expect = 4 }), Config{}, ErrStale},
+
+		{"level ft of ha", ha, level(cmd(KindLevel, 1, 0), model.LevelFT), with(ha, KindLevel, func(c *Config) { only(1)(c); c.Level = model.LevelFT }), nil},
+		{"level ha of ft", ft, level(cmd(KindLevel, 1, 0), model.LevelHA), with(ft, KindLevel, func(c *Config) { only(1)(c); c.Level = model.LevelHA }), nil},
+		{"level restart of ha", ha, level(cmd(KindLevel, 1, 0), model.LevelRestart), with(ha, KindLevel, func(c *Config) { c.Level = model.LevelRestart }), nil},
+		{"level ha of restart", restart, level(cmd(KindLevel, 1, 0), model.LevelHA), with(restart, KindLevel, func(c *Config) { c.Level = model.LevelHA }), nil},
+		{"level none of ha", ha, level(cmd(KindLevel, 1, 0), model.LevelNone), with(ha, KindLevel, func(c *Config) { only(1)(c); c.Level = model.LevelNone }), nil},
+		{"level restart of ha, elsewhere", remoteHA, level(cmd(KindLevel, 1, 0), model.LevelRestart), Config{}, ErrOwnCopy},
+		{"level by the other", ha, level(cmd(KindLevel, 2, 0), model.LevelRestart), Config{}, ErrProposer},
+		{"level that it has", ha, level(cmd(KindLevel, 1, 0), model.LevelHA), Config{}, ErrLevel},
 
 		{"bump", ft, cmd(KindBump, 1, 0), with(ft, KindBump, nil), nil},
 		{"bump by the secondary", ft, cmd(KindBump, 2, 0), Config{}, ErrProposer},

@@ -45,8 +45,8 @@ const (
 	KindJoin
 	// KindLeave: Node is to give up its copies. It is a host until it is the home of no VM.
 	KindLeave
-	// KindLevel: Level, the protection that the VM has from now on. The primary goes on with the only copy
-	// until its redundancy is complete at that level.
+	// KindLevel: Level, the protection that the VM has from now on. Unless both levels keep disks only, the primary goes on
+	// with the only copy until its redundancy is complete at the new one.
 	KindLevel
 	// KindMaintain: VMs are to run elsewhere than on Node, if they can, and nothing new comes to it (Override: no longer).
 	KindMaintain
