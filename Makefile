@@ -12,7 +12,7 @@ ROUNDS     ?= 0
 BUGS       ?=
 PLANTED     = ./scenarios ./scenarios/campaign/reduce ./engine/control ./engine/dr ./engine/lease ./engine/mirror ./engine/pair ./engine/policy
 # Packages that start goroutines; make test runs them under the race detector as well.
-RACE       ?= ./cmd/... ./reports/... ./scenarios/... ./xen/...
+RACE       ?= ./cmd/... ./reports/... ./scenarios ./scenarios/campaign ./scenarios/campaign/reduce ./xen/...
 # What the lab needs beyond Go, by the names of Debian's packages.
 LAB_PACKAGES = qemu-system-x86 debian-archive-keyring dpkg xz-utils
 # A simulated pool is small and makes much garbage: collecting it at every doubling takes a third of the time.
