@@ -17,6 +17,7 @@ type sharedState struct {
 	lonely  bool        // it was said that the other home is not there
 	claim   lease.Claim
 	said    model.Gen  // generation of which it was said how the VM came here
+	passed  model.Gen  // generation out of which this life asked to pass the VM on
 	probing bool       // the storage was asked whether it is there
 	probeAt model.Time // when to ask again; then no answer counts as none
 }
@@ -71,15 +72,17 @@ func (v *vm) sayHow() {
 	}
 }
 
-// bringUpShared starts the VM here if the log said so in this life, passes it on, or asks for a start.
+// bringUpShared starts the VM here if the log said so in this life, passes it on, or asks for a start. Once it asked to pass
+// the VM on it starts nothing in that generation, whatever became of the reason: the log may still agree.
 func (v *vm) bringUpShared() {
 	n := v.n
-	ordered := v.mine() && v.cfg.Cause == pool.KindStart && v.launched != v.cfg.Gen
+	ordered := v.mine() && v.cfg.Cause == pool.KindStart && v.launched != v.cfg.Gen && v.shared.passed != v.cfg.Gen
 	settled, reaches := v.settle(), v.reaches()
 	v.cannotRun(v.disk == diskFailed)
 	switch {
 	case !settled:
 	case v.cfg.Cause != pool.KindClaim && (v.shared.away || v.disk == diskFailed || v.yields()) && v.otherAble():
+		v.shared.passed = v.cfg.Gen
 		v.propose(pool.Command{Kind: pool.KindRelease, Node: v.other})
 	case n.now < v.retryAt:
 		v.lookAgain(v.retryAt)
