@@ -78,6 +78,22 @@ func (c *Client) Act(ctx context.Context, host, action string) error {
 	return err
 }
 
+// Provide makes sure that guests can have a service: it makes what the cache lacks, telling say, and gives it to the
+// hosts. The registers need nothing.
+func (c *Client) Provide(ctx context.Context, s Service, say func(format string, args ...any)) error {
+	if s == "" || s == Registers {
+		return nil
+	}
+	if _, err := c.Status(ctx); err != nil {
+		return err // before anything is fetched for a lab that does not run
+	}
+	if _, err := BuildServices(ctx, c.config, []string{string(s)}, say); err != nil {
+		return err
+	}
+	_, err := c.do(ctx, http.MethodPost, "/services/"+url.PathEscape(string(s)), "")
+	return err
+}
+
 // downPoll is how often a lab that ends is looked at.
 const downPoll = 20 * time.Millisecond
 

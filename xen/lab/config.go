@@ -7,8 +7,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"holdfast/xen/lab/agent"
+	"holdfast/xen/lab/image"
 	"holdfast/xen/lab/machine"
 )
 
@@ -37,6 +39,9 @@ type Config struct {
 	// Guest, if not nil, runs on the first host from the start: that host continues a state that was saved while the
 	// guest served. Not together with Cold.
 	Guest *Guest
+	// Services are those whose programs guests can have from the start, besides the registers; see image.Services. Those of
+	// Guest are added.
+	Services []string
 	// Cache is the folder of images, states and disks.
 	Cache string
 	// Run is the folder of sockets; its path is short.
@@ -79,10 +84,27 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: %d MiB of memory: at least %d, of which dom0 takes %d", ErrConfig, c.Memory, dom0Memory+256, dom0Memory)
 	case c.Guest != nil && c.Cold:
 		return fmt.Errorf("%w: a host that boots from cold has no guest yet; create it when the lab is up", ErrConfig)
+	case c.Guest != nil && c.Guest.Validate() != nil:
+		return fmt.Errorf("%w: %w", ErrConfig, c.Guest.Validate())
 	case c.Disk < 16:
 		return fmt.Errorf("%w: disks of %d MiB: at least 16", ErrConfig, c.Disk)
 	}
+	for _, name := range c.Services {
+		if !slices.Contains(image.Services(), name) {
+			return fmt.Errorf("%w: %w: %q; there are %q", ErrConfig, image.ErrService, name, image.Services())
+		}
+	}
 	return nil
+}
+
+// services returns the names of the services that are to be there from the start, sorted.
+func (c *Config) services() []string {
+	all := slices.Clone(c.Services)
+	if c.Guest != nil && c.Guest.Service != Registers {
+		all = append(all, string(c.Guest.Service))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // hostNames returns the names of the hosts.

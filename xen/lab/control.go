@@ -17,6 +17,7 @@ import (
 //	GET  /status                   Status, as JSON
 //	POST /down                     ends the lab; the answer comes before that
 //	POST /hosts/HOST/ACTION        on, cold, off, reset, freeze, thaw; answers when it is done
+//	POST /services/SERVICE         makes sure that guests can have the service; makes its image if that is missing
 //	GET  /hosts/HOST/agent         becomes a stream of the host's agent (package agent), after the answer 101
 //	GET  /dial?address=IP:PORT     becomes a TCP connection of the lab's client on the guests' network, likewise
 //	POST /fault                    does a fault to the network; the body is its text as in a script
@@ -56,6 +57,9 @@ func (l *Lab) handler() http.Handler {
 	})
 	mux.HandleFunc("POST /hosts/{host}/{action}", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, l.act(r))
+	})
+	mux.HandleFunc("POST /services/{service}", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, l.provide(r.Context(), r.PathValue("service")))
 	})
 	mux.HandleFunc("GET /hosts/{host}/agent", func(w http.ResponseWriter, r *http.Request) {
 		if err := l.attach(w, r); err != nil {

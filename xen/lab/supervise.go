@@ -31,6 +31,9 @@ type Lab struct {
 	mu      sync.Mutex
 	hosts   []*Host
 	network *network
+
+	providing sync.Mutex // one service at a time
+	provided  []string   // services whose programs are on the disk that hosts share; under providing
 }
 
 // Supervise runs a lab until ctx ends or somebody asks for its end, and leaves nothing behind but the cache. say is
@@ -143,6 +146,12 @@ func endServer(s *http.Server) {
 // plug makes the hosts, switched off, with their disks and sockets.
 func (l *Lab) plug(p *Prepared, n *network) ([]*Host, error) {
 	var hosts []*Host
+	if err := makeImages(imagesPath(l.config.disks()), p.Services); err != nil {
+		return nil, err
+	}
+	for _, s := range p.Services {
+		l.provided = append(l.provided, s.Name)
+	}
 	for i, name := range l.config.hostNames() {
 		if err := n.plug(name); err != nil {
 			return nil, err

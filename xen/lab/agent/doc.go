@@ -22,6 +22,13 @@ const Port = "holdfast.agent"
 // availability links, and the network of the guests.
 func NICs() []string { return []string{"mgmt", "alink0", "alink1", "lan"} }
 
+// ImagesDisk is the name of the disk of every host from which guests read a service's programs. It has a partition for
+// each of Images, in that order.
+const ImagesDisk = "images"
+
+// Images are the services with a partition on ImagesDisk; dom0 has them as /dev/lab/NAME.
+func Images() []string { return []string{"postgres", "redis"} }
+
 // MAC returns the hardware address with which a machine gives the NIC number n to its host. All hosts have the same
 // ones until they are given their identity: only then can one saved state serve for all.
 func MAC(n int) string { return fmt.Sprintf("52:54:00:68:64:%02x", n) }

@@ -77,25 +77,16 @@ func (i *Image) Guest() string { return filepath.Join(i.Dir, guestFile) }
 
 // Build returns the image for the options, making it if the cache does not have it.
 func Build(ctx context.Context, o Options) (*Image, error) {
-	if o.Mirror == "" {
-		o.Mirror = mirror
-	}
 	if _, err := os.Stat(o.Program); err != nil {
 		return nil, fmt.Errorf("%w: the program that runs inside: %v; \"make build\" makes it", ErrTool, err)
 	}
-	if err := os.MkdirAll(o.Cache, 0o755); err != nil {
-		return nil, fmt.Errorf("making the lab's cache: %w", err)
-	}
-	held, err := lock.Take(filepath.Join(o.Cache, "lock"), "the lab's cache")
+	held, err := o.take()
 	if err != nil {
 		return nil, err
 	}
 	defer held.Release()
-	if err := removeHalfBuilt(o.Cache); err != nil {
-		return nil, err
-	}
-	b := &builder{o: o, apt: &apt{dir: filepath.Join(o.Cache, "packages"), mirror: o.Mirror, say: o.Say}}
-	packages, err := b.packages(ctx)
+	b := newBuilder(o)
+	packages, err := b.packages(ctx, "lock.json", dom0)
 	if err != nil {
 		return nil, err
 	}
@@ -121,12 +112,31 @@ func Build(ctx context.Context, o Options) (*Image, error) {
 	return image, Prune(filepath.Dir(dir), keepImages)
 }
 
+// take takes the lock of the cache, which is made when missing, and removes what builds that were interrupted left.
+func (o *Options) take() (*lock.Lock, error) {
+	if o.Mirror == "" {
+		o.Mirror = mirror
+	}
+	if err := os.MkdirAll(o.Cache, 0o755); err != nil {
+		return nil, fmt.Errorf("making the lab's cache: %w", err)
+	}
+	held, err := lock.Take(filepath.Join(o.Cache, "lock"), "the lab's cache")
+	if err != nil {
+		return nil, err
+	}
+	if err := removeHalfBuilt(o.Cache); err != nil {
+		held.Release()
+		return nil, err
+	}
+	return held, nil
+}
+
 // keepImages is the number of images that are kept, unless more were used lately.
 const keepImages = 2
 
 // removeHalfBuilt removes what builds that were interrupted left behind. Its caller holds the lock.
 func removeHalfBuilt(cache string) error {
-	for _, pattern := range []string{"images/building-*", "packages/fetching-*"} {
+	for _, pattern := range []string{"images/building-*", "services/building-*", "packages/fetching-*"} {
 		left, err := filepath.Glob(filepath.Join(cache, pattern))
 		for _, dir := range left {
 			err = errors.Join(err, os.RemoveAll(dir))
@@ -167,23 +177,28 @@ type builder struct {
 	apt *apt
 }
 
-// resolution is the content of lock.json: the packages that were found for a recipe.
+func newBuilder(o Options) *builder {
+	return &builder{o: o, apt: &apt{dir: filepath.Join(o.Cache, "packages"), mirror: o.Mirror, say: o.Say}}
+}
+
+// resolution is the content of lock.json and its like: the packages that were found for a recipe.
 type resolution struct {
 	Recipe   string
 	Packages []Package
 }
 
-// packages returns the packages that go in: those of an earlier resolution, or a new one.
-func (b *builder) packages(ctx context.Context) ([]Package, error) {
-	name := filepath.Join(b.o.Cache, "lock.json")
-	recipe := digest(dom0.Packages, dom0.Skip, b.o.Mirror)
+// packages returns the packages that a recipe needs: those of an earlier resolution, which is kept in the cache under a
+// name, or of a new one.
+func (b *builder) packages(ctx context.Context, lockName string, r recipe) ([]Package, error) {
+	name := filepath.Join(b.o.Cache, lockName)
+	recipe := digest(r.Packages, r.Skip, b.o.Mirror)
 	var known resolution
 	if text, err := os.ReadFile(name); err == nil && !b.o.Refresh {
 		if json.Unmarshal(text, &known) == nil && known.Recipe == recipe {
 			return known.Packages, nil
 		}
 	}
-	packages, err := b.apt.resolve(ctx, dom0)
+	packages, err := b.apt.resolve(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -317,7 +332,10 @@ func (b *builder) assemble(ctx context.Context, image *Image, all files) error {
 // write writes a file system. more are files from elsewhere, by place.
 func (b *builder) write(ctx context.Context, name string, r recipe, all files, more map[string]string) error {
 	tree := &cpio.Tree{}
-	if err := b.fill(ctx, tree, r, all); err != nil {
+	if err := fill(ctx, tree, r, all); err != nil {
+		return err
+	}
+	if err := b.boots(tree, r, all); err != nil {
 		return err
 	}
 	for place, source := range more {
@@ -340,8 +358,8 @@ func (b *builder) write(ctx context.Context, name string, r recipe, all files, m
 	return out.Close()
 }
 
-// fill puts into a tree what a recipe wants.
-func (b *builder) fill(ctx context.Context, tree *cpio.Tree, r recipe, all files) error {
+// fill puts into a tree the files that a recipe wants.
+func fill(ctx context.Context, tree *cpio.Tree, r recipe, all files) error {
 	for _, l := range r.Links {
 		if err := tree.Link(l[0], l[1]); err != nil {
 			return err
@@ -358,16 +376,24 @@ func (b *builder) fill(ctx context.Context, tree *cpio.Tree, r recipe, all files
 			return err
 		}
 	}
-	if tree.Has("usr/bin/busybox") {
-		if err := applets(ctx, tree, all["usr/bin/busybox"].source); err != nil {
+	for _, t := range r.Texts {
+		if err := tree.File(t[0], 0o644, cpio.FromBytes([]byte(t[1]))); err != nil {
 			return err
 		}
 	}
+	if tree.Has("usr/bin/busybox") {
+		return applets(ctx, tree, all["usr/bin/busybox"].source)
+	}
+	return nil
+}
+
+// boots puts into a tree what makes a machine out of it: the kernel's modules and the first process.
+func (b *builder) boots(tree *cpio.Tree, r recipe, all files) error {
 	kernel, err := findModules(all)
 	if err != nil {
 		return err
 	}
-	if err := kernel.install(tree, r.Loaded, r.Modules); err != nil {
+	if err := kernel.install(tree, r); err != nil {
 		return err
 	}
 	program, err := cpio.FromPath(b.o.Program)

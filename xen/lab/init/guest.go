@@ -15,15 +15,19 @@ import (
 const deviceWait = 10 * time.Second
 
 // runGuest makes a guest that serves on the network. Its address is holdfast.ip on the kernel's command line; its
-// disk, if it has one, is holdfast.disk.
+// disk, if it has one, is holdfast.disk. It serves the registers, or holdfast.service with programs from the disk
+// holdfast.root.
 func runGuest() error {
-	if err := loadModules(); err != nil {
+	if err := loadModules(bootModules); err != nil {
 		return err
 	}
 	if err := guestNetwork(option("holdfast.ip", "")); err != nil {
 		return err
 	}
 	disk := option("holdfast.disk", "")
+	if name := option("holdfast.service", ""); name != "" {
+		return runProgram(name, option("holdfast.root", ""), disk)
+	}
 	if disk != "" {
 		if err := waitFile(disk, deviceWait); err != nil {
 			return err

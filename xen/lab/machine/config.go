@@ -31,6 +31,8 @@ type Disk struct {
 	Name string
 	// Path of a raw image.
 	Path string
+	// ReadOnly is true for a disk that several machines share.
+	ReadOnly bool
 }
 
 // Config describes a machine.
@@ -123,9 +125,13 @@ func (c *Config) args() []string {
 		args = append(args, "-netdev", backend+",id="+nic)
 	}
 	for _, d := range c.Disks {
+		how := ",discard=unmap"
+		if d.ReadOnly {
+			how = ",read-only=on"
+		}
 		args = append(args,
-			"-blockdev", "driver=file,node-name="+d.Name+"-file,filename="+d.Path+",discard=unmap",
-			"-blockdev", "driver=raw,node-name="+d.Name+",file="+d.Name+"-file,discard=unmap")
+			"-blockdev", "driver=file,node-name="+d.Name+"-file,filename="+d.Path+how,
+			"-blockdev", "driver=raw,node-name="+d.Name+",file="+d.Name+"-file"+how)
 	}
 	if c.State != nil {
 		args = append(args, "-incoming", "fd:3")

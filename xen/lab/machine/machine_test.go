@@ -56,7 +56,7 @@ func eventually(t *testing.T, what func() bool, text string) {
 func TestCommandLine(t *testing.T) {
 	c := Config{
 		Name: "a", Dir: "/r", Xen: "/i/xen", Kernel: "/i/vmlinux", Initrd: "/i/dom0.cpio", Memory: 2048, Dom0Memory: 1024, Network: true,
-		Disks: []Disk{{"data", "/d/a-data.img"}}, State: &State{Path: "/s"},
+		Disks: []Disk{{Name: "data", Path: "/d/a-data.img"}}, State: &State{Path: "/s"},
 	}
 	got := strings.Join(c.args(), "\n")
 	for _, want := range []string{
@@ -92,7 +92,7 @@ func TestStateKeyFollowsTheHardware(t *testing.T) {
 	other.Memory++
 	require.NotEqual(t, base, key(other, "image"))
 	other = c
-	other.Disks = []Disk{{"data", "/x"}}
+	other.Disks = []Disk{{Name: "data", Path: "/x"}}
 	require.NotEqual(t, base, key(other, "image"))
 }
 
@@ -103,7 +103,7 @@ func TestBadConfigurations(t *testing.T) {
 		"dom0":   func(c *Config) { c.Dom0Memory = 100 },
 		"long":   func(c *Config) { c.Dir = "/" + strings.Repeat("x", 100) },
 		"comma":  func(c *Config) { c.Kernel = "/a,b" },
-		"space":  func(c *Config) { c.Disks = []Disk{{"data", "/a b"}} },
+		"space":  func(c *Config) { c.Disks = []Disk{{Name: "data", Path: "/a b"}} },
 	} {
 		c := config(t)
 		change(&c)
