@@ -31,6 +31,9 @@ type Disk struct {
 	Name string
 	// Path of a raw image.
 	Path string
+	// Socket of a server that has the disk, as a network block device (package disk); empty for a disk that the emulator
+	// has itself. A saved state fits both.
+	Socket string
 	// ReadOnly is true for a disk that several machines share.
 	ReadOnly bool
 }
@@ -73,7 +76,7 @@ func (c *Config) validate() error {
 
 func (c *Config) diskPaths() (out []string) {
 	for _, d := range c.Disks {
-		out = append(out, d.Path)
+		out = append(out, d.Path, d.Socket)
 	}
 	return out
 }
@@ -97,7 +100,7 @@ func (c *Config) hardware() []string {
 		args = append(args, "-device", fmt.Sprintf("virtio-net-pci,netdev=%s,mac=%s,romfile=", nic, agent.MAC(i)))
 	}
 	for _, d := range c.Disks {
-		args = append(args, "-device", fmt.Sprintf("virtio-blk-pci,drive=%s,serial=%s", d.Name, d.Name))
+		args = append(args, "-device", fmt.Sprintf("virtio-blk-pci,drive=%s,serial=%s,werror=report,rerror=report", d.Name, d.Name)) // QEMU would stop the machine
 	}
 	return args
 }
@@ -125,6 +128,10 @@ func (c *Config) args() []string {
 		args = append(args, "-netdev", backend+",id="+nic)
 	}
 	for _, d := range c.Disks {
+		if d.Socket != "" {
+			args = append(args, "-blockdev", "driver=nbd,node-name="+d.Name+",server.type=unix,server.path="+d.Socket+",discard=unmap")
+			continue
+		}
 		how := ",discard=unmap"
 		if d.ReadOnly {
 			how = ",read-only=on"

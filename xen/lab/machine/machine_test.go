@@ -65,7 +65,7 @@ func TestCommandLine(t *testing.T) {
 		"-initrd\n/i/vmlinux console=hvc0 loglevel=4 holdfast.role=host,/i/dom0.cpio\n",
 		"-device\nvirtio-net-pci,netdev=alink1,mac=52:54:00:68:64:02,romfile=\n",
 		"-netdev\nstream,server=off,addr.type=unix,addr.path=/r/a-alink1.sock,id=alink1\n",
-		"-device\nvirtio-blk-pci,drive=data,serial=data\n",
+		"-device\nvirtio-blk-pci,drive=data,serial=data,werror=report,rerror=report\n",
 		"-device\ni6300esb\n-action\nwatchdog=reset\n",
 		"-incoming\nfd:3",
 	} {
@@ -94,6 +94,17 @@ func TestStateKeyFollowsTheHardware(t *testing.T) {
 	other = c
 	other.Disks = []Disk{{Name: "data", Path: "/x"}}
 	require.NotEqual(t, base, key(other, "image"))
+}
+
+func TestDisksOfOthers(t *testing.T) {
+	c := Config{Name: "a", Dir: "/r", Disks: []Disk{{Name: "data", Path: "/d/x.img"}, {Name: "images", Path: "/d/i.img", ReadOnly: true}}}
+	alone := c.hardware()
+	c.Disks[0].Socket = "/r/a-data.sock"
+	require.Equal(t, alone, c.hardware(), "a saved state fits to both ways of having a disk")
+	got := strings.Join(c.args(), "\n")
+	require.Contains(t, got, "-blockdev\ndriver=nbd,node-name=data,server.type=unix,server.path=/r/a-data.sock,discard=unmap\n")
+	require.NotContains(t, got, "/d/x.img")
+	require.Contains(t, got, "driver=raw,node-name=images,file=images-file,read-only=on")
 }
 
 func TestBadConfigurations(t *testing.T) {
