@@ -74,7 +74,7 @@ func (a *app) labBuild(o *labOptions) *cobra.Command {
 func buildFlags(cmd *cobra.Command, o *labOptions) {
 	cmd.Flags().BoolVar(&o.config.Refresh, "refresh", false, "read Debian's index of packages anew, for newer versions")
 	cmd.Flags().StringVar(&o.config.Mirror, "mirror", "", "mirror of Debian's archive (default http://deb.debian.org)")
-	cmd.Flags().StringSliceVar(&o.config.Services, "guests", nil, "services, with commas, whose programs guests can have from the start: redis, postgres")
+	cmd.Flags().StringSliceVar(&o.config.Services, "guests", nil, "what guests can have from the start, with commas: redis, postgres, hvm")
 	cmd.Flags().BoolVar(&o.config.Cold, "cold", false, "boot hosts from power-on instead of continuing a saved state")
 	cmd.Flags().IntVar(&o.config.Memory, "memory", o.config.Memory, "memory of each host in MiB, of which dom0 takes 1024")
 	cmd.Flags().IntVar(&o.config.Disk, "disk", o.config.Disk, "size of each of a host's two disks in MiB")

@@ -21,11 +21,11 @@ type guestFlags struct {
 }
 
 func (g *guestFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&g.kind, "type", string(lab.PVH), "how the guest is virtualised: pvh or pv")
+	cmd.Flags().StringVar(&g.kind, "type", string(lab.PVH), "how the guest is virtualised: pvh, pv or hvm")
 	cmd.Flags().StringVar(&g.service, "service", string(lab.Registers), "what the guest serves: registers, redis or postgres")
 	cmd.Flags().BoolVar(&g.durable, "durable", false, "keep what clients write on a disk; redis and postgres always do")
 	cmd.Flags().StringVar(&g.disk, "on", "/dev/lab/data", "dom0's device with that disk")
-	cmd.Flags().IntVar(&g.Memory, "guest-memory", 0, "memory of the guest in MiB (default 128, for postgres 256)")
+	cmd.Flags().IntVar(&g.Memory, "guest-memory", 0, "memory of the guest in MiB (default 128, for postgres and hvm 256)")
 	cmd.Flags().IntVar(&g.Number, "number", 0, "number of the guest, 0 to 99, from which its address follows")
 }
 
@@ -37,7 +37,7 @@ func (g *guestFlags) guest(name string) (lab.Guest, error) {
 		out.Disk = g.disk
 	}
 	if out.Memory == 0 {
-		out.Memory = out.Service.Memory()
+		out.Memory = lab.Memory(out.Kind, out.Service)
 	}
 	return out, out.Validate()
 }
@@ -55,7 +55,7 @@ func (a *app) labGuest(o *labOptions) *cobra.Command {
 				return err
 			}
 			c := lab.NewClient(o.config)
-			if err := c.Provide(cmd.Context(), guest.Service, a.steps(a.out)); err != nil {
+			if err := c.Provide(cmd.Context(), guest, a.steps(a.out)); err != nil {
 				return err
 			}
 			if err := lab.StartGuest(cmd.Context(), c.Agent(cmd.Context(), args[0]), guest); err != nil {
@@ -91,7 +91,7 @@ func (a *app) labCheck(o *labOptions) *cobra.Command {
 			}
 			first := s.Hosts[0].Name
 			say := a.steps(a.out)
-			if err := c.Provide(cmd.Context(), guest.Service, say); err != nil {
+			if err := c.Provide(cmd.Context(), guest, say); err != nil {
 				return err
 			}
 			r, err := lab.Check(cmd.Context(), c.Agent(cmd.Context(), first), c.Dial, guest, operations, say)

@@ -90,8 +90,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: disks of %d MiB: at least 16", ErrConfig, c.Disk)
 	}
 	for _, name := range c.Services {
-		if !slices.Contains(image.Services(), name) {
-			return fmt.Errorf("%w: %w: %q; there are %q", ErrConfig, image.ErrService, name, image.Services())
+		if !slices.Contains(agent.Images(), name) {
+			return fmt.Errorf("%w: %w: %q; there are %q", ErrConfig, image.ErrService, name, agent.Images())
 		}
 	}
 	return nil
@@ -100,8 +100,8 @@ func (c *Config) Validate() error {
 // services returns the names of the services that are to be there from the start, sorted.
 func (c *Config) services() []string {
 	all := slices.Clone(c.Services)
-	if c.Guest != nil && c.Guest.Service != Registers {
-		all = append(all, string(c.Guest.Service))
+	if c.Guest != nil {
+		all = append(all, c.Guest.needs()...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
@@ -123,7 +123,7 @@ var subnets = map[string]int{"mgmt": 0, "alink0": 1, "alink1": 2, "lan": 8}
 func Address(nic string, host int) string { return fmt.Sprintf("10.77.%d.%d", subnets[nic], host+1) }
 
 // GuestAddress returns the address of guest number n on the guests' network; n is 0 to 99.
-func GuestAddress(n int) string { return fmt.Sprintf("10.77.8.%d", 101+n) }
+func GuestAddress(n int) string { return agent.GuestAddress(n) }
 
 // identity returns what makes host number i out of the saved state.
 func (c *Config) identity(i int) agent.Identity {

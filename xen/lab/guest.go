@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"holdfast/xen/lab/agent"
+	"holdfast/xen/lab/image"
 	"holdfast/xen/lab/service"
 )
 
@@ -19,10 +20,11 @@ type Kind string
 const (
 	PVH Kind = "pvh" // hardware-assisted, without emulated devices
 	PV  Kind = "pv"  // paravirtualised
+	HVM Kind = "hvm" // a whole emulated computer, used without any interface of Xen: the stand-in for an unmodified guest
 )
 
 // Kinds returns all kinds.
-func Kinds() []Kind { return []Kind{PVH, PV} }
+func Kinds() []Kind { return []Kind{PVH, PV, HVM} }
 
 // ErrGuest is returned when a host's toolstack did not do what it was asked.
 var ErrGuest = errors.New("the toolstack failed")
@@ -43,9 +45,10 @@ var ports = map[Service]int{Registers: service.Port, Redis: 6379, Postgres: 5432
 // ServiceNames returns the names of all services.
 func ServiceNames() []Service { return []Service{Registers, Redis, Postgres} }
 
-// Memory returns how much memory a guest with the service has unless asked otherwise, in MiB.
-func (s Service) Memory() int {
-	if s == Postgres {
+// Memory returns how much memory a guest of a kind with a service has unless asked otherwise, in MiB. An HVM guest
+// unpacks its kernel itself.
+func Memory(k Kind, s Service) int {
+	if s == Postgres || k == HVM {
 		return 256
 	}
 	return 128
@@ -77,12 +80,25 @@ func (g *Guest) Validate() error {
 		return fmt.Errorf("%w: a guest has a number from 0 to 99 and at least 64 MiB", ErrConfig)
 	case g.programs() && g.Disk == "":
 		return fmt.Errorf("%w: the service %s needs a disk", ErrConfig, g.Service)
+	case g.programs() && g.Kind == HVM:
+		return fmt.Errorf("%w: an HVM guest serves registers only", ErrConfig)
 	}
 	return nil
 }
 
 // programs reports whether the guest needs programs besides the lab's own.
 func (g *Guest) programs() bool { return g.Service != "" && g.Service != Registers }
+
+// needs returns what has to be on the disk that hosts share.
+func (g *Guest) needs() []string {
+	switch {
+	case g.Kind == HVM:
+		return []string{image.BootDisk}
+	case g.programs():
+		return []string{string(g.Service)}
+	}
+	return nil
+}
 
 // Address returns where the service is, with its port.
 func (g *Guest) Address() string {
@@ -100,6 +116,10 @@ func (g *Guest) xl() string {
 	set("name", g.Name)
 	set("type", string(g.Kind))
 	fmt.Fprintf(&b, "memory = %d\nvcpus = 1\n", g.Memory)
+	if g.Kind == HVM {
+		b.WriteString(g.emulated())
+		return b.String()
+	}
 	set("ramdisk", "/boot/guest.cpio")
 	set("on_crash", "preserve") // so that people can look at it
 	set("kernel", "/boot/vmlinux")
@@ -116,9 +136,31 @@ func (g *Guest) xl() string {
 	if len(disks) > 0 {
 		fmt.Fprintf(&b, "disk = [ %s ]\n", strings.Join(disks, ", "))
 	}
-	fmt.Fprintf(&b, "vif = [ \"bridge=xenbr0,script=vif-lab,mac=00:16:3e:77:00:%02x\" ]\n", g.Number)
+	fmt.Fprintf(&b, "vif = [ \"bridge=xenbr0,script=vif-lab,mac=%s\" ]\n", agent.GuestMAC(g.Number))
 	set("cmdline", command)
 	return b.String()
+}
+
+// emulated returns what an HVM guest has for devices. The disks are given to the device model directly: the shared one can
+// only be read, which the toolstack's IDE disks cannot be, and the guest's own needs the write-back mode of its cache, with
+// which a flush of the guest is one of the device below.
+func (g *Guest) emulated() string {
+	drive := func(name, device, options string) string {
+		return fmt.Sprintf("%q, %q, %q, %q", "-drive", "file="+device+",if=none,format=raw,id="+name+options, "-device", "virtio-blk-pci,drive="+name)
+	}
+	disks := []string{drive("boot", "/dev/lab/"+image.BootDisk, ",readonly=on")}
+	if g.Disk != "" {
+		disks = append(disks, drive("data", g.Disk, ",cache=writeback"))
+	}
+	return fmt.Sprintf(`on_crash = "preserve"
+boot = "c"
+xen_platform_pci = 0
+serial = "pty"
+vga = "none"
+nographic = 1
+device_model_args_hvm = [ %s ]
+vif = [ "type=ioemu,model=e1000,bridge=xenbr0,script=vif-lab,mac=%s" ]
+`, strings.Join(disks, ", "), agent.GuestMAC(g.Number))
 }
 
 // StartGuest creates a guest on the host that a talks with. The guest boots afterwards. What its service needs must be

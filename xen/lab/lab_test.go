@@ -319,4 +319,15 @@ cmdline = "holdfast.role=guest holdfast.ip=10.77.8.102/24 loglevel=4 panic=1 con
 	require.Equal(t, "10.77.8.102:6379", g.Address())
 	require.Contains(t, g.xl(), `disk = [ "format=raw,vdev=xvda,access=rw,script=block-lab,target=/dev/drbd0", "format=raw,vdev=xvdb,access=ro,script=block-lab,target=/dev/lab/redis" ]`)
 	require.Contains(t, g.xl(), "holdfast.service=redis holdfast.root=/dev/xvdb")
+
+	g.Kind = HVM
+	require.ErrorIs(t, g.Validate(), ErrConfig, "an HVM guest with Redis")
+	g.Service, g.Disk = Registers, "/dev/lab/data"
+	require.NoError(t, g.Validate())
+	for _, want := range []string{
+		"xen_platform_pci = 0\n", "model=e1000", `"file=/dev/lab/hvm,if=none,format=raw,id=boot,readonly=on"`, `"file=/dev/lab/data,if=none,format=raw,id=data,cache=writeback"`,
+	} {
+		require.Contains(t, g.xl(), want)
+	}
+	require.NotContains(t, g.xl(), "kernel")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"holdfast/xen/lab/agent"
@@ -71,7 +72,7 @@ func (c *Config) state(ctx context.Context, p *Prepared, states string, g *Guest
 	if g != nil {
 		what += " " + g.xl()
 		for _, s := range p.Services {
-			if s.Name == string(g.Service) {
+			if slices.Contains(g.needs(), s.Name) {
 				what += " " + s.Key
 			}
 		}

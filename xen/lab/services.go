@@ -109,17 +109,34 @@ func copyData(out io.WriterAt, from string) error {
 	}
 }
 
-// BuildServices makes the images of services that the cache lacks.
+// BuildServices makes what the cache lacks of what hosts share, by the names of agent.Images.
 func BuildServices(ctx context.Context, c Config, names []string, say func(format string, args ...any)) ([]*image.Service, error) {
+	o := image.Options{Cache: c.Cache, Program: c.Program, Mirror: c.Mirror, Refresh: c.Refresh, Say: say}
 	var out []*image.Service
 	for _, name := range names {
-		s, err := image.BuildService(ctx, image.Options{Cache: c.Cache, Mirror: c.Mirror, Refresh: c.Refresh, Say: say}, name)
+		var s *image.Service
+		var err error
+		if name == image.BootDisk {
+			s, err = buildBootDisk(ctx, o)
+		} else {
+			s, err = image.BuildService(ctx, o, name)
+		}
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// buildBootDisk makes the boot disk of HVM guests, for the image that belongs to the same options.
+func buildBootDisk(ctx context.Context, o image.Options) (*image.Service, error) {
+	o.Refresh = false // what was resolved last
+	im, err := image.Build(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return image.BuildBootDisk(ctx, o, im)
 }
 
 // provide makes sure that guests of this lab can have a service.

@@ -12,7 +12,7 @@ import (
 )
 
 func TestEveryServiceHasAPartition(t *testing.T) {
-	require.Equal(t, image.Services(), agent.Images())
+	require.Equal(t, append(image.Services(), image.BootDisk), agent.Images())
 	require.LessOrEqual(t, len(agent.Images()), 4, "a master boot record has room for four")
 }
 
@@ -24,7 +24,7 @@ func TestDiskWithServices(t *testing.T) {
 	require.NoError(t, makeImages(disk, nil))
 	info, err := os.Stat(disk)
 	require.NoError(t, err)
-	require.Equal(t, int64(1<<20+2*512<<20), info.Size())
+	require.Equal(t, int64(1<<20+3*512<<20), info.Size())
 	require.NoError(t, putService(disk, &image.Service{Name: "redis", Path: content}))
 	f, err := os.Open(disk)
 	require.NoError(t, err)

@@ -58,16 +58,23 @@ type Image struct {
 const (
 	xenFile      = "xen"        // the hypervisor, ELF
 	kernelFile   = "vmlinux"    // the kernel of dom0 and guests, ELF
+	packedFile   = "vmlinuz"    // the same, as boot loaders want it
 	dom0File     = "dom0.cpio"  // dom0's initial RAM file system
 	guestFile    = "guest.cpio" // that of the guests
 	manifestFile = "manifest.json"
 )
+
+// fileNames returns the files that every image has, besides its manifest.
+func fileNames() []string { return []string{xenFile, kernelFile, packedFile, dom0File, guestFile} }
 
 // Xen returns the path of the hypervisor; Kernel, Dom0 and Guest those of the other files.
 func (i *Image) Xen() string { return filepath.Join(i.Dir, xenFile) }
 
 // Kernel returns the path of the Linux kernel.
 func (i *Image) Kernel() string { return filepath.Join(i.Dir, kernelFile) }
+
+// Packed returns the path of the kernel as boot loaders want it.
+func (i *Image) Packed() string { return filepath.Join(i.Dir, packedFile) }
 
 // Dom0 returns the path of dom0's initial RAM file system.
 func (i *Image) Dom0() string { return filepath.Join(i.Dir, dom0File) }
@@ -163,7 +170,7 @@ func open(dir string) (*Image, error) {
 		return nil, fmt.Errorf("%w: %v", ErrDamaged, err)
 	}
 	image.Dir = dir
-	for _, name := range []string{xenFile, kernelFile, dom0File, guestFile} {
+	for _, name := range fileNames() {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || info.Size() != image.Sizes[name] {
 			return nil, fmt.Errorf("%w: %s in %s", ErrDamaged, name, dir)
@@ -242,6 +249,15 @@ func writeWhole(name string, data []byte) error {
 	return os.Rename(part, name)
 }
 
+// copyFile copies a file.
+func copyFile(from, to string) error {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, text, 0o644)
+}
+
 // build makes an image in a folder of its own and moves it to dir when it is complete.
 func (b *builder) build(ctx context.Context, key, dir string, packages []Package) (*Image, error) {
 	if err := enoughSpace(b.o.Cache); err != nil {
@@ -302,6 +318,9 @@ func (b *builder) assemble(ctx context.Context, image *Image, all files) error {
 	if err := unpackKernel(ctx, all[kernel[0]].source, image.Kernel()); err != nil {
 		return err
 	}
+	if err := copyFile(all[kernel[0]].source, image.Packed()); err != nil {
+		return err
+	}
 	if err := unpackXen(all[xen[0]].source, image.Xen()); err != nil {
 		return err
 	}
@@ -315,7 +334,7 @@ func (b *builder) assemble(ctx context.Context, image *Image, all files) error {
 	if err := b.write(ctx, image.Dom0(), dom0, all, more); err != nil {
 		return err
 	}
-	for _, name := range []string{xenFile, kernelFile, dom0File, guestFile} {
+	for _, name := range fileNames() {
 		info, err := os.Stat(filepath.Join(image.Dir, name))
 		if err != nil {
 			return err

@@ -61,7 +61,7 @@ var dom0 = recipe{
 	Links: [][2]string{
 		{"bin", "usr/bin"}, {"sbin", "usr/sbin"}, {"lib", "usr/lib"}, {"lib64", "usr/lib64"},
 		{"var/run", "../run"}, {"var/lock", "../run/lock"}, {"etc/mtab", "/proc/mounts"},
-		{"usr/bin/sh", "bash"}, {"etc/xen/scripts/vif-lab", "/init"}, {"etc/xen/scripts/block-lab", "/init"}, {"usr/sbin/xl", "../lib/xen-4.17/bin/xl"}, {"usr/sbin/xenwatchdogd", "../lib/xen-4.17/bin/xenwatchdogd"},
+		{"usr/bin/sh", "bash"}, {"etc/xen/scripts/vif-lab", "/init"}, {"etc/xen/scripts/block-lab", "/init"}, {"usr/sbin/modprobe", "../bin/busybox"}, {"usr/sbin/xl", "../lib/xen-4.17/bin/xl"}, {"usr/sbin/xenwatchdogd", "../lib/xen-4.17/bin/xenwatchdogd"},
 	},
 	Dirs: []string{
 		"dev", "proc", "sys", "run", "tmp", "root", "mnt", "var/log/xen", "var/lib/xen", "var/lib/xenstored", "var/lib/drbd",

@@ -100,14 +100,27 @@ func BuildService(ctx context.Context, o Options, name string) (*Service, error)
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{Name: name, Key: digest(serviceFormat, packages, r)}
-	dir := filepath.Join(o.Cache, "services")
-	s.Path = filepath.Join(dir, name+"-"+s.Key+".img")
+	return b.file(ctx, name, digest(serviceFormat, packages, r), packages, func(all files, work, made string) error {
+		tree, root := &cpio.Tree{}, filepath.Join(work, "root")
+		if err := fill(ctx, tree, r, all); err != nil {
+			return err
+		}
+		if err := errors.Join(os.Mkdir(root, 0o755), tree.Unpack(root)); err != nil {
+			return err
+		}
+		return makeExt4(ctx, root, made, ServiceSize)
+	})
+}
+
+// file returns the file of a name and key, which write makes from packages, in a folder to work in, if the cache lacks it.
+func (b *builder) file(ctx context.Context, name, key string, packages []Package, write func(all files, work, made string) error) (*Service, error) {
+	dir := filepath.Join(b.o.Cache, "services")
+	s := &Service{Name: name, Key: key, Path: filepath.Join(dir, name+"-"+key+".img")}
 	if info, err := os.Stat(s.Path); err == nil && info.Size() == ServiceSize {
 		return s, nil
 	}
-	if err := b.buildService(ctx, s, packages, r); err != nil {
-		return nil, fmt.Errorf("image of the service %s: %w", name, err)
+	if err := b.makeFile(ctx, s, packages, write); err != nil {
+		return nil, fmt.Errorf("image of %s: %w", name, err)
 	}
 	return s, removeOthers(dir, s)
 }
@@ -123,8 +136,8 @@ func removeOthers(dir string, s *Service) error {
 	return err
 }
 
-// buildService makes the file of a service under another name, and renames it when it is whole.
-func (b *builder) buildService(ctx context.Context, s *Service, packages []Package, r recipe) error {
+// makeFile makes a file under another name, and renames it when it is whole.
+func (b *builder) makeFile(ctx context.Context, s *Service, packages []Package, write func(all files, work, made string) error) error {
 	if err := enoughSpace(b.o.Cache); err != nil {
 		return err
 	}
@@ -134,24 +147,17 @@ func (b *builder) buildService(ctx context.Context, s *Service, packages []Packa
 	}
 	work := filepath.Join(filepath.Dir(s.Path), "building-"+s.Key)
 	defer os.RemoveAll(work)
-	root, made := filepath.Join(work, "root"), filepath.Join(work, "made")
-	if err := os.MkdirAll(root, 0o755); err != nil {
+	if err := os.MkdirAll(work, 0o755); err != nil {
 		return err
 	}
-	b.o.Say("unpacking %d packages of %s", len(packages), s.Name)
+	b.o.Say("unpacking %d packages for %s", len(packages), s.Name)
 	all, err := unpack(ctx, archives, filepath.Join(work, "unpacked"), packages)
 	if err != nil {
 		return err
 	}
-	b.o.Say("writing the file system of %s", s.Name)
-	tree := &cpio.Tree{}
-	if err := fill(ctx, tree, r, all); err != nil {
-		return err
-	}
-	if err := tree.Unpack(root); err != nil {
-		return err
-	}
-	if err := makeExt4(ctx, root, made, ServiceSize); err != nil {
+	b.o.Say("writing the image of %s", s.Name)
+	made := filepath.Join(work, "made")
+	if err := write(all, work, made); err != nil {
 		return err
 	}
 	return os.Rename(made, s.Path)
