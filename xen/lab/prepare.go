@@ -96,6 +96,9 @@ func (c *Config) state(ctx context.Context, p *Prepared, states string, g *Guest
 			_ = os.RemoveAll(dir)
 		}
 	}
+	if err := image.EnoughSpace(states, "the saved state of a host", stateSpace); err != nil {
+		return nil, err
+	}
 	work, err := os.MkdirTemp(states, "making-")
 	if err != nil {
 		return nil, err
@@ -109,6 +112,9 @@ func (c *Config) state(ctx context.Context, p *Prepared, states string, g *Guest
 	}
 	return s, image.Prune(states, keepStates)
 }
+
+// stateSpace is what a saved state and the disks that belong to it need, in bytes.
+const stateSpace = 1 << 30
 
 // keepStates is the number of states that are kept, unless more were used lately.
 const keepStates = 4

@@ -260,7 +260,7 @@ func copyFile(from, to string) error {
 
 // build makes an image in a folder of its own and moves it to dir when it is complete.
 func (b *builder) build(ctx context.Context, key, dir string, packages []Package) (*Image, error) {
-	if err := enoughSpace(b.o.Cache); err != nil {
+	if err := EnoughSpace(b.o.Cache, "a build", buildSpace); err != nil {
 		return nil, err
 	}
 	archives := filepath.Join(b.o.Cache, "packages", "archives")
@@ -292,14 +292,14 @@ func (b *builder) build(ctx context.Context, key, dir string, packages []Package
 	return image, nil
 }
 
-// enoughSpace fails with ErrSpace if a build could fill the disk.
-func enoughSpace(dir string) error {
+// EnoughSpace fails with ErrSpace if there is less room for files below dir than so many bytes, which something needs.
+func EnoughSpace(dir, what string, need uint64) error {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
 		return err
 	}
-	if free := s.Bavail * uint64(s.Bsize); free < buildSpace {
-		return fmt.Errorf("%w: a build needs %d MB below %s, there are %d MB", ErrSpace, buildSpace>>20, dir, free>>20)
+	if free := s.Bavail * uint64(s.Bsize); free < need {
+		return fmt.Errorf("%w: %s needs %d MB below %s, there are %d MB; make room, or set XDG_CACHE_HOME to a folder on another disk", ErrSpace, what, need>>20, dir, free>>20)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ var ErrService = errors.New("no such service")
 const ServiceSize = 512 << 20
 
 // serviceFormat is part of every service's key, as format is of an image's.
-const serviceFormat = 1
+const serviceFormat = 2
 
 // Service is what a guest needs for a service besides the guests' own file system: a read-only one, ext4 without a
 // journal, in which the service's programs run as in a root folder.
@@ -108,6 +108,11 @@ func BuildService(ctx context.Context, o Options, name string) (*Service, error)
 		if err := errors.Join(os.Mkdir(root, 0o755), tree.Unpack(root)); err != nil {
 			return err
 		}
+		if name == "postgres" {
+			if err := makeCluster(ctx, root, o.Say); err != nil {
+				return err
+			}
+		}
 		return makeExt4(ctx, root, made, ServiceSize)
 	})
 }
@@ -138,7 +143,7 @@ func removeOthers(dir string, s *Service) error {
 
 // makeFile makes a file under another name, and renames it when it is whole.
 func (b *builder) makeFile(ctx context.Context, s *Service, packages []Package, write func(all files, work, made string) error) error {
-	if err := enoughSpace(b.o.Cache); err != nil {
+	if err := EnoughSpace(b.o.Cache, "a build", buildSpace); err != nil {
 		return err
 	}
 	archives := filepath.Join(b.o.Cache, "packages", "archives")

@@ -5,15 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/xen/lab/cluster"
 )
 
 // serviceRoot is where a service's file system is mounted, and dataDir where, inside of it, the guest's own disk is.
@@ -21,9 +25,6 @@ const (
 	serviceRoot = "/service"
 	dataDir     = "/data"
 )
-
-// serviceUser is the user that services run as, in every service's image.
-const serviceUser = 999
 
 // program is a service that is not this program.
 type program struct {
@@ -40,7 +41,7 @@ var programs = map[string]program{
 		"--save", "", "--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "no",
 	}},
 	"postgres": {5432, preparePostgres, []string{
-		postgresDir + "/postgres", "-D", cluster, "-c", "listen_addresses=*", "-c", "unix_socket_directories=/run",
+		cluster.Programs + "/postgres", "-D", clusterDir, "-c", "listen_addresses=*", "-c", "unix_socket_directories=/run",
 		"-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "full_page_writes=on",
 		"-c", "shared_buffers=16MB", "-c", "max_connections=40", "-c", "jit=off",
 	}},
@@ -107,7 +108,7 @@ func mountService(root, disk string) error {
 			return fmt.Errorf("mounting %s: %w", m.to, err)
 		}
 		if m.kind == "tmpfs" || m.to == data {
-			if err := os.Chown(m.to, serviceUser, serviceUser); err != nil {
+			if err := os.Chown(m.to, cluster.User, cluster.User); err != nil {
 				return err
 			}
 		}
@@ -145,9 +146,9 @@ func makeFileSystem(disk string) error {
 // inService returns a command that runs in the service's file system, as its user.
 func inService(args ...string) *exec.Cmd {
 	cmd := &exec.Cmd{Path: args[0], Args: args, Dir: "/", Stdout: os.Stdout, Stderr: os.Stderr}
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin", "HOME=" + dataDir, "LC_ALL=C", "TZ=GMT"}
+	cmd.Env = cluster.Environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Chroot: serviceRoot, Credential: &syscall.Credential{Uid: serviceUser, Gid: serviceUser}, Setsid: true, Pdeathsig: syscall.SIGKILL,
+		Chroot: serviceRoot, Credential: &syscall.Credential{Uid: cluster.User, Gid: cluster.User}, Setsid: true, Pdeathsig: syscall.SIGKILL,
 	}
 	return cmd
 }
@@ -178,18 +179,12 @@ func tellServing(port int) {
 	}
 }
 
-// Places of PostgreSQL, in its file system.
-const (
-	postgresDir = "/usr/lib/postgresql/15/bin"
-	cluster     = dataDir + "/cluster"
-)
+// clusterDir is where PostgreSQL's data is.
+const clusterDir = dataDir + "/cluster"
 
-// postgresTable is the table that clients use.
-const postgresTable = "CREATE TABLE registers (key text PRIMARY KEY, value text NOT NULL)"
-
-// preparePostgres makes a cluster on an empty disk, whole or not at all.
+// preparePostgres makes PostgreSQL's data on an empty disk, whole or not at all.
 func preparePostgres() error {
-	final, work := filepath.Join(serviceRoot, cluster), filepath.Join(serviceRoot, dataDir, "making")
+	final, work := filepath.Join(serviceRoot, clusterDir), filepath.Join(serviceRoot, dataDir, "making")
 	// The guest alone has the disk: who wrote this is gone, and his number may be somebody else's now.
 	if err := os.Remove(filepath.Join(final, "postmaster.pid")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -200,19 +195,24 @@ func preparePostgres() error {
 	if err := os.RemoveAll(work); err != nil {
 		return err
 	}
-	fmt.Println("holdfast: making a cluster of PostgreSQL")
-	making := dataDir + "/making"
-	if err := serviceCommand(serviceUser, postgresDir+"/initdb", "-D", making, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--data-checksums", "--no-sync", "--no-instructions"); err != nil {
-		return err
+	template := filepath.Join(serviceRoot, cluster.Template)
+	var err error
+	if _, missing := os.Stat(template); missing == nil {
+		fmt.Println("holdfast: copying the data of a new PostgreSQL")
+		err = copyTree(template, work)
+	} else {
+		fmt.Println("holdfast: making the data of a new PostgreSQL, which takes minutes")
+		err = cluster.Make(serviceRoot, dataDir+"/making", func(input string, args ...string) error {
+			cmd := inService(args...)
+			cmd.Stdin = strings.NewReader(input)
+			if err := cmd.Run(); err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
+			return nil
+		})
 	}
-	access := "local all all trust\nhost all all 0.0.0.0/0 trust\n"
-	if err := os.WriteFile(filepath.Join(work, "pg_hba.conf"), []byte(access), 0o600); err != nil {
+	if err != nil {
 		return err
-	}
-	single := inService(postgresDir+"/postgres", "--single", "-D", making, "postgres")
-	single.Stdin = bytes.NewBufferString(postgresTable + "\n")
-	if err := single.Run(); err != nil {
-		return fmt.Errorf("making the table: %w", err)
 	}
 	unix.Sync()
 	if err := os.Rename(work, final); err != nil {
@@ -220,4 +220,28 @@ func preparePostgres() error {
 	}
 	unix.Sync()
 	return nil
+}
+
+// copyTree copies a folder with all that it holds; the copy belongs to the service's user alone.
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		place := filepath.Join(to, strings.TrimPrefix(name, from))
+		if d.IsDir() {
+			return errors.Join(os.Mkdir(place, 0o700), os.Chown(place, cluster.User, cluster.User))
+		}
+		in, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		out, err := os.OpenFile(place, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(out, in)
+		return errors.Join(err, out.Chown(cluster.User, cluster.User), out.Close())
+	})
 }
