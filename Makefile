@@ -14,7 +14,7 @@ PLANTED     = ./scenarios ./scenarios/campaign/reduce ./engine/control ./engine/
 # Packages that start goroutines; make test runs them under the race detector as well.
 RACE       ?= ./cmd/... ./reports/... ./scenarios ./scenarios/campaign ./scenarios/campaign/reduce ./xen/...
 # What the lab needs beyond Go, by the names of Debian's packages.
-LAB_PACKAGES = qemu-system-x86 debian-archive-keyring dpkg xz-utils
+LAB_PACKAGES = qemu-system-x86 debian-archive-keyring dpkg e2fsprogs xz-utils
 # A simulated pool is small and makes much garbage: collecting it at every doubling takes a third of the time.
 export GOGC ?= 400
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2

@@ -74,6 +74,7 @@ func (a *app) labBuild(o *labOptions) *cobra.Command {
 func buildFlags(cmd *cobra.Command, o *labOptions) {
 	cmd.Flags().BoolVar(&o.config.Refresh, "refresh", false, "read Debian's index of packages anew, for newer versions")
 	cmd.Flags().StringVar(&o.config.Mirror, "mirror", "", "mirror of Debian's archive (default http://deb.debian.org)")
+	cmd.Flags().StringSliceVar(&o.config.Services, "guests", nil, "what guests can have from the start, with commas: redis, postgres, hvm")
 	cmd.Flags().BoolVar(&o.config.Cold, "cold", false, "boot hosts from power-on instead of continuing a saved state")
 	cmd.Flags().IntVar(&o.config.Memory, "memory", o.config.Memory, "memory of each host in MiB, of which dom0 takes 1024")
 	cmd.Flags().IntVar(&o.config.Disk, "disk", o.config.Disk, "size of each of a host's two disks in MiB")
@@ -197,10 +198,11 @@ wait until it is ready. off cuts the power. freeze stops the processor, thaw let
 func (a *app) labFault(o *labOptions) *cobra.Command {
 	return &cobra.Command{
 		Use:   "fault FAULT",
-		Short: "Do a fault to the lab's network, written as in a scenario",
-		Long: `Does a fault to the lab's network, written as in a scenario script (docs/scenarios.md), with the
-hosts' names. What each fault does to frames is in docs/lab-network.md.`,
-		Example: "  holdfast lab fault 'cut a <-> b on a1 for 10s'\n  holdfast lab fault 'isolate b'\n  holdfast lab fault heal-all",
+		Short: "Do a fault to the lab's network, disks or power, written as in a scenario",
+		Long: `Does a fault to the lab's network, to a host's disk or to its power, written as in a scenario
+script (docs/scenarios.md), with the hosts' names. What each fault does is in docs/lab.md
+and docs/lab-network.md.`,
+		Example: "  holdfast lab fault 'cut a1 a <-> b for 10s'\n  holdfast lab fault 'disk-slow a db by 50ms for 1m'\n  holdfast lab fault 'power-off b lose-unsynced'\n  holdfast lab fault 'isolate b'\n  holdfast lab fault heal-all",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			did, err := lab.NewClient(o.config).Fault(cmd.Context(), strings.Join(args, " "))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,32 +14,32 @@ const firstGuest = "first"
 
 // guestFlags are those that describe a guest.
 type guestFlags struct {
-	kind string
-	disk bool
+	kind, service string
+	durable       bool
+	disk          string
 	lab.Guest
 }
 
 func (g *guestFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&g.kind, "type", string(lab.PVH), "how the guest is virtualised: pvh or pv")
-	cmd.Flags().BoolVar(&g.disk, "durable", false, "keep what clients write on the host's disk data")
-	cmd.Flags().IntVar(&g.Memory, "guest-memory", 128, "memory of the guest in MiB")
+	cmd.Flags().StringVar(&g.kind, "type", string(lab.PVH), "how the guest is virtualised: pvh, pv or hvm")
+	cmd.Flags().StringVar(&g.service, "service", string(lab.Registers), "what the guest serves: registers, redis or postgres")
+	cmd.Flags().BoolVar(&g.durable, "durable", false, "keep what clients write on a disk; redis and postgres always do")
+	cmd.Flags().StringVar(&g.disk, "on", "/dev/lab/data", "dom0's device with that disk")
+	cmd.Flags().IntVar(&g.Memory, "guest-memory", 0, "memory of the guest in MiB (default 128, for postgres and hvm 256)")
 	cmd.Flags().IntVar(&g.Number, "number", 0, "number of the guest, 0 to 99, from which its address follows")
 }
 
 // guest returns what the flags describe.
 func (g *guestFlags) guest(name string) (lab.Guest, error) {
 	out := g.Guest
-	out.Name, out.Kind = name, lab.Kind(g.kind)
-	if !slices.Contains(lab.Kinds(), out.Kind) {
-		return out, fmt.Errorf("--type %q: the types are %q", g.kind, lab.Kinds())
+	out.Name, out.Kind, out.Service = name, lab.Kind(g.kind), lab.Service(g.service)
+	if g.durable || out.Service != lab.Registers {
+		out.Disk = g.disk
 	}
-	if out.Number < 0 || out.Number > 99 || out.Memory < 64 {
-		return out, fmt.Errorf("a guest has a number from 0 to 99 and at least 64 MiB")
+	if out.Memory == 0 {
+		out.Memory = lab.Memory(out.Kind, out.Service)
 	}
-	if g.disk {
-		out.Disk = "/dev/lab/data"
-	}
-	return out, nil
+	return out, out.Validate()
 }
 
 func (a *app) labGuest(o *labOptions) *cobra.Command {
@@ -48,14 +47,18 @@ func (a *app) labGuest(o *labOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "guest HOST NAME",
 		Short:   "Create a guest that runs the lab's service",
-		Example: "  holdfast lab guest a db --durable\n  holdfast lab exec b /init client 10.77.8.101:7000 100\n  holdfast lab exec a xl destroy db",
+		Example: "  holdfast lab guest a db --durable\n  holdfast lab guest b shop --service postgres --number 1\n  holdfast lab exec b /init client 10.77.8.101:7000 100\n  holdfast lab exec a xl destroy db",
 		Args:    exactly(2, "a host and a name for the guest"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			guest, err := g.guest(args[1])
 			if err != nil {
 				return err
 			}
-			if err := lab.StartGuest(cmd.Context(), lab.NewClient(o.config).Agent(cmd.Context(), args[0]), guest); err != nil {
+			c := lab.NewClient(o.config)
+			if err := c.Provide(cmd.Context(), guest, a.steps(a.out)); err != nil {
+				return err
+			}
+			if err := lab.StartGuest(cmd.Context(), c.Agent(cmd.Context(), args[0]), guest); err != nil {
 				return err
 			}
 			fmt.Fprintf(a.out, "guest %s boots on host %s; it will serve at %s on the network lan\n", guest.Name, args[0], guest.Address())
@@ -88,12 +91,15 @@ func (a *app) labCheck(o *labOptions) *cobra.Command {
 			}
 			first := s.Hosts[0].Name
 			say := a.steps(a.out)
+			if err := c.Provide(cmd.Context(), guest, say); err != nil {
+				return err
+			}
 			r, err := lab.Check(cmd.Context(), c.Agent(cmd.Context(), first), c.Dial, guest, operations, say)
 			if err != nil {
 				return err
 			}
 			if r.Created > 0 {
-				say("%s guest on host %s: created in %v", guest.Kind, first, r.Created.Round(100*time.Millisecond))
+				say("%s guest with %s on host %s: created in %v", guest.Kind, guest.Service, first, r.Created.Round(100*time.Millisecond))
 			}
 			say("the guest answered after %v", r.Served.Round(100*time.Millisecond))
 			say("client outside of the hosts: %d operations, all answers right, mean %.1f ms, longest %.1f ms", r.Operations, r.MeanMS, r.LongestMS)

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"time"
 
 	"holdfast/xen/lab/agent"
-	"holdfast/xen/lab/service"
+	"holdfast/xen/lab/workload"
 )
 
 // ErrWrong is returned when the lab's hosts compute wrongly: what is observed in such a lab proves nothing.
@@ -72,24 +73,103 @@ func Check(ctx context.Context, on *agent.Client, dial Dial, g Guest, operations
 func (r *CheckResult) serve(ctx context.Context, dial Dial, g Guest, operations int, start time.Time) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, serveLimit, fmt.Errorf("the guest did not answer within %v", serveLimit))
 	defer cancel()
+	s, err := open(ctx, dial, g)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	r.Served = time.Since(start)
+	return r.load(ctx, s, operations, start.UnixNano())
+}
+
+// open returns a session with a guest's service, waiting until it answers or ctx ends.
+func open(ctx context.Context, dial Dial, g Guest) (workload.Session, error) {
+	service, err := workload.Named(string(g.Service))
+	if err != nil {
+		return nil, err
+	}
 	for {
-		conn, err := dial(ctx, g.Address())
+		s, err := service.Open(ctx, func(ctx context.Context) (net.Conn, error) { return dial(ctx, g.Address()) })
 		if err == nil {
-			defer context.AfterFunc(ctx, func() { conn.Close() })()
-			defer conn.Close()
-			r.Served = time.Since(start)
-			load, err := service.NewClient(conn).Load(operations/2, start.UnixNano())
-			r.Operations, r.LongestMS, r.MeanMS = load.Operations, load.LongestMS, load.MeanMS
-			if ctx.Err() != nil {
-				err = context.Cause(ctx)
-			}
-			return err
+			return s, nil
 		}
 		select {
 		case <-time.After(dialPause):
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
+	}
+}
+
+// checkKeys is the number of keys that load uses.
+const checkKeys = 16
+
+// load makes n operations, of values that begin at first: a write, a swap of what was written, one of what is not there any
+// more, and a read. It fails at the first answer that is not right.
+func (r *CheckResult) load(ctx context.Context, s workload.Session, n int, first int64) error {
+	begin := time.Now()
+	for r.Operations < n {
+		key, old, new := strconv.Itoa(r.Operations%checkKeys), strconv.FormatInt(first, 10), strconv.FormatInt(first+1, 10)
+		first += 2
+		for _, do := range []func() error{
+			func() error { return s.Write(ctx, key, old) },
+			func() error { return swap(ctx, s, key, old, new, true) },
+			func() error { return swap(ctx, s, key, old, new, false) },
+			func() error { return reads(ctx, s, key, new) },
+		} {
+			start := time.Now()
+			if err := do(); err != nil {
+				return err
+			}
+			r.Operations++
+			r.LongestMS = max(r.LongestMS, time.Since(start).Seconds()*1000)
+		}
+	}
+	r.MeanMS = time.Since(begin).Seconds() * 1000 / float64(max(r.Operations, 1))
+	return nil
+}
+
+// errAnswer is returned when a guest answered something else than it had to.
+var errAnswer = errors.New("the guest's answer is not right")
+
+func swap(ctx context.Context, s workload.Session, key, old, new string, want bool) error {
+	swapped, err := s.Cas(ctx, key, old, new)
+	if err == nil && swapped != want {
+		err = fmt.Errorf("%w: key %s from %s to %s: swapped %t", errAnswer, key, old, new, swapped)
+	}
+	return err
+}
+
+func reads(ctx context.Context, s workload.Session, key, want string) error {
+	got, found, err := s.Read(ctx, key)
+	if err == nil && (!found || got != want) {
+		err = fmt.Errorf("%w: key %s reads %q (found %t) after %s was written", errAnswer, key, got, found, want)
+	}
+	return err
+}
+
+// waitServes waits until a guest answers.
+func waitServes(ctx context.Context, dial Dial, g Guest) error {
+	s, err := open(ctx, dial, g)
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+// through returns a Dial that goes by way of a host's dom0, for hosts whose networks lead nowhere.
+func through(a *agent.Client) Dial {
+	return func(ctx context.Context, address string) (net.Conn, error) {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		near, far := net.Pipe()
+		go func() { // ends with the connection of either side
+			_, _ = a.Exec(context.WithoutCancel(ctx), agent.Command{Args: []string{"nc", host, port}, In: far, Out: far})
+			far.Close()
+		}()
+		return near, nil
 	}
 }
 

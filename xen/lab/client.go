@@ -78,6 +78,27 @@ func (c *Client) Act(ctx context.Context, host, action string) error {
 	return err
 }
 
+// Provide makes sure that a guest can be created: it makes what the cache lacks of what such a guest needs, telling say,
+// and gives it to the hosts.
+func (c *Client) Provide(ctx context.Context, g Guest, say func(format string, args ...any)) error {
+	need := g.needs()
+	if len(need) == 0 {
+		return nil
+	}
+	if _, err := c.Status(ctx); err != nil {
+		return err // before anything is fetched for a lab that does not run
+	}
+	if _, err := BuildServices(ctx, c.config, need, say); err != nil {
+		return err
+	}
+	for _, name := range need {
+		if _, err := c.do(ctx, http.MethodPost, "/services/"+url.PathEscape(name), ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // downPoll is how often a lab that ends is looked at.
 const downPoll = 20 * time.Millisecond
 

@@ -7,8 +7,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"holdfast/xen/lab/agent"
+	"holdfast/xen/lab/image"
 	"holdfast/xen/lab/machine"
 )
 
@@ -37,6 +39,9 @@ type Config struct {
 	// Guest, if not nil, runs on the first host from the start: that host continues a state that was saved while the
 	// guest served. Not together with Cold.
 	Guest *Guest
+	// Services are those whose programs guests can have from the start, besides the registers; see image.Services. Those of
+	// Guest are added.
+	Services []string
 	// Cache is the folder of images, states and disks.
 	Cache string
 	// Run is the folder of sockets; its path is short.
@@ -79,10 +84,27 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: %d MiB of memory: at least %d, of which dom0 takes %d", ErrConfig, c.Memory, dom0Memory+256, dom0Memory)
 	case c.Guest != nil && c.Cold:
 		return fmt.Errorf("%w: a host that boots from cold has no guest yet; create it when the lab is up", ErrConfig)
+	case c.Guest != nil && c.Guest.Validate() != nil:
+		return fmt.Errorf("%w: %w", ErrConfig, c.Guest.Validate())
 	case c.Disk < 16:
 		return fmt.Errorf("%w: disks of %d MiB: at least 16", ErrConfig, c.Disk)
 	}
+	for _, name := range c.Services {
+		if !slices.Contains(agent.Images(), name) {
+			return fmt.Errorf("%w: %w: %q; there are %q", ErrConfig, image.ErrService, name, agent.Images())
+		}
+	}
 	return nil
+}
+
+// services returns the names of the services that are to be there from the start, sorted.
+func (c *Config) services() []string {
+	all := slices.Clone(c.Services)
+	if c.Guest != nil {
+		all = append(all, c.Guest.needs()...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // hostNames returns the names of the hosts.
@@ -101,7 +123,7 @@ var subnets = map[string]int{"mgmt": 0, "alink0": 1, "alink1": 2, "lan": 8}
 func Address(nic string, host int) string { return fmt.Sprintf("10.77.%d.%d", subnets[nic], host+1) }
 
 // GuestAddress returns the address of guest number n on the guests' network; n is 0 to 99.
-func GuestAddress(n int) string { return fmt.Sprintf("10.77.8.%d", 101+n) }
+func GuestAddress(n int) string { return agent.GuestAddress(n) }
 
 // identity returns what makes host number i out of the saved state.
 func (c *Config) identity(i int) agent.Identity {

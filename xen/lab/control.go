@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"holdfast/faults"
 	"holdfast/xen/lab/machine"
 )
 
@@ -17,9 +18,10 @@ import (
 //	GET  /status                   Status, as JSON
 //	POST /down                     ends the lab; the answer comes before that
 //	POST /hosts/HOST/ACTION        on, cold, off, reset, freeze, thaw; answers when it is done
+//	POST /services/SERVICE         makes sure that guests can have the service; makes its image if that is missing
 //	GET  /hosts/HOST/agent         becomes a stream of the host's agent (package agent), after the answer 101
 //	GET  /dial?address=IP:PORT     becomes a TCP connection of the lab's client on the guests' network, likewise
-//	POST /fault                    does a fault to the network; the body is its text as in a script
+//	POST /fault                    does a fault to the network, to disks or to power; the body is its text as in a script
 //	GET  /network                  counters of the network, as JSON
 //
 // An error is answered by its text with status 400 for what cannot be, 409 for what cannot be now.
@@ -56,6 +58,9 @@ func (l *Lab) handler() http.Handler {
 	})
 	mux.HandleFunc("POST /hosts/{host}/{action}", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, l.act(r))
+	})
+	mux.HandleFunc("POST /services/{service}", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, l.provide(r.Context(), r.PathValue("service")))
 	})
 	mux.HandleFunc("GET /hosts/{host}/agent", func(w http.ResponseWriter, r *http.Request) {
 		if err := l.attach(w, r); err != nil {
@@ -102,7 +107,7 @@ func (l *Lab) act(r *http.Request) error {
 	}
 	switch action {
 	case "off":
-		h.PowerOff()
+		h.PowerOff(faults.UnsyncedSeeded)
 		return nil
 	case "reset":
 		return m.Reset(r.Context())

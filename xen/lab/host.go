@@ -8,7 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"holdfast/faults"
 	"holdfast/xen/lab/agent"
+	"holdfast/xen/lab/disk"
 	"holdfast/xen/lab/machine"
 )
 
@@ -23,7 +25,8 @@ type Host struct {
 	config   machine.Config
 	identity agent.Identity
 	say      func(format string, args ...any)
-	first    *machine.State // for the first start only; nil for the usual one
+	disks    map[string]*served // by name
+	first    *machine.State     // for the first start only; nil for the usual one
 
 	switching sync.Mutex // one start at a time
 	ended     bool       // it is not started any more; under switching
@@ -114,20 +117,27 @@ func (h *Host) follow(m *machine.Machine) {
 	}
 }
 
-// PowerOff cuts the power.
-func (h *Host) PowerOff() {
+// PowerOff cuts the power. how decides what becomes of what dom0 wrote to its disks and did not flush.
+func (h *Host) PowerOff(how faults.Unsynced) {
 	if m := h.current(); m != nil {
+		on := m.Phase() != machine.Off
 		m.PowerOff()
+		if on {
+			h.losePower(how)
+		}
 	}
 }
 
 // End cuts the power for good.
 func (h *Host) End() {
-	h.PowerOff() // a start under way fails
+	h.PowerOff(faults.UnsyncedKept) // a start under way fails
 	h.switching.Lock()
 	defer h.switching.Unlock()
 	h.ended = true
-	h.PowerOff()
+	h.PowerOff(faults.UnsyncedKept)
+	for _, d := range h.disks {
+		d.close()
+	}
 }
 
 func (h *Host) current() *machine.Machine {
@@ -154,12 +164,17 @@ type HostStatus struct {
 	Address string `json:"address"`
 	// Problem is why the last start failed.
 	Problem string `json:"problem,omitempty"`
+	// Disks are the counters of its disks, by name.
+	Disks map[string]disk.Stats `json:"disks,omitempty"`
 }
 
 func (h *Host) status() HostStatus {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := HostStatus{Name: h.config.Name, Phase: machine.Off, Problem: h.problem, Address: h.identity.Addresses["mgmt"]}
+	s := HostStatus{Name: h.config.Name, Phase: machine.Off, Problem: h.problem, Address: h.identity.Addresses["mgmt"], Disks: map[string]disk.Stats{}}
+	for name, d := range h.disks {
+		s.Disks[name] = d.disk.Stats()
+	}
 	if h.machine != nil && h.machine.Phase() != machine.Off {
 		s.Phase, s.PID, s.Resets = h.machine.Phase(), h.machine.PID(), h.machine.Resets()
 	}

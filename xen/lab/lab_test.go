@@ -265,7 +265,7 @@ func TestStatesAreMadeOnce(t *testing.T) {
 func TestConfigurationsThatCannotBe(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"name": func(c *Config) { c.Name = "A b" }, "no hosts": func(c *Config) { c.Hosts = 0 }, "hosts": func(c *Config) { c.Hosts = 4 },
-		"memory": func(c *Config) { c.Memory = 1000 }, "disk": func(c *Config) { c.Disk = 1 },
+		"memory": func(c *Config) { c.Memory = 1000 }, "service": func(c *Config) { c.Services = []string{"mysql"} }, "disk": func(c *Config) { c.Disk = 1 },
 		"guest": func(c *Config) { c.Cold, c.Guest = true, &Guest{} },
 	} {
 		c := config(t)
@@ -305,7 +305,7 @@ vcpus = 1
 ramdisk = "/boot/guest.cpio"
 on_crash = "preserve"
 kernel = "/boot/vmlinux"
-disk = [ "format=raw,vdev=xvda,access=rw,target=/dev/lab/data" ]
+disk = [ "format=raw,vdev=xvda,access=rw,script=block-lab,target=/dev/lab/data" ]
 vif = [ "bridge=xenbr0,script=vif-lab,mac=00:16:3e:77:00:01" ]
 cmdline = "holdfast.role=guest holdfast.ip=10.77.8.102/24 loglevel=4 panic=1 console=hvc0 holdfast.disk=/dev/xvda"
 `, g.xl())
@@ -313,4 +313,21 @@ cmdline = "holdfast.role=guest holdfast.ip=10.77.8.102/24 loglevel=4 panic=1 con
 	g.Kind, g.Disk = PV, ""
 	require.Contains(t, g.xl(), "type = \"pv\"\n")
 	require.NotContains(t, g.xl(), "xvda")
+	require.ErrorIs(t, (&Guest{Kind: PVH, Memory: 128, Service: Redis}).Validate(), ErrConfig, "without a disk")
+	g.Service, g.Disk = Redis, "/dev/drbd0"
+	require.NoError(t, g.Validate())
+	require.Equal(t, "10.77.8.102:6379", g.Address())
+	require.Contains(t, g.xl(), `disk = [ "format=raw,vdev=xvda,access=rw,script=block-lab,target=/dev/drbd0", "format=raw,vdev=xvdb,access=ro,script=block-lab,target=/dev/lab/redis" ]`)
+	require.Contains(t, g.xl(), "holdfast.service=redis holdfast.root=/dev/xvdb")
+
+	g.Kind = HVM
+	require.ErrorIs(t, g.Validate(), ErrConfig, "an HVM guest with Redis")
+	g.Service, g.Disk = Registers, "/dev/lab/data"
+	require.NoError(t, g.Validate())
+	for _, want := range []string{
+		"xen_platform_pci = 0\n", "model=e1000", `"file=/dev/lab/hvm,if=none,format=raw,id=boot,readonly=on"`, `"file=/dev/lab/data,if=none,format=raw,id=data,cache=writeback"`,
+	} {
+		require.Contains(t, g.xl(), want)
+	}
+	require.NotContains(t, g.xl(), "kernel")
 }

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -10,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"holdfast/faults"
 	"holdfast/xen/lab/machine"
 	"holdfast/xen/lab/wire"
 )
@@ -75,21 +73,6 @@ func (l *Lab) carrier(host string, nic wire.Segment, up bool) {
 			l.say("network: telling host %s of its cable %s: %v", host, nic, err)
 		}
 	}
-}
-
-// inject does a fault to the network, written as in a script.
-func (l *Lab) inject(n *network, text string) (string, error) {
-	f, err := faults.Parse(text)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrConfig, err)
-	}
-	plan, err := n.Inject(f, wire.Names)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrConfig, err)
-	}
-	did := fmt.Sprintf("%s: %d changes", f, len(plan.Begin))
-	l.say("network: %s", did)
-	return did, nil
 }
 
 // dial turns a request into a connection from the lab's client to an address.

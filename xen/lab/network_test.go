@@ -33,7 +33,7 @@ func TestFaultsOfTheNetwork(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.Fault(t.Context(), "heal-all")
 	require.NoError(t, err)
-	for text, want := range map[string]string{"cut": "expected", "isolate z": "z", "power-off a": "not a fault of the network", "isolate primary(db)": "does not know"} {
+	for text, want := range map[string]string{"cut": "expected", "isolate z": "z", "kill-daemon a": "not a fault of the network", "storage-cut a": "no shared storage", "io-delay a db read by 1T": "does not know", "isolate primary(db)": "does not know"} {
 		_, err = client.Fault(t.Context(), text)
 		require.ErrorContains(t, err, want, text)
 	}

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"holdfast/xen/lab/agent"
 	"holdfast/xen/lab/image"
@@ -24,6 +22,8 @@ type Prepared struct {
 	State *machine.State
 	// GuestState is that of a host with a guest that serves; nil without.
 	GuestState *machine.State
+	// Services whose programs guests can have.
+	Services []*image.Service
 }
 
 // bootLimit is how long a cold boot may take before it counts as failed. On two free cores it takes half a minute.
@@ -39,6 +39,9 @@ func Prepare(ctx context.Context, c Config, say func(format string, args ...any)
 		return nil, err
 	}
 	p := &Prepared{Image: im}
+	if p.Services, err = BuildServices(ctx, c, c.services(), say); err != nil {
+		return nil, err
+	}
 	if c.Cold {
 		return p, nil
 	}
@@ -68,6 +71,11 @@ func (c *Config) state(ctx context.Context, p *Prepared, states string, g *Guest
 	what := p.Image.Key
 	if g != nil {
 		what += " " + g.xl()
+		for _, s := range p.Services {
+			if slices.Contains(g.needs(), s.Name) {
+				what += " " + s.Key
+			}
+		}
 	}
 	m := c.machine(p, "any", "")
 	key, err := machine.StateKey(ctx, m, fmt.Sprint(what, " ", c.Disk))
@@ -88,6 +96,9 @@ func (c *Config) state(ctx context.Context, p *Prepared, states string, g *Guest
 			_ = os.RemoveAll(dir)
 		}
 	}
+	if err := image.EnoughSpace(states, "the saved state of a host", stateSpace); err != nil {
+		return nil, err
+	}
 	work, err := os.MkdirTemp(states, "making-")
 	if err != nil {
 		return nil, err
@@ -101,6 +112,9 @@ func (c *Config) state(ctx context.Context, p *Prepared, states string, g *Guest
 	}
 	return s, image.Prune(states, keepStates)
 }
+
+// stateSpace is what a saved state and the disks that belong to it need, in bytes.
+const stateSpace = 1 << 30
 
 // keepStates is the number of states that are kept, unless more were used lately.
 const keepStates = 4
@@ -138,6 +152,7 @@ func (c *Config) machine(p *Prepared, host, disks string) machine.Config {
 	for _, name := range diskNames() {
 		m.Disks = append(m.Disks, machine.Disk{Name: name, Path: filepath.Join(disks, host+"-"+name+".img")})
 	}
+	m.Disks = append(m.Disks, imagesDisk(disks))
 	return m
 }
 
@@ -155,9 +170,10 @@ func (c *Config) makeState(ctx context.Context, p *Prepared, into string, g *Gue
 	}
 	alone := Config{Run: run, Memory: c.Memory}
 	m := alone.machine(&Prepared{Image: p.Image, State: p.State}, "new", disks)
-	if err := makeDisks(m, c.Disk); err != nil {
+	if err := errors.Join(makeDisks(m, c.Disk), makeImages(imagesPath(disks), p.Services)); err != nil {
 		return err
 	}
+	defer os.Remove(imagesPath(disks)) // every lab makes its own
 	ctx, cancel := context.WithTimeoutCause(ctx, bootLimit, fmt.Errorf("the host did not get ready within %v", bootLimit))
 	defer cancel()
 	if m.State == nil {
@@ -197,7 +213,7 @@ func firstGuest(ctx context.Context, m *machine.Machine, g Guest, say func(strin
 		return err
 	}
 	say("the guest boots")
-	if _, err := output(ctx, a, "/init", "client", g.Address(), "1"); err != nil {
+	if err := waitServes(ctx, through(a), g); err != nil {
 		return err
 	}
 	_, err = output(ctx, a, "sync")
@@ -207,6 +223,9 @@ func firstGuest(ctx context.Context, m *machine.Machine, g Guest, say func(strin
 // makeDisks makes the disks of a machine that are not there yet, of size MiB.
 func makeDisks(m machine.Config, size int) error {
 	for _, d := range m.Disks {
+		if d.ReadOnly {
+			continue // shared by all
+		}
 		if err := machine.MakeDisk(d.Path, int64(size)<<20); err != nil && !errors.Is(err, os.ErrExist) {
 			return err
 		}
@@ -217,6 +236,9 @@ func makeDisks(m machine.Config, size int) error {
 // copyDisks copies the disks that belong to a state to those of a machine, without their holes.
 func copyDisks(m machine.Config, s *machine.State) error {
 	for _, d := range m.Disks {
+		if d.ReadOnly {
+			continue
+		}
 		if err := copySparse(filepath.Join(s.Disks, "new-"+d.Name+".img"), d.Path); err != nil {
 			return err
 		}
@@ -226,12 +248,7 @@ func copyDisks(m machine.Config, s *machine.State) error {
 
 // copySparse copies a file and leaves out its holes.
 func copySparse(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	info, err := in.Stat()
+	info, err := os.Stat(from)
 	if err != nil {
 		return err
 	}
@@ -239,25 +256,8 @@ func copySparse(from, to string) error {
 	if err != nil {
 		return err
 	}
-	defer out.Close()
 	if err := out.Truncate(info.Size()); err != nil {
-		return err
+		return errors.Join(err, out.Close())
 	}
-	for at := int64(0); ; {
-		start, err := in.Seek(at, unix.SEEK_DATA)
-		if errors.Is(err, unix.ENXIO) {
-			return out.Close() // nothing but a hole is left
-		}
-		if err != nil {
-			return err
-		}
-		end, err := in.Seek(start, unix.SEEK_HOLE)
-		if err != nil {
-			return err
-		}
-		if _, err := io.Copy(io.NewOffsetWriter(out, start), io.NewSectionReader(in, start, end-start)); err != nil {
-			return err
-		}
-		at = end
-	}
+	return errors.Join(copyData(out, from), out.Close())
 }

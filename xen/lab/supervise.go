@@ -31,6 +31,9 @@ type Lab struct {
 	mu      sync.Mutex
 	hosts   []*Host
 	network *network
+
+	providing sync.Mutex // one service at a time
+	provided  []string   // services whose programs are on the disk that hosts share; under providing
 }
 
 // Supervise runs a lab until ctx ends or somebody asks for its end, and leaves nothing behind but the cache. say is
@@ -141,8 +144,18 @@ func endServer(s *http.Server) {
 }
 
 // plug makes the hosts, switched off, with their disks and sockets.
-func (l *Lab) plug(p *Prepared, n *network) ([]*Host, error) {
-	var hosts []*Host
+func (l *Lab) plug(p *Prepared, n *network) (hosts []*Host, err error) {
+	defer func() {
+		if err != nil {
+			stopHosts(hosts)
+		}
+	}()
+	if err := makeImages(imagesPath(l.config.disks()), p.Services); err != nil {
+		return nil, err
+	}
+	for _, s := range p.Services {
+		l.provided = append(l.provided, s.Name)
+	}
 	for i, name := range l.config.hostNames() {
 		if err := n.plug(name); err != nil {
 			return nil, err
@@ -152,12 +165,15 @@ func (l *Lab) plug(p *Prepared, n *network) ([]*Host, error) {
 		if err := makeDisks(c, l.config.Disk); err != nil {
 			return nil, err
 		}
-		h := &Host{config: c, identity: l.config.identity(i), say: l.say}
+		h := &Host{config: c, identity: l.config.identity(i), say: l.say, disks: map[string]*served{}}
 		if i == 0 && p.GuestState != nil {
 			h.first = p.GuestState
 			if err := copyDisks(c, h.first); err != nil {
 				return nil, err
 			}
+		}
+		if err := h.serveDisks(uint64(l.started.UnixNano())); err != nil {
+			return nil, err
 		}
 		hosts = append(hosts, h)
 	}

@@ -22,6 +22,20 @@ const Port = "holdfast.agent"
 // availability links, and the network of the guests.
 func NICs() []string { return []string{"mgmt", "alink0", "alink1", "lan"} }
 
+// ImagesDisk is the name of the disk of every host from which guests read a service's programs, or boot. It has a
+// partition for each of Images, in that order.
+const ImagesDisk = "images"
+
+// Images are what has a partition on ImagesDisk: services, and the boot disk of HVM guests. dom0 has them as
+// /dev/lab/NAME.
+func Images() []string { return []string{"postgres", "redis", "hvm"} }
+
+// GuestAddress returns the address of guest number n, 0 to 99, on the guests' network, and GuestMAC that of its card.
+func GuestAddress(n int) string { return fmt.Sprintf("10.77.8.%d", 101+n) }
+
+// GuestMAC ends in the guest's number.
+func GuestMAC(n int) string { return fmt.Sprintf("00:16:3e:77:00:%02x", n) }
+
 // MAC returns the hardware address with which a machine gives the NIC number n to its host. All hosts have the same
 // ones until they are given their identity: only then can one saved state serve for all.
 func MAC(n int) string { return fmt.Sprintf("52:54:00:68:64:%02x", n) }

@@ -69,6 +69,7 @@ func (a *apt) options() []string {
 		"-o", "APT::Install-Recommends=false", "-o", "APT::Sandbox::User=",
 		"-o", "Acquire::Languages=none", "-o", "Acquire::Retries=3", "-o", "Debug::NoLocking=true",
 		"-o", "Acquire::ForceHash=SHA256",
+		"-o", "APT::Update::Error-Mode=any", // an index that does not come is an error, not a warning
 	}
 }
 
@@ -86,21 +87,28 @@ func (a *apt) run(ctx context.Context, dir string, args ...string) ([]byte, erro
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("%w: apt-get: %s", ErrPackage, reason(errs.String(), err))
+		return nil, fmt.Errorf("%w: apt-get: %s; next: look at the network and the mirror (--mirror), or read the index anew (--refresh)", ErrPackage, reason(errs.String(), err))
 	}
 	return out.Bytes(), nil
 }
+
+// maxReasons is the number of apt-get's errors that are told: it often says the same of every package.
+const maxReasons = 2
 
 // reason returns the errors of apt-get's output in one line.
 func reason(text string, err error) string {
 	var lines []string
 	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); strings.HasPrefix(line, "E:") {
-			lines = append(lines, strings.TrimSpace(line[2:]))
+		line, isError := strings.CutPrefix(strings.TrimSpace(line), "E:")
+		if line = strings.TrimSpace(line); isError && !strings.HasPrefix(line, "Couldn't find any package") {
+			lines = append(lines, line)
 		}
 	}
 	if len(lines) == 0 {
 		return err.Error()
+	}
+	if more := len(lines) - maxReasons; more > 0 {
+		return fmt.Sprintf("%s; and %d errors more", strings.Join(lines[:maxReasons], "; "), more)
 	}
 	return strings.Join(lines, "; ")
 }

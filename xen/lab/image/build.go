@@ -58,16 +58,23 @@ type Image struct {
 const (
 	xenFile      = "xen"        // the hypervisor, ELF
 	kernelFile   = "vmlinux"    // the kernel of dom0 and guests, ELF
+	packedFile   = "vmlinuz"    // the same, as boot loaders want it
 	dom0File     = "dom0.cpio"  // dom0's initial RAM file system
 	guestFile    = "guest.cpio" // that of the guests
 	manifestFile = "manifest.json"
 )
+
+// fileNames returns the files that every image has, besides its manifest.
+func fileNames() []string { return []string{xenFile, kernelFile, packedFile, dom0File, guestFile} }
 
 // Xen returns the path of the hypervisor; Kernel, Dom0 and Guest those of the other files.
 func (i *Image) Xen() string { return filepath.Join(i.Dir, xenFile) }
 
 // Kernel returns the path of the Linux kernel.
 func (i *Image) Kernel() string { return filepath.Join(i.Dir, kernelFile) }
+
+// Packed returns the path of the kernel as boot loaders want it.
+func (i *Image) Packed() string { return filepath.Join(i.Dir, packedFile) }
 
 // Dom0 returns the path of dom0's initial RAM file system.
 func (i *Image) Dom0() string { return filepath.Join(i.Dir, dom0File) }
@@ -77,25 +84,16 @@ func (i *Image) Guest() string { return filepath.Join(i.Dir, guestFile) }
 
 // Build returns the image for the options, making it if the cache does not have it.
 func Build(ctx context.Context, o Options) (*Image, error) {
-	if o.Mirror == "" {
-		o.Mirror = mirror
-	}
 	if _, err := os.Stat(o.Program); err != nil {
 		return nil, fmt.Errorf("%w: the program that runs inside: %v; \"make build\" makes it", ErrTool, err)
 	}
-	if err := os.MkdirAll(o.Cache, 0o755); err != nil {
-		return nil, fmt.Errorf("making the lab's cache: %w", err)
-	}
-	held, err := lock.Take(filepath.Join(o.Cache, "lock"), "the lab's cache")
+	held, err := o.take()
 	if err != nil {
 		return nil, err
 	}
 	defer held.Release()
-	if err := removeHalfBuilt(o.Cache); err != nil {
-		return nil, err
-	}
-	b := &builder{o: o, apt: &apt{dir: filepath.Join(o.Cache, "packages"), mirror: o.Mirror, say: o.Say}}
-	packages, err := b.packages(ctx)
+	b := newBuilder(o)
+	packages, err := b.packages(ctx, "lock.json", dom0)
 	if err != nil {
 		return nil, err
 	}
@@ -121,12 +119,31 @@ func Build(ctx context.Context, o Options) (*Image, error) {
 	return image, Prune(filepath.Dir(dir), keepImages)
 }
 
+// take takes the lock of the cache, which is made when missing, and removes what builds that were interrupted left.
+func (o *Options) take() (*lock.Lock, error) {
+	if o.Mirror == "" {
+		o.Mirror = mirror
+	}
+	if err := os.MkdirAll(o.Cache, 0o755); err != nil {
+		return nil, fmt.Errorf("making the lab's cache: %w", err)
+	}
+	held, err := lock.Take(filepath.Join(o.Cache, "lock"), "the lab's cache")
+	if err != nil {
+		return nil, err
+	}
+	if err := removeHalfBuilt(o.Cache); err != nil {
+		held.Release()
+		return nil, err
+	}
+	return held, nil
+}
+
 // keepImages is the number of images that are kept, unless more were used lately.
 const keepImages = 2
 
 // removeHalfBuilt removes what builds that were interrupted left behind. Its caller holds the lock.
 func removeHalfBuilt(cache string) error {
-	for _, pattern := range []string{"images/building-*", "packages/fetching-*"} {
+	for _, pattern := range []string{"images/building-*", "services/building-*", "packages/fetching-*"} {
 		left, err := filepath.Glob(filepath.Join(cache, pattern))
 		for _, dir := range left {
 			err = errors.Join(err, os.RemoveAll(dir))
@@ -153,7 +170,7 @@ func open(dir string) (*Image, error) {
 		return nil, fmt.Errorf("%w: %v", ErrDamaged, err)
 	}
 	image.Dir = dir
-	for _, name := range []string{xenFile, kernelFile, dom0File, guestFile} {
+	for _, name := range fileNames() {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || info.Size() != image.Sizes[name] {
 			return nil, fmt.Errorf("%w: %s in %s", ErrDamaged, name, dir)
@@ -167,23 +184,28 @@ type builder struct {
 	apt *apt
 }
 
-// resolution is the content of lock.json: the packages that were found for a recipe.
+func newBuilder(o Options) *builder {
+	return &builder{o: o, apt: &apt{dir: filepath.Join(o.Cache, "packages"), mirror: o.Mirror, say: o.Say}}
+}
+
+// resolution is the content of lock.json and its like: the packages that were found for a recipe.
 type resolution struct {
 	Recipe   string
 	Packages []Package
 }
 
-// packages returns the packages that go in: those of an earlier resolution, or a new one.
-func (b *builder) packages(ctx context.Context) ([]Package, error) {
-	name := filepath.Join(b.o.Cache, "lock.json")
-	recipe := digest(dom0.Packages, dom0.Skip, b.o.Mirror)
+// packages returns the packages that a recipe needs: those of an earlier resolution, which is kept in the cache under a
+// name, or of a new one.
+func (b *builder) packages(ctx context.Context, lockName string, r recipe) ([]Package, error) {
+	name := filepath.Join(b.o.Cache, lockName)
+	recipe := digest(r.Packages, r.Skip, b.o.Mirror)
 	var known resolution
 	if text, err := os.ReadFile(name); err == nil && !b.o.Refresh {
 		if json.Unmarshal(text, &known) == nil && known.Recipe == recipe {
 			return known.Packages, nil
 		}
 	}
-	packages, err := b.apt.resolve(ctx, dom0)
+	packages, err := b.apt.resolve(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -227,9 +249,18 @@ func writeWhole(name string, data []byte) error {
 	return os.Rename(part, name)
 }
 
+// copyFile copies a file.
+func copyFile(from, to string) error {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, text, 0o644)
+}
+
 // build makes an image in a folder of its own and moves it to dir when it is complete.
 func (b *builder) build(ctx context.Context, key, dir string, packages []Package) (*Image, error) {
-	if err := enoughSpace(b.o.Cache); err != nil {
+	if err := EnoughSpace(b.o.Cache, "a build", buildSpace); err != nil {
 		return nil, err
 	}
 	archives := filepath.Join(b.o.Cache, "packages", "archives")
@@ -261,14 +292,14 @@ func (b *builder) build(ctx context.Context, key, dir string, packages []Package
 	return image, nil
 }
 
-// enoughSpace fails with ErrSpace if a build could fill the disk.
-func enoughSpace(dir string) error {
+// EnoughSpace fails with ErrSpace if there is less room for files below dir than so many bytes, which something needs.
+func EnoughSpace(dir, what string, need uint64) error {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
 		return err
 	}
-	if free := s.Bavail * uint64(s.Bsize); free < buildSpace {
-		return fmt.Errorf("%w: a build needs %d MB below %s, there are %d MB", ErrSpace, buildSpace>>20, dir, free>>20)
+	if free := s.Bavail * uint64(s.Bsize); free < need {
+		return fmt.Errorf("%w: %s needs %d MB below %s, there are %d MB; make room, or set XDG_CACHE_HOME to a folder on another disk", ErrSpace, what, need>>20, dir, free>>20)
 	}
 	return nil
 }
@@ -287,6 +318,9 @@ func (b *builder) assemble(ctx context.Context, image *Image, all files) error {
 	if err := unpackKernel(ctx, all[kernel[0]].source, image.Kernel()); err != nil {
 		return err
 	}
+	if err := copyFile(all[kernel[0]].source, image.Packed()); err != nil {
+		return err
+	}
 	if err := unpackXen(all[xen[0]].source, image.Xen()); err != nil {
 		return err
 	}
@@ -300,7 +334,7 @@ func (b *builder) assemble(ctx context.Context, image *Image, all files) error {
 	if err := b.write(ctx, image.Dom0(), dom0, all, more); err != nil {
 		return err
 	}
-	for _, name := range []string{xenFile, kernelFile, dom0File, guestFile} {
+	for _, name := range fileNames() {
 		info, err := os.Stat(filepath.Join(image.Dir, name))
 		if err != nil {
 			return err
@@ -317,7 +351,10 @@ func (b *builder) assemble(ctx context.Context, image *Image, all files) error {
 // write writes a file system. more are files from elsewhere, by place.
 func (b *builder) write(ctx context.Context, name string, r recipe, all files, more map[string]string) error {
 	tree := &cpio.Tree{}
-	if err := b.fill(ctx, tree, r, all); err != nil {
+	if err := fill(ctx, tree, r, all); err != nil {
+		return err
+	}
+	if err := b.boots(tree, r, all); err != nil {
 		return err
 	}
 	for place, source := range more {
@@ -340,8 +377,8 @@ func (b *builder) write(ctx context.Context, name string, r recipe, all files, m
 	return out.Close()
 }
 
-// fill puts into a tree what a recipe wants.
-func (b *builder) fill(ctx context.Context, tree *cpio.Tree, r recipe, all files) error {
+// fill puts into a tree the files that a recipe wants.
+func fill(ctx context.Context, tree *cpio.Tree, r recipe, all files) error {
 	for _, l := range r.Links {
 		if err := tree.Link(l[0], l[1]); err != nil {
 			return err
@@ -358,16 +395,24 @@ func (b *builder) fill(ctx context.Context, tree *cpio.Tree, r recipe, all files
 			return err
 		}
 	}
-	if tree.Has("usr/bin/busybox") {
-		if err := applets(ctx, tree, all["usr/bin/busybox"].source); err != nil {
+	for _, t := range r.Texts {
+		if err := tree.File(t[0], 0o644, cpio.FromBytes([]byte(t[1]))); err != nil {
 			return err
 		}
 	}
+	if tree.Has("usr/bin/busybox") {
+		return applets(ctx, tree, all["usr/bin/busybox"].source)
+	}
+	return nil
+}
+
+// boots puts into a tree what makes a machine out of it: the kernel's modules and the first process.
+func (b *builder) boots(tree *cpio.Tree, r recipe, all files) error {
 	kernel, err := findModules(all)
 	if err != nil {
 		return err
 	}
-	if err := kernel.install(tree, r.Loaded, r.Modules); err != nil {
+	if err := kernel.install(tree, r); err != nil {
 		return err
 	}
 	program, err := cpio.FromPath(b.o.Program)

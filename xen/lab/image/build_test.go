@@ -30,7 +30,7 @@ func put(t *testing.T, o Options) string {
 	image := &Image{Key: key, Sizes: map[string]int64{}}
 	dir := filepath.Join(o.Cache, "images", key)
 	require.NoError(t, os.MkdirAll(dir, 0o755))
-	for _, name := range []string{xenFile, kernelFile, dom0File, guestFile} {
+	for _, name := range fileNames() {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(name), 0o644))
 		image.Sizes[name] = int64(len(name))
 	}

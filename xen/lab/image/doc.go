@@ -8,6 +8,7 @@
 //	cache/  packages/   apt's own state, and the .deb files
 //	        lock.json   the packages that were resolved, with their digests
 //	        images/KEY/ xen, vmlinux, dom0.cpio, guest.cpio, manifest.json
+//	        services/KEY.img  what a guest needs besides for one service: a file system, see service.go
 //
 // KEY is a digest of everything that goes in: packages, recipe, and the program that runs inside. An image is made in
 // a folder of another name and renamed when it is complete, so that a folder named by its key is always whole;

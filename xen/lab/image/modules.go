@@ -124,21 +124,23 @@ func (m *modules) order(names []string) ([]string, error) {
 	return out, nil
 }
 
-// install puts modules into a tree with the indexes that modprobe reads, and the list of those to be loaded at boot.
-func (m *modules) install(into *cpio.Tree, loaded, more []string) error {
-	boot, err := m.order(loaded)
+// install puts a recipe's modules into a tree with the indexes that modprobe reads, and the lists of those to be loaded
+// at boot and later.
+func (m *modules) install(into *cpio.Tree, r recipe) error {
+	boot, err := m.order(r.Loaded)
 	if err != nil {
 		return err
 	}
-	all, err := m.order(append(slices.Clone(loaded), more...))
+	later, err := m.order(r.Later)
+	if err != nil {
+		return err
+	}
+	all, err := m.order(slices.Concat(r.Loaded, r.Modules, r.Later))
 	if err != nil {
 		return err
 	}
 	root := "usr/lib/modules/" + m.release
-	var list, dep, alias strings.Builder
-	for _, name := range boot {
-		fmt.Fprintln(&list, "/"+m.places[name])
-	}
+	var dep, alias strings.Builder
 	for _, name := range all {
 		place := m.places[name]
 		content, err := cpio.FromPath(m.from[place].source)
@@ -153,13 +155,22 @@ func (m *modules) install(into *cpio.Tree, loaded, more []string) error {
 		}
 	}
 	for place, text := range map[string]string{
-		"etc/holdfast/modules": list.String(), root + "/modules.dep": dep.String(), root + "/modules.alias": alias.String(),
+		"etc/holdfast/modules": m.list(boot), "etc/holdfast/modules-later": m.list(later), root + "/modules.dep": dep.String(), root + "/modules.alias": alias.String(),
 	} {
 		if err := into.File(place, 0o644, cpio.FromBytes([]byte(text))); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// list returns the files of modules, one on a line.
+func (m *modules) list(names []string) string {
+	var list strings.Builder
+	for _, name := range names {
+		fmt.Fprintln(&list, "/"+m.places[name])
+	}
+	return list.String()
 }
 
 // index adds a module's lines to modules.dep and modules.alias.

@@ -21,6 +21,10 @@ type recipe struct {
 	Loaded []string
 	// Modules are kernel modules to be had when they are asked for.
 	Modules []string
+	// Later are kernel modules that the first process loads, in this order, when the machine has a use for them.
+	Later []string
+	// Texts are small files: name and content.
+	Texts [][2]string
 }
 
 // mirror is where packages come from, for want of another choice.
@@ -57,7 +61,7 @@ var dom0 = recipe{
 	Links: [][2]string{
 		{"bin", "usr/bin"}, {"sbin", "usr/sbin"}, {"lib", "usr/lib"}, {"lib64", "usr/lib64"},
 		{"var/run", "../run"}, {"var/lock", "../run/lock"}, {"etc/mtab", "/proc/mounts"},
-		{"usr/bin/sh", "bash"}, {"etc/xen/scripts/vif-lab", "/init"}, {"usr/sbin/xl", "../lib/xen-4.17/bin/xl"}, {"usr/sbin/xenwatchdogd", "../lib/xen-4.17/bin/xenwatchdogd"},
+		{"usr/bin/sh", "bash"}, {"etc/xen/scripts/vif-lab", "/init"}, {"etc/xen/scripts/block-lab", "/init"}, {"usr/sbin/modprobe", "../bin/busybox"}, {"usr/sbin/xl", "../lib/xen-4.17/bin/xl"}, {"usr/sbin/xenwatchdogd", "../lib/xen-4.17/bin/xenwatchdogd"},
 	},
 	Dirs: []string{
 		"dev", "proc", "sys", "run", "tmp", "root", "mnt", "var/log/xen", "var/lib/xen", "var/lib/xenstored", "var/lib/drbd",
@@ -73,10 +77,12 @@ var dom0 = recipe{
 	},
 }
 
-// guest is the smallest Linux that runs the service: the kernel's drivers and one program.
+// guest is the smallest Linux that runs the registers: the kernel's drivers and one program. Other services bring the
+// rest on a disk, see service.go.
 var guest = recipe{
 	Dirs: []string{"dev", "proc", "sys", "run", "tmp"},
 	Loaded: []string{
 		"xen-netfront", "xen-blkfront", "virtio_pci", "virtio_net", "virtio_blk", "e1000", "ata_piix", "sd_mod",
 	},
+	Later: []string{"crc32c-generic", "ext4"},
 }

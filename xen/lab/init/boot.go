@@ -37,9 +37,12 @@ var devLinks = [][2]string{
 	{"/proc/self/fd", "/dev/fd"}, {"fd/0", "/dev/stdin"}, {"fd/1", "/dev/stdout"}, {"fd/2", "/dev/stderr"},
 }
 
-// loadModules loads the kernel modules that the image lists, in its order.
-func loadModules() error {
-	text, err := os.ReadFile("/etc/holdfast/modules")
+// bootModules is the list of kernel modules to load at boot.
+const bootModules = "/etc/holdfast/modules"
+
+// loadModules loads the kernel modules that a list in the image names, in its order.
+func loadModules(list string) error {
+	text, err := os.ReadFile(list)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ type host struct {
 func runHost() error {
 	h := &host{}
 	h.status.Boot = readTrimmed("/proc/sys/kernel/random/boot_id")
-	if err := loadModules(); err != nil {
+	if err := loadModules(bootModules); err != nil {
 		return err
 	}
 	port, err := openPort()
@@ -102,16 +102,25 @@ func folders() error {
 	return unix.Mount("xenfs", "/proc/xen", "xenfs", 0, "")
 }
 
-// disks gives the machine's disks names: /dev/lab/NAME, after the serial numbers that the lab gave them.
+// disks gives the machine's disks names: /dev/lab/NAME, after the serial numbers that the lab gave them. The disk with
+// the services' file systems has a partition for each.
 func disks() error {
 	if err := os.MkdirAll("/dev/lab", 0o755); err != nil {
 		return err
 	}
 	serials, err := filepath.Glob("/sys/block/vd*/serial")
 	for _, file := range serials {
-		device := filepath.Base(filepath.Dir(file))
-		if e := os.Symlink("../"+device, "/dev/lab/"+readTrimmed(file)); e != nil && !errors.Is(e, os.ErrExist) {
-			err = errors.Join(err, e)
+		device, name := filepath.Base(filepath.Dir(file)), readTrimmed(file)
+		names := map[string]string{name: device}
+		if name == agent.ImagesDisk {
+			for i, service := range agent.Images() {
+				names[service] = fmt.Sprint(device, i+1)
+			}
+		}
+		for name, device := range names {
+			if e := os.Symlink("../"+device, "/dev/lab/"+name); e != nil && !errors.Is(e, os.ErrExist) {
+				err = errors.Join(err, e)
+			}
 		}
 	}
 	return err

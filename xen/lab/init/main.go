@@ -5,8 +5,8 @@
 //	             └──► /init host:   modules, Xen's daemons, network, then the agent of package agent
 //	             └──► /init guest:  modules, network, then the service of package service
 //
-// Run by hand in dom0, "init client ADDRESS N" is a client of the service. By the name vif-lab it is the toolstack's
-// script for network cards.
+// Run by hand in dom0, "init client ADDRESS N" is a client of the service. By the names vif-lab and block-lab it is the
+// toolstack's script for network cards and for disks.
 //
 // The first process does nothing that can fail later; the second one is started again when it ends. Which of the two
 // a machine is stands on the kernel's command line, as holdfast.role.
@@ -33,6 +33,8 @@ func main() {
 	switch args := os.Args[1:]; {
 	case filepath.Base(os.Args[0]) == vifScript && len(args) > 0:
 		err = runVif(args[0])
+	case filepath.Base(os.Args[0]) == blockScript && len(args) > 0:
+		err = runBlock(args[0])
 	case len(args) == 1 && args[0] == "host":
 		err = runHost()
 	case len(args) == 1 && args[0] == "guest":

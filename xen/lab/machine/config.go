@@ -31,6 +31,11 @@ type Disk struct {
 	Name string
 	// Path of a raw image.
 	Path string
+	// Socket of a server that has the disk, as a network block device (package disk); empty for a disk that the emulator
+	// has itself. A saved state fits both.
+	Socket string
+	// ReadOnly is true for a disk that several machines share.
+	ReadOnly bool
 }
 
 // Config describes a machine.
@@ -71,7 +76,7 @@ func (c *Config) validate() error {
 
 func (c *Config) diskPaths() (out []string) {
 	for _, d := range c.Disks {
-		out = append(out, d.Path)
+		out = append(out, d.Path, d.Socket)
 	}
 	return out
 }
@@ -95,7 +100,7 @@ func (c *Config) hardware() []string {
 		args = append(args, "-device", fmt.Sprintf("virtio-net-pci,netdev=%s,mac=%s,romfile=", nic, agent.MAC(i)))
 	}
 	for _, d := range c.Disks {
-		args = append(args, "-device", fmt.Sprintf("virtio-blk-pci,drive=%s,serial=%s", d.Name, d.Name))
+		args = append(args, "-device", fmt.Sprintf("virtio-blk-pci,drive=%s,serial=%s,werror=report,rerror=report", d.Name, d.Name)) // QEMU would stop the machine
 	}
 	return args
 }
@@ -123,9 +128,17 @@ func (c *Config) args() []string {
 		args = append(args, "-netdev", backend+",id="+nic)
 	}
 	for _, d := range c.Disks {
+		if d.Socket != "" {
+			args = append(args, "-blockdev", "driver=nbd,node-name="+d.Name+",server.type=unix,server.path="+d.Socket+",discard=unmap")
+			continue
+		}
+		how := ",discard=unmap"
+		if d.ReadOnly {
+			how = ",read-only=on"
+		}
 		args = append(args,
-			"-blockdev", "driver=file,node-name="+d.Name+"-file,filename="+d.Path+",discard=unmap",
-			"-blockdev", "driver=raw,node-name="+d.Name+",file="+d.Name+"-file,discard=unmap")
+			"-blockdev", "driver=file,node-name="+d.Name+"-file,filename="+d.Path+how,
+			"-blockdev", "driver=raw,node-name="+d.Name+",file="+d.Name+"-file"+how)
 	}
 	if c.State != nil {
 		args = append(args, "-incoming", "fd:3")

@@ -56,7 +56,7 @@ func eventually(t *testing.T, what func() bool, text string) {
 func TestCommandLine(t *testing.T) {
 	c := Config{
 		Name: "a", Dir: "/r", Xen: "/i/xen", Kernel: "/i/vmlinux", Initrd: "/i/dom0.cpio", Memory: 2048, Dom0Memory: 1024, Network: true,
-		Disks: []Disk{{"data", "/d/a-data.img"}}, State: &State{Path: "/s"},
+		Disks: []Disk{{Name: "data", Path: "/d/a-data.img"}}, State: &State{Path: "/s"},
 	}
 	got := strings.Join(c.args(), "\n")
 	for _, want := range []string{
@@ -65,7 +65,7 @@ func TestCommandLine(t *testing.T) {
 		"-initrd\n/i/vmlinux console=hvc0 loglevel=4 holdfast.role=host,/i/dom0.cpio\n",
 		"-device\nvirtio-net-pci,netdev=alink1,mac=52:54:00:68:64:02,romfile=\n",
 		"-netdev\nstream,server=off,addr.type=unix,addr.path=/r/a-alink1.sock,id=alink1\n",
-		"-device\nvirtio-blk-pci,drive=data,serial=data\n",
+		"-device\nvirtio-blk-pci,drive=data,serial=data,werror=report,rerror=report\n",
 		"-device\ni6300esb\n-action\nwatchdog=reset\n",
 		"-incoming\nfd:3",
 	} {
@@ -92,8 +92,19 @@ func TestStateKeyFollowsTheHardware(t *testing.T) {
 	other.Memory++
 	require.NotEqual(t, base, key(other, "image"))
 	other = c
-	other.Disks = []Disk{{"data", "/x"}}
+	other.Disks = []Disk{{Name: "data", Path: "/x"}}
 	require.NotEqual(t, base, key(other, "image"))
+}
+
+func TestDisksOfOthers(t *testing.T) {
+	c := Config{Name: "a", Dir: "/r", Disks: []Disk{{Name: "data", Path: "/d/x.img"}, {Name: "images", Path: "/d/i.img", ReadOnly: true}}}
+	alone := c.hardware()
+	c.Disks[0].Socket = "/r/a-data.sock"
+	require.Equal(t, alone, c.hardware(), "a saved state fits to both ways of having a disk")
+	got := strings.Join(c.args(), "\n")
+	require.Contains(t, got, "-blockdev\ndriver=nbd,node-name=data,server.type=unix,server.path=/r/a-data.sock,discard=unmap\n")
+	require.NotContains(t, got, "/d/x.img")
+	require.Contains(t, got, "driver=raw,node-name=images,file=images-file,read-only=on")
 }
 
 func TestBadConfigurations(t *testing.T) {
@@ -103,7 +114,7 @@ func TestBadConfigurations(t *testing.T) {
 		"dom0":   func(c *Config) { c.Dom0Memory = 100 },
 		"long":   func(c *Config) { c.Dir = "/" + strings.Repeat("x", 100) },
 		"comma":  func(c *Config) { c.Kernel = "/a,b" },
-		"space":  func(c *Config) { c.Disks = []Disk{{"data", "/a b"}} },
+		"space":  func(c *Config) { c.Disks = []Disk{{Name: "data", Path: "/a b"}} },
 	} {
 		c := config(t)
 		change(&c)

@@ -16,10 +16,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // File types, as in the mode of an inode.
@@ -110,13 +114,52 @@ func (t *Tree) add(name string, e entry) error {
 	return nil
 }
 
+// Unpack makes the tree below a folder, with the modification time 0 on everything that has one of its own.
+func (t *Tree) Unpack(dir string) error {
+	names := t.names()
+	for _, name := range names {
+		if err := t.entries[name].make(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Backward(append([]string{"."}, names...)) { // a folder after what it holds
+		times := []unix.Timespec{{}, {}}
+		if err := unix.UtimesNanoAt(unix.AT_FDCWD, filepath.Join(dir, name), times, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return fmt.Errorf("cpio: time of %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// make makes an entry at a path.
+func (e entry) make(name string) error {
+	perm := os.FileMode(e.mode & 0o777)
+	if e.mode&typeMask == typeDir {
+		return errors.Join(os.Mkdir(name, perm), os.Chmod(name, perm))
+	}
+	r, err := e.content.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if e.mode&typeMask == typeLink {
+		target, err := io.ReadAll(r)
+		return errors.Join(err, os.Symlink(string(target), name))
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, perm)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	return errors.Join(err, f.Chmod(perm), f.Close())
+}
+
+// names returns the names of all entries, each after the folder that holds it.
+func (t *Tree) names() []string { return slices.Sorted(maps.Keys(t.entries)) }
+
 // Write writes the archive.
 func (t *Tree) Write(w io.Writer) error {
-	names := make([]string, 0, len(t.entries))
-	for name := range t.entries {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := t.names()
 	out := &writer{w: bufio.NewWriterSize(w, 1<<20)}
 	for i, name := range names {
 		if err := out.entry(uint32(i+1), name, t.entries[name]); err != nil {

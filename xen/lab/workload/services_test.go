@@ -1,0 +1,20 @@
+package workload
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestServicesHaveNames(t *testing.T) {
+	for _, s := range Services() {
+		got, err := Named(s.Name())
+		require.NoError(t, err)
+		require.Equal(t, s, got)
+	}
+	s, err := Named("")
+	require.NoError(t, err)
+	require.Equal(t, Registers{}, s)
+	_, err = Named("mysql")
+	require.ErrorContains(t, err, `"mysql"`)
+}
