@@ -36,10 +36,15 @@ type Guest struct {
 	Memory int
 	// Disk is the device of dom0 on which the service keeps its journal; empty for none.
 	Disk string
+	// Setup is a shell script that dom0 runs before it creates the guest, such as one that makes Disk; empty for none.
+	Setup string
 }
 
 // Address returns where the service is, with its port.
 func (g *Guest) Address() string { return fmt.Sprintf("%s:7000", GuestAddress(g.Number)) }
+
+// MAC returns the hardware address of the guest's network card.
+func (g *Guest) MAC() string { return fmt.Sprintf("00:16:3e:77:00:%02x", g.Number) }
 
 // xl returns the guest's configuration for xl; see xl.cfg(5).
 func (g *Guest) xl() string {
@@ -56,19 +61,31 @@ func (g *Guest) xl() string {
 		command += " holdfast.disk=/dev/xvda"
 		fmt.Fprintf(&b, "disk = [ %q ]\n", "format=raw,vdev=xvda,access=rw,target="+g.Disk)
 	}
-	fmt.Fprintf(&b, "vif = [ \"bridge=xenbr0,script=vif-lab,mac=00:16:3e:77:00:%02x\" ]\n", g.Number)
+	fmt.Fprintf(&b, "vif = [ \"bridge=xenbr0,script=vif-lab,mac=%s\" ]\n", g.MAC())
 	set("cmdline", command)
 	return b.String()
 }
 
+// ConfigFile returns the place of the guest's configuration in dom0.
+func (g *Guest) ConfigFile() string { return "/etc/xen/" + g.Name + ".cfg" }
+
+// PutConfig writes the guest's configuration to its place on the host that a talks with.
+func PutConfig(ctx context.Context, a *agent.Client, g Guest) error {
+	text := g.xl()
+	return a.Push(ctx, g.ConfigFile(), 0o644, int64(len(text)), strings.NewReader(text))
+}
+
 // StartGuest creates a guest on the host that a talks with. The guest boots afterwards.
 func StartGuest(ctx context.Context, a *agent.Client, g Guest) error {
-	file := "/etc/xen/" + g.Name + ".cfg"
-	text := g.xl()
-	if err := a.Push(ctx, file, 0o644, int64(len(text)), strings.NewReader(text)); err != nil {
+	if err := PutConfig(ctx, a, g); err != nil {
 		return err
 	}
-	_, err := xl(ctx, a, "create", file)
+	if g.Setup != "" {
+		if _, err := output(ctx, a, "sh", "-ec", g.Setup); err != nil {
+			return err
+		}
+	}
+	_, err := xl(ctx, a, "create", g.ConfigFile())
 	return err
 }
 

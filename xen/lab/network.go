@@ -129,6 +129,13 @@ func (l *Lab) serveNetwork(mux *http.ServeMux) {
 		}
 		return err
 	}))
+	mux.HandleFunc("GET /sightings", with(func(n *network, w http.ResponseWriter, _ *http.Request) error {
+		seen, err := n.Sightings(wire.LAN)
+		if err == nil {
+			err = writeJSON(w, seen)
+		}
+		return err
+	}))
 	mux.HandleFunc("GET /network", with(func(n *network, w http.ResponseWriter, _ *http.Request) error {
 		return writeJSON(w, n.Stats())
 	}))
