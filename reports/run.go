@@ -23,8 +23,17 @@ type Run struct {
 	WallNS    int64      `json:"wall_ns"`   // real time the whole run took, nanoseconds
 	Seed      uint64     `json:"seed"`      // the seed that every scenario ran with
 	Selection string     `json:"selection"` // the patterns that chose the scenarios; empty for the whole library
+	Backend   string     `json:"backend"`   // what they ran on: empty for the simulator, else in words, such as "lab, driver remus"
 	Scenarios []Scenario `json:"scenarios"` // in the order of group and name
+	Skipped   []Skipped  `json:"skipped"`   // what was chosen and cannot run there, in the same order
 	Totals    Totals     `json:"totals"`    // as computed by [Summarize]
+}
+
+// Skipped is a scenario that the backend of a run cannot run. It counts neither for nor against it.
+type Skipped struct {
+	Name   string `json:"name"`
+	Group  string `json:"group"`
+	Reason string `json:"reason"` // the first thing in it that cannot be done, and why
 }
 
 // Scenario is one script, executed once with one seed.

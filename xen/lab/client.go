@@ -130,6 +130,12 @@ func (c *Client) Sightings(ctx context.Context) (s []wire.Sighting, err error) {
 	return s, err
 }
 
+// Ask asks on the guests' network who has an address. Who answers is among the Sightings.
+func (c *Client) Ask(ctx context.Context, address string) error {
+	_, err := c.do(ctx, http.MethodPost, "/ask?address="+url.QueryEscape(address), "")
+	return err
+}
+
 // get reads what the control socket tells as JSON.
 func (c *Client) get(ctx context.Context, path string, into any) error {
 	body, err := c.do(ctx, http.MethodGet, path, "")

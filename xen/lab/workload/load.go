@@ -27,6 +27,8 @@ type Load struct {
 	// Timeout is how long an operation may take before its client gives it up, and Connect how long a new
 	// connection may take until its service answers.
 	Timeout, Connect time.Duration
+	// First is how long the first writes may take together; 0: until the context ends.
+	First time.Duration
 	// Seed chooses operations and keys, and when each begins.
 	Seed uint64
 }

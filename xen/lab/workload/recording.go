@@ -30,7 +30,7 @@ type Recording struct {
 }
 
 // Start begins a run. Every key is written once; it returns when that is done, and then the clients work until Stop.
-// It fails with ErrLoad, or when the first writes are not done when ctx ends. The end of ctx later breaks everything off.
+// It fails with ErrLoad, or when the first writes take too long. The end of ctx breaks everything off.
 func Start(ctx context.Context, s Service, dial Dial, l Load) (*Recording, error) {
 	if err := l.validate(); err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func Start(ctx context.Context, s Service, dial Dial, l Load) (*Recording, error
 	for i := range clients {
 		clients[i] = r.client(i)
 	}
-	if err := r.firstWrites(ctx, clients); err != nil {
+	if err := r.begun(ctx, clients); err != nil {
 		for _, c := range clients {
 			c.disconnect()
 		}
@@ -61,6 +61,16 @@ func (r *Recording) client(number int) *client {
 		run: r, process: r.rec.NewProcess(), random: rand.New(rand.NewPCG(r.load.Seed, uint64(number))),
 		seen: make([]int64, r.load.Keys),
 	}
+}
+
+// begun makes the first writes within their time.
+func (r *Recording) begun(ctx context.Context, clients []*client) error {
+	if r.load.First > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, r.load.First, fmt.Errorf("nobody served within %v", r.load.First))
+		defer cancel()
+	}
+	return r.firstWrites(ctx, clients)
 }
 
 // firstWrites has every key written once, and every client know its value.
