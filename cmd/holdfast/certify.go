@@ -78,6 +78,9 @@ func (a *app) certify(cmd *cobra.Command, args []string, f certifyFlags) error {
 	}
 	p := newProgress(lines, len(sources))
 	err = a.executeAll(cmd.Context(), sources, f.seed, f.jobs, func(s reports.Scenario) {
+		if run.Backend != "" {
+			s.Again = s.OnLab(f.driver)
+		}
 		p.show(s)
 		run.Scenarios = append(run.Scenarios, s)
 	})
@@ -152,9 +155,13 @@ func (a *app) printRun(run *reports.Run, folder *render.Folder) {
 			fmt.Fprintf(a.out, "replay: %s\n", s.Replay())
 		}
 	}
-	fmt.Fprintf(a.out, "\n%s: %d of %d scenarios passed in %s (%s simulated)\n",
+	clock := "simulated"
+	if run.Backend != "" {
+		clock = "of the scripts' time"
+	}
+	fmt.Fprintf(a.out, "\n%s: %d of %d scenarios passed in %s (%s %s)\n",
 		a.out.paint(t.Outcome, strings.ToUpper(string(t.Outcome))), t.Outcomes[reports.Pass], t.Scenarios,
-		reports.FormatNS(run.WallNS), reports.FormatNS(t.SimulatedNS))
+		reports.FormatNS(run.WallNS), reports.FormatNS(t.SimulatedNS), clock)
 	fmt.Fprintf(a.out, "%d of %d histories linearizable, %d operations, %d acknowledged and lost, %d faults\n",
 		t.Proven, t.Histories, t.Operations, t.LostOperations, t.Faults)
 	if t.RTO.Count > 0 {

@@ -14,6 +14,7 @@ const maxPoints = 1200
 func (r *run) describe(out *reports.Scenario, e *evidence, real *Real) {
 	vm := &r.script.VMs[0]
 	end := int64(r.now())
+	out.Slowness = r.pool.Factor
 	v := reports.VM{Name: vm.Name, Level: vm.Level.String(), Service: vm.Service.String()}
 	for _, s := range e.spans {
 		if from, to := r.at(s.from), r.at(s.to); to > from {
