@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,7 +22,7 @@ const labName = "certify"
 type labRunner struct {
 	driver string
 	say    func(format string, args ...any)
-	// histories is the folder for what clients saw; empty: it is not kept.
+	// histories is the folder for what clients saw.
 	histories string
 }
 
@@ -62,46 +61,15 @@ func (l *labRunner) sort(sources []source) (run []source, skipped []reports.Skip
 
 // run is a runner: it starts a lab, runs one scenario there, and ends the lab.
 func (l *labRunner) run(ctx context.Context, s *script.Script, o runOptions) (*reports.Scenario, error) {
-	result, err := l.trial(ctx, s, o.Seed)
-	if err != nil {
-		return nil, err
-	}
-	return result.Scenario, nil
-}
-
-// trial runs one scenario on a lab of its own, which is gone afterwards.
-func (l *labRunner) trial(ctx context.Context, s *script.Script, seed uint64) (*certify.Result, error) {
-	d, err := certify.NewDriver(l.driver)
-	if err != nil {
-		return nil, err
-	}
 	c, err := lab.Default(labName)
 	if err != nil {
 		return nil, err
 	}
-	guest := certify.GuestFor(s, d)
-	c.Guest = &guest
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ready, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- lab.Supervise(ctx, c, l.say, func() { close(ready) }) }()
-	select {
-	case <-ready:
-	case err := <-ended:
-		if err == nil {
-			err = context.Cause(ctx)
-		}
-		return nil, fmt.Errorf("starting the lab: %w", err)
+	result, err := certify.RunAlone(ctx, c, s, l.driver, certify.Options{Seed: o.Seed, Say: l.say})
+	if err != nil {
+		return nil, err
 	}
-	result, err := certify.Run(ctx, s, d, lab.NewClient(c), certify.Options{Seed: seed, Say: l.say})
-	cancel()
-	if e := <-ended; e != nil && !errors.Is(e, context.Canceled) {
-		err = errors.Join(err, e)
-	}
-	if err == nil && l.histories != "" {
-		err = writeHistory(filepath.Join(l.histories, s.Name+".jsonl"), result.History)
-	}
-	return result, err
+	return result.Scenario, writeHistory(filepath.Join(l.histories, s.Name+".jsonl"), result.History)
 }
 
 // writeHistory writes a history whole or not at all.

@@ -46,8 +46,8 @@ func (g *Guest) Address() string { return fmt.Sprintf("%s:7000", GuestAddress(g.
 // MAC returns the hardware address of the guest's network card.
 func (g *Guest) MAC() string { return fmt.Sprintf("00:16:3e:77:00:%02x", g.Number) }
 
-// xl returns the guest's configuration for xl; see xl.cfg(5).
-func (g *Guest) xl() string {
+// Config returns the guest's configuration for xl; see xl.cfg(5).
+func (g *Guest) Config() string {
 	var b strings.Builder
 	set := func(name, value string) { fmt.Fprintf(&b, "%s = %q\n", name, value) }
 	set("name", g.Name)
@@ -69,15 +69,10 @@ func (g *Guest) xl() string {
 // ConfigFile returns the place of the guest's configuration in dom0.
 func (g *Guest) ConfigFile() string { return "/etc/xen/" + g.Name + ".cfg" }
 
-// PutConfig writes the guest's configuration to its place on the host that a talks with.
-func PutConfig(ctx context.Context, a *agent.Client, g Guest) error {
-	text := g.xl()
-	return a.Push(ctx, g.ConfigFile(), 0o644, int64(len(text)), strings.NewReader(text))
-}
-
 // StartGuest creates a guest on the host that a talks with. The guest boots afterwards.
 func StartGuest(ctx context.Context, a *agent.Client, g Guest) error {
-	if err := PutConfig(ctx, a, g); err != nil {
+	text := g.Config()
+	if err := a.Push(ctx, g.ConfigFile(), 0o644, int64(len(text)), strings.NewReader(text)); err != nil {
 		return err
 	}
 	if g.Setup != "" {

@@ -308,9 +308,9 @@ kernel = "/boot/vmlinux"
 disk = [ "format=raw,vdev=xvda,access=rw,target=/dev/lab/data" ]
 vif = [ "bridge=xenbr0,script=vif-lab,mac=00:16:3e:77:00:01" ]
 cmdline = "holdfast.role=guest holdfast.ip=10.77.8.102/24 loglevel=4 panic=1 console=hvc0 holdfast.disk=/dev/xvda"
-`, g.xl())
+`, g.Config())
 	require.Equal(t, "10.77.8.102:7000", g.Address())
 	g.Kind, g.Disk = PV, ""
-	require.Contains(t, g.xl(), "type = \"pv\"\n")
-	require.NotContains(t, g.xl(), "xvda")
+	require.Contains(t, g.Config(), "type = \"pv\"\n")
+	require.NotContains(t, g.Config(), "xvda")
 }

@@ -67,7 +67,7 @@ func Prepare(ctx context.Context, c Config, say func(format string, args ...any)
 func (c *Config) state(ctx context.Context, p *Prepared, states string, g *Guest, say func(string, ...any)) (*machine.State, error) {
 	what := p.Image.Key
 	if g != nil {
-		what += " " + g.xl() + g.Setup
+		what += " " + g.Config() + g.Setup
 	}
 	m := c.machine(p, "any", "")
 	key, err := machine.StateKey(ctx, m, fmt.Sprint(what, " ", c.Disk))

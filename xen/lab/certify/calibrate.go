@@ -49,7 +49,7 @@ func Calibrate(ctx context.Context, p *Pool) (Calibration, error) {
 	var lists []float64
 	for _, host := range p.Hosts() {
 		start := time.Now()
-		rounds, _, err := p.Lab.Agent(ctx, host).SelfTest(ctx, calibrationSeconds)
+		rounds, _, err := p.Lab.Host(ctx, host).SelfTest(ctx, calibrationSeconds)
 		if err != nil {
 			return c, fmt.Errorf("calibrating host %s: %w", host, err)
 		}

@@ -43,7 +43,11 @@ func (r *run) describe(out *reports.Scenario, e *evidence, real *Real) {
 	if r.converged >= 0 {
 		m.ConvergenceNS = int64(float64(r.converged) / r.pool.Factor)
 	}
-	d, sum := r.pauses.measured()
+	d, samples := r.pauses.measured()
+	sum := int64(0)
+	for _, p := range samples {
+		sum += p
+	}
 	m.Epochs, m.StoppedNS, m.StoppedMax = d.Count, int64(float64(sum)/r.pool.Factor), int64(float64(d.MaxNS)/r.pool.Factor)
 }
 

@@ -31,7 +31,7 @@ type Driver interface {
 	Protected(ctx context.Context, p *Pool) (State, error)
 	// Booted does what the start-up scripts of a host do that got its power back.
 	Booted(ctx context.Context, p *Pool, host string) error
-	// Daemon is a pattern, for pgrep -f, of the driver's daemon on any host; empty if it has none.
+	// Daemon is an extended regular expression for the command line of the driver's daemon on any host; empty if it has none.
 	Daemon() string
 	// Restart starts the daemon on a host again after it was killed.
 	Restart(ctx context.Context, p *Pool, host string) error

@@ -29,7 +29,8 @@ type Real struct {
 	// Before is what clients got before the first fault.
 	Before Service `json:"before"`
 	// Checkpoint is how long the guest stood still for each checkpoint before the first fault.
-	Checkpoint reports.Delay `json:"checkpoint"`
+	Checkpoint  reports.Delay `json:"checkpoint"`
+	Checkpoints []int64       `json:"checkpoints_ns"`
 	// Verdict on the history, and how many answered writes were certainly lost; -1: that cannot be told.
 	Verdict string `json:"verdict"`
 	Lost    int    `json:"lost"`
@@ -249,12 +250,12 @@ func (r *run) measure(e *evidence, sides *Sides) Real {
 	if !r.began.IsZero() {
 		before = r.began.Sub(r.zero)
 		m.FaultNS = int64(before)
-		m.RecoveryNS = int64(recovery(e.real, before, end))
+		m.RecoveryNS = int64(recovery(e.real, before, time.Since(r.zero)))
 	}
 	_, pause := pauseAt(e.real, 0, end)
 	m.PauseNS = int64(pause)
 	m.Before = serviceOf(e.real, before)
-	m.Checkpoint, _ = r.pauses.measured()
+	m.Checkpoint, m.Checkpoints = r.pauses.measured()
 	return m
 }
 

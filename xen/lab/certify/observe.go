@@ -15,6 +15,7 @@ import (
 const (
 	lookEvery = 500 * time.Millisecond
 	listEvery = 3 * time.Second
+	listLimit = 10 * time.Second // for all hosts
 )
 
 // Sides is what was seen of the two hosts that can run the VM.
@@ -37,7 +38,8 @@ type span struct {
 
 // observer watches from outside which hosts run the guest.
 type observer struct {
-	pool *Pool
+	pool       *Pool
+	look, list time.Duration // how often
 	// reachable tells whether a host can be asked: it is neither off nor frozen.
 	reachable func(host string) bool
 
@@ -51,23 +53,23 @@ type observer struct {
 }
 
 func newObserver(p *Pool, reachable func(string) bool) *observer {
-	return &observer{pool: p, reachable: reachable, frames: map[string]uint64{}, last: p.Home, moves: []string{p.Home}}
+	return &observer{pool: p, look: lookEvery, list: listEvery, reachable: reachable, frames: map[string]uint64{}, last: p.Home, moves: []string{p.Home}}
 }
 
 // watch looks until ctx ends. Failures of the lab show elsewhere.
 func (o *observer) watch(ctx context.Context) {
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		every(ctx, lookEvery, func() {
+		every(ctx, o.look, func() {
 			if o.pool.Lab.Ask(ctx, guestIP(o.pool)) != nil {
 				return
 			}
 			if seen, err := o.pool.Lab.Sightings(ctx); err == nil {
-				o.look(seen, time.Now())
+				o.compare(seen, time.Now())
 			}
 		})
 	})
-	wait.Go(func() { every(ctx, listEvery, func() { o.list(ctx) }) })
+	wait.Go(func() { every(ctx, o.list, func() { o.askHosts(ctx) }) })
 	wait.Wait()
 }
 
@@ -85,8 +87,8 @@ func every(ctx context.Context, d time.Duration, do func()) {
 	}
 }
 
-// look compares who sent frames of the guest with the last look.
-func (o *observer) look(seen []wire.Sighting, now time.Time) {
+// compare compares who sent frames of the guest with the last look.
+func (o *observer) compare(seen []wire.Sighting, now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	mac := o.pool.Guest.MAC()
@@ -113,7 +115,7 @@ func (o *observer) look(seen []wire.Sighting, now time.Time) {
 		if o.sides.Answering == 0 {
 			o.sides.Since = now
 		}
-		o.sides.Answering += lookEvery
+		o.sides.Answering += o.look
 	}
 	if len(rising) == 1 && rising[0] != o.moves[len(o.moves)-1] {
 		o.moves = append(o.moves, rising[0])
@@ -125,19 +127,19 @@ func (o *observer) look(seen []wire.Sighting, now time.Time) {
 func (o *observer) extend(host string, now time.Time) {
 	for i := len(o.spans) - 1; i >= 0; i-- {
 		if s := &o.spans[i]; s.host == host {
-			if now.Sub(s.to) <= 3*lookEvery {
+			if now.Sub(s.to) <= 3*o.look {
 				s.to = now
 				return
 			}
 			break
 		}
 	}
-	o.spans = append(o.spans, span{host, now.Add(-lookEvery), now})
+	o.spans = append(o.spans, span{host, now.Add(-o.look), now})
 }
 
-// list asks the toolstacks which domains of the VM run, unless a host cannot be asked.
-func (o *observer) list(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, listEvery)
+// askHosts asks the toolstacks which domains of the VM run, unless a host cannot be asked.
+func (o *observer) askHosts(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, listLimit)
 	defer cancel()
 	running := 0
 	for _, host := range o.pool.Hosts() {

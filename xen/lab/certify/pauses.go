@@ -26,7 +26,7 @@ func startPauses(ctx context.Context, p *Pool, wait *sync.WaitGroup) *pauses {
 	s := &pauses{}
 	wait.Go(func() {
 		// That it ends with an error is its usual end: the host loses its power, or the run is over.
-		_, _ = p.Lab.Agent(ctx, p.Home).Exec(ctx, agent.Command{
+		_, _ = p.Lab.Host(ctx, p.Home).Exec(ctx, agent.Command{
 			Args: []string{"sh", "-c", "exec /init pauses $(xl domid " + guestName + ")"}, Out: s, Err: io.Discard,
 		})
 	})
@@ -61,15 +61,12 @@ func (s *pauses) stop() {
 	s.done = true
 }
 
-// measured returns the distribution, in nanoseconds of real time, with the sum.
-func (s *pauses) measured() (d reports.Delay, sum int64) {
+// measured returns the distribution and all samples, in nanoseconds of real time.
+func (s *pauses) measured() (reports.Delay, []int64) {
 	if s == nil {
-		return d, 0
+		return reports.Delay{}, []int64{}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range s.list {
-		sum += p
-	}
-	return reports.DelayOf(s.list), sum
+	return reports.DelayOf(s.list), append([]int64{}, s.list...)
 }

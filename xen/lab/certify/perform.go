@@ -134,7 +134,7 @@ func (r *run) daemon(ctx context.Context, f faults.Fault, host string) (end func
 	}
 	signal := func(ctx context.Context, name string) error {
 		// That none runs is no error: hosts have different parts of a driver.
-		_, err := r.pool.Shell(ctx, host, fmt.Sprintf("pkill -%s -f '%s' || true", name, r.driver.Daemon()))
+		_, err := r.pool.Shell(ctx, host, Signal(name, r.driver.Daemon()))
 		return err
 	}
 	switch f.Kind {
@@ -178,7 +178,7 @@ func (r *run) healEverything(ctx context.Context) error {
 		}
 		err = errors.Join(err, r.unhang(ctx, host), r.healToolstack(ctx, host))
 		if r.driver.Daemon() != "" {
-			_, e := r.pool.Shell(ctx, host, fmt.Sprintf("pkill -CONT -f '%s' || true", r.driver.Daemon()))
+			_, e := r.pool.Shell(ctx, host, Signal("CONT", r.driver.Daemon()))
 			err = errors.Join(err, e)
 		}
 	}

@@ -23,6 +23,9 @@ const (
 	// silence is the script's time after which the transport gives up, and leastSilence the real seconds at least.
 	silence      = 500 * time.Millisecond
 	leastSilence = 4
+	// remusSends and remusReceives match the command lines of its two halves.
+	remusSends    = "(^|/)xl remus"
+	remusReceives = "(^|/)xl migrate-receive"
 )
 
 func (*remus) Name() string { return "remus" }
@@ -53,7 +56,7 @@ func (*remus) Does(f *faults.Fault) error {
 
 func (*remus) Guest(*lab.Guest) {}
 
-func (*remus) Daemon() string { return "(^|/)xl .*(remus|migrate-receive)" }
+func (*remus) Daemon() string { return remusSends + "|" + remusReceives }
 
 func (*remus) Restart(context.Context, *Pool, string) error {
 	return errors.New("nothing starts xl remus again")
@@ -75,13 +78,16 @@ func (*remus) Protect(ctx context.Context, p *Pool) error {
 		return err
 	}
 	p.Say("the guest's memory goes to the second host")
-	for {
-		log, err := p.Shell(ctx, p.Home, "cat /root/remus.log; pgrep -f '(^|/)xl remus' >/dev/null || echo ENDED")
+	for gone := 0; ; {
+		log, err := p.Shell(ctx, p.Home, Processes+"cat /root/remus.log; [ -n \"$(processes '"+remusSends+"')\" ] || echo ENDED")
+		if gone++; !strings.HasSuffix(log, "ENDED") {
+			gone = 0
+		}
 		switch {
 		case err != nil:
 			return err
-		case strings.Contains(log, "ENDED"):
-			return fmt.Errorf("xl remus ended: %s", log)
+		case gone > 5: // not only before it has begun
+			return fmt.Errorf("xl remus ended: %s", lastLines(log, 3))
 		case strings.Count(log, "Checkpointed save") >= 2:
 			return nil
 		}
@@ -103,7 +109,7 @@ func lastLines(text string, n int) string {
 func (*remus) Protected(ctx context.Context, p *Pool) (State, error) {
 	sends, receives := "", ""
 	for _, host := range p.Hosts() {
-		out, err := p.Shell(ctx, host, "pgrep -f '(^|/)xl remus' >/dev/null && echo sends; xl list")
+		out, err := p.Shell(ctx, host, Processes+"[ -z \"$(processes '"+remusSends+"')\" ] || echo sends; xl list")
 		if err != nil {
 			return State{}, err
 		}

@@ -25,6 +25,8 @@ type Options struct {
 	Limits check.Limits
 	// Say is told what happens; nil: nobody.
 	Say func(format string, args ...any)
+
+	look, list time.Duration // how often the observer looks and asks; tests are in a hurry
 }
 
 // Result is what came of a run.
@@ -66,14 +68,14 @@ func GuestFor(s *script.Script, d Driver) lab.Guest {
 // Run runs a script with a driver on a lab whose two hosts are up, the first of them with the guest of GuestFor. It
 // fails only if ctx ends, if Supported fails, or if lab or driver cannot be brought to where the script begins; what goes wrong
 // afterwards is in the result.
-func Run(ctx context.Context, s *script.Script, d Driver, client *lab.Client, opt Options) (*Result, error) {
+func Run(ctx context.Context, s *script.Script, d Driver, on Lab, opt Options) (*Result, error) {
 	if err := Supported(s, d); err != nil {
 		return nil, err
 	}
 	if opt.Say == nil {
 		opt.Say = func(string, ...any) {}
 	}
-	r := newRun(s, d, client, opt)
+	r := newRun(s, d, on, opt)
 	if err := r.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
@@ -120,10 +122,10 @@ type run struct {
 	ends      []string      // lab hosts that run the guest at the end
 }
 
-func newRun(s *script.Script, d Driver, client *lab.Client, opt Options) *run {
+func newRun(s *script.Script, d Driver, on Lab, opt Options) *run {
 	r := &run{
 		script: s, driver: d, opt: opt, converged: -1,
-		pool:  &Pool{Lab: client, Guest: GuestFor(s, d), Level: s.VMs[0].Level, Home: "a", Second: "b", Factor: 1, Say: opt.Say},
+		pool:  &Pool{Lab: on, Guest: GuestFor(s, d), Level: s.VMs[0].Level, Home: "a", Second: "b", Factor: 1, Say: opt.Say},
 		labOf: map[string]string{}, hit: map[string]string{}, hosts: map[string]*host{},
 	}
 	for _, name := range r.pool.Hosts() {
@@ -194,6 +196,9 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	background, cancel := context.WithCancel(ctx)
 	r.stop = cancel
 	r.observer = newObserver(r.pool, r.reachable)
+	if r.opt.look > 0 {
+		r.observer.look, r.observer.list = r.opt.look, r.opt.list
+	}
 	if err := r.startClients(background); err != nil {
 		r.end()
 		return err
@@ -214,7 +219,7 @@ func (r *run) protect(ctx context.Context) error {
 
 // putConfig has the guest's configuration on a host, as an administrator would.
 func (r *run) putConfig(ctx context.Context, name string) error {
-	return lab.PutConfig(ctx, r.pool.Lab.Agent(ctx, name), r.pool.Guest)
+	return r.pool.Put(ctx, name, r.pool.Guest.ConfigFile(), r.pool.Guest.Config())
 }
 
 // startClients starts the clients that the script asks for, and returns when every key was written.

@@ -120,7 +120,7 @@ func (*watcher) Restart(ctx context.Context, p *Pool, host string) error {
 func (w *watcher) Protected(ctx context.Context, p *Pool) (State, error) {
 	runs, watches := []string{}, ""
 	for _, host := range p.Hosts() {
-		out, err := p.Shell(ctx, host, "pgrep -f '"+w.Daemon()+"' >/dev/null && echo watches; cat /proc/drbd; xl list")
+		out, err := p.Shell(ctx, host, Processes+"[ -z \"$(processes '"+w.Daemon()+"')\" ] || echo watches; cat /proc/drbd; xl list")
 		if err != nil {
 			return State{}, err
 		}
