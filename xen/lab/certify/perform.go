@@ -113,7 +113,7 @@ func (r *run) onHost(ctx context.Context, f faults.Fault, host string) (end func
 
 // hang stops a guest; unhang lets it go on.
 func (r *run) hang(ctx context.Context, name string) error {
-	_, err := r.pool.Shell(ctx, name, "xl pause "+guestName)
+	_, err := r.pool.Shell(ctx, name, "xl pause "+r.pool.Guest.Name)
 	r.hosts[name].hung = err == nil
 	return err
 }
@@ -123,7 +123,7 @@ func (r *run) unhang(ctx context.Context, name string) error {
 		return nil
 	}
 	r.hosts[name].hung = false
-	_, err := r.pool.Shell(ctx, name, "xl unpause "+guestName)
+	_, err := r.pool.Shell(ctx, name, "xl unpause "+r.pool.Guest.Name)
 	return err
 }
 
@@ -158,14 +158,20 @@ func (r *run) daemon(ctx context.Context, f faults.Fault, host string) (end func
 // heal ends every fault, as at the end of the part with faults.
 func (r *run) heal(ctx context.Context) {
 	r.opt.Say("%s: everything is healed", reports.FormatNS(int64(r.now())))
-	for _, e := range r.due { // what should have ended, or started again, later
-		e.do(ctx)
-	}
-	r.due = nil
+	r.finishDue(ctx)
 	if err := r.healEverything(ctx); err != nil && ctx.Err() == nil {
 		r.fail("crash", "healing: %v", err)
 	}
 	r.healed = time.Now()
+}
+
+// finishDue lets happen now what should end, or start again, later.
+func (r *run) finishDue(ctx context.Context) {
+	due := r.due
+	r.due = nil
+	for _, e := range due {
+		e.do(ctx)
+	}
 }
 
 // healEverything ends every fault that is in effect.

@@ -300,3 +300,12 @@ func dialGuest(p *Pool) workload.Dial {
 	address := fmt.Sprintf("%s:%d", guestIP(p), service.Port)
 	return func(ctx context.Context) (net.Conn, error) { return p.Lab.Dial(ctx, address) }
 }
+
+// askGuest asks the guest's service something and waits for its answer.
+func askGuest(ctx context.Context, p *Pool) error {
+	s, err := workload.Registers{}.Open(ctx, dialGuest(p))
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
