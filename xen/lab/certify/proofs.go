@@ -155,7 +155,7 @@ func create(g *lab.Guest) string {
 
 // creations has the guest's configuration on b and another network address there, so that it harms nobody.
 func (t *tester) creations(ctx context.Context) (lab.Guest, error) {
-	g := lab.Guest{Name: "probe", Kind: lab.PVH, Number: 99, Memory: 64}
+	g := lab.Guest{Name: "probe", Kind: lab.PVH, Number: 99, Memory: 128}
 	return g, t.run.pool.Put(ctx, "b", g.ConfigFile(), g.Config())
 }
 

@@ -67,15 +67,18 @@ type tester struct {
 	text string // the last fault that was done
 }
 
-// dummy is a driver whose daemon is any process called sleeper.
+// dummy is a driver whose daemon is a shell script that does nothing.
 type dummy struct{ none }
 
-const sleeper = "^sleeper "
+const sleeper = "^sh /root/sleeper"
 
 func (dummy) Does(*faults.Fault) error { return nil }
 func (dummy) Daemon() string           { return sleeper }
 func (dummy) Restart(ctx context.Context, p *Pool, host string) error {
-	_, err := p.Shell(ctx, host, Background("sleeper", "bash -c 'exec -a sleeper sleep 1000'"))
+	if err := p.Put(ctx, host, "/root/sleeper", "while :; do sleep 1; done\n"); err != nil {
+		return err
+	}
+	_, err := p.Shell(ctx, host, Background("sleeper", "sh /root/sleeper"))
 	return err
 }
 
