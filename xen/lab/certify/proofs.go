@@ -31,7 +31,7 @@ var proofs = []proof{
 	{faults.Duplicate, "numbered packets", provePackets("duplicate a1 a -> b 20%", func(p, _ packets) bool { return p.Duplicates > 100 && p.Duplicates < 300 })},
 	{faults.Reorder, "numbered packets", provePackets("reorder a1 a -> b 20%", func(p, well packets) bool { return p.Late > 10 && well.Late == 0 })},
 	{faults.Corrupt, "numbered packets and checksums", provePackets("corrupt a1 a -> b 20%", func(p, _ packets) bool { return p.BadSums > 100 && p.Received+p.BadSums == packetsSent })},
-	{faults.Slow, "numbered packets", provePackets("slow a1 a -> b 40KiB/s", func(p, well packets) bool { return p.Rate() < 60<<10 && well.Rate() > 2*p.Rate() })},
+	{faults.Slow, "numbered packets", provePackets("slow a1 a -> b 10KiB/s", func(p, well packets) bool { return p.Rate() < 12<<10 && well.Rate() > 2*p.Rate() })},
 	{faults.Isolate, "pings between dom0s", provePasses("isolate b", "")},
 	{faults.Isolate, "pings between dom0s", provePasses("isolate b keep-lan", "lan")},
 	{faults.Partition, "pings between dom0s", provePasses("partition a | b", "lan")},
