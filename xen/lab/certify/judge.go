@@ -250,7 +250,7 @@ func (r *run) measure(e *evidence, sides *Sides) Real {
 	if !r.began.IsZero() {
 		before = r.began.Sub(r.zero)
 		m.FaultNS = int64(before)
-		m.RecoveryNS = int64(recovery(e.real, before, time.Since(r.zero)))
+		m.RecoveryNS = int64(recovery(e.real, before, time.Since(r.zero), r.pool.Real(noPause)))
 	}
 	_, pause := pauseAt(e.real, 0, end)
 	m.PauseNS = int64(pause)

@@ -38,17 +38,17 @@ func pauseAt(h *history.History, from, end time.Duration) (begin, length time.Du
 	return begin, length
 }
 
-// noPause is the real time below which a pause is none: emulated hosts pause for that long by themselves.
-const noPause = time.Second
+// noPause is the script's time below which a pause is none: emulated hosts pause for that long by themselves.
+const noPause = 100 * time.Millisecond
 
 // recovery returns the time from a fault to the first answer after the longest pause that ends after it; -1: none came
-// before end. It is 0 if there was no pause.
-func recovery(h *history.History, fault, end time.Duration) time.Duration {
+// before end. It is 0 if there was no pause that is longer than least.
+func recovery(h *history.History, fault, end, least time.Duration) time.Duration {
 	begin, length := pauseAt(h, fault, end)
 	switch {
 	case begin+length >= end:
 		return -1
-	case length < noPause:
+	case length < least:
 		return 0
 	}
 	return max(begin+length-fault, 0)

@@ -35,7 +35,7 @@ func TestRecovery(t *testing.T) {
 		{"never", []time.Duration{1 * s, 2 * s}, 2 * s, 10 * s, -1},
 		{"only served before the clock began", []time.Duration{0}, 2 * s, 10 * s, -1},
 	} {
-		require.Equal(t, c.want, recovery(answered(c.at...), c.fault, c.end), c.name)
+		require.Equal(t, c.want, recovery(answered(c.at...), c.fault, c.end, time.Second), c.name)
 	}
 }
 

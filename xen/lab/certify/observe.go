@@ -11,11 +11,10 @@ import (
 )
 
 // How often the network is asked who sends the guest's frames, and the hosts which domains run: the latter costs an emulated
-// host a tenth of a second each time.
+// host a tenth of a second each time. In real time at least, and in the script's time, because slow guests answer slowly.
 const (
-	lookEvery = 500 * time.Millisecond
-	listEvery = 3 * time.Second
-	listLimit = 10 * time.Second // for all hosts
+	leastLook, lookEvery = 500 * time.Millisecond, 100 * time.Millisecond
+	leastList, listEvery = 3 * time.Second, 150 * time.Millisecond
 )
 
 // Sides is what was seen of the two hosts that can run the VM.
@@ -53,7 +52,10 @@ type observer struct {
 }
 
 func newObserver(p *Pool, reachable func(string) bool) *observer {
-	return &observer{pool: p, look: lookEvery, list: listEvery, reachable: reachable, frames: map[string]uint64{}, last: p.Home, moves: []string{p.Home}}
+	return &observer{
+		pool: p, look: max(leastLook, p.Real(lookEvery)), list: max(leastList, p.Real(listEvery)), reachable: reachable,
+		frames: map[string]uint64{}, last: p.Home, moves: []string{p.Home},
+	}
 }
 
 // watch looks until ctx ends. Failures of the lab show elsewhere.
@@ -139,7 +141,7 @@ func (o *observer) extend(host string, now time.Time) {
 
 // askHosts asks the toolstacks which domains of the VM run, unless a host cannot be asked.
 func (o *observer) askHosts(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, listLimit)
+	ctx, cancel := context.WithTimeout(ctx, 3*o.list)
 	defer cancel()
 	running := 0
 	for _, host := range o.pool.Hosts() {

@@ -270,7 +270,7 @@ func (r *run) converge(ctx context.Context) {
 			}
 		}
 		select {
-		case <-time.After(listEvery):
+		case <-time.After(leastList):
 		case <-ctx.Done():
 			r.fail("R9", "%s after the faults stopped: %s", reports.FormatNS(int64(budget)), missing)
 			return
