@@ -20,7 +20,10 @@ import (
 )
 
 // Case is one script with one driver.
-type Case struct{ Driver, Script string }
+type Case struct {
+	Driver string `json:"driver"`
+	Script string `json:"script"`
+}
 
 // Cases returns all scripts with each of the drivers that supports them.
 func Cases(drivers []string) ([]Case, error) {
