@@ -103,7 +103,7 @@ func (c *Config) state(ctx context.Context, p *Prepared, states string, g *Guest
 }
 
 // keepStates is the number of states that are kept, unless more were used lately.
-const keepStates = 4
+const keepStates = 6
 
 // hold gives the files that p names second names in a folder on the same disk, and returns p with those: whatever
 // happens to the cache while a lab runs, its hosts can be started again.
