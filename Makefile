@@ -13,6 +13,10 @@ BUGS       ?=
 PLANTED     = ./scenarios ./scenarios/campaign/reduce ./engine/control ./engine/dr ./engine/lease ./engine/mirror ./engine/pair ./engine/policy
 # Packages that start goroutines; make test runs them under the race detector as well.
 RACE       ?= ./cmd/... ./reports/... ./scenarios ./scenarios/campaign ./scenarios/campaign/reduce ./xen/...
+# Runs of each script with each driver in make lab-baseline; those that are done are not made again.
+RUNS       ?= 10
+# The longest that make lab-ci may take.
+LAB_CI_TIME ?= 10m
 # What the lab needs beyond Go, by the names of Debian's packages.
 LAB_PACKAGES = qemu-system-x86 debian-archive-keyring dpkg e2fsprogs xz-utils
 # A simulated pool is small and makes much garbage: collecting it at every doubling takes a third of the time.
@@ -23,7 +27,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 HAVE_CC := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := build
-.PHONY: help build certify campaign test race bench lint fmt fuzz planted lab-deps lab lab-test clean
+.PHONY: help build certify campaign test race bench lint fmt fuzz planted lab-deps lab lab-test lab-ci lab-baseline clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 12
@@ -87,8 +91,15 @@ lab: build ## start two real Xen hosts in emulated machines, with a guest, and c
 	bin/holdfast lab up --guest
 	bin/holdfast lab check
 
-lab-test: build ## test the lab with real Xen hosts, from start to end
-	HOLDFAST_LAB=1 $(GO) test -count=1 -timeout 20m -run Boot -v ./xen/lab
+lab-test: build ## test the lab with real Xen hosts, from start to end, and each of its faults from inside
+	HOLDFAST_LAB=1 $(GO) test -count=1 -timeout 40m -p 1 -run 'Boot|FaultsOnHosts' -v ./xen/lab ./xen/lab/certify
+
+lab-ci: build ## a short job with real Xen hosts, if this machine can run them: one loss of power with each driver
+	@command -v qemu-system-x86_64 >/dev/null || { echo "make lab-ci: skipped: there is no QEMU here (make lab-deps installs it)"; exit 0; }; \
+	HOLDFAST_LAB=if-possible $(GO) test -count=1 -timeout $(LAB_CI_TIME) -run DriversOnHosts -v ./xen/lab/certify
+
+lab-baseline: build ## measure today's ways to protect a VM, RUNS times each (default 10); writes the tables of docs/baseline.md
+	bin/holdfast lab baseline --runs $(RUNS) --write docs/baseline.md
 
 clean: ## remove what the other targets wrote
 	rm -rf bin out

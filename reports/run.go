@@ -23,8 +23,17 @@ type Run struct {
 	WallNS    int64      `json:"wall_ns"`   // real time the whole run took, nanoseconds
 	Seed      uint64     `json:"seed"`      // the seed that every scenario ran with
 	Selection string     `json:"selection"` // the patterns that chose the scenarios; empty for the whole library
+	Backend   string     `json:"backend"`   // what they ran on: empty for the simulator, else in words, such as "lab, driver remus"
 	Scenarios []Scenario `json:"scenarios"` // in the order of group and name
+	Skipped   []Skipped  `json:"skipped"`   // what was chosen and cannot run there, in the same order
 	Totals    Totals     `json:"totals"`    // as computed by [Summarize]
+}
+
+// Skipped is a scenario that the backend of a run cannot run. It counts neither for nor against it.
+type Skipped struct {
+	Name   string `json:"name"`
+	Group  string `json:"group"`
+	Reason string `json:"reason"` // the first thing in it that cannot be done, and why
 }
 
 // Scenario is one script, executed once with one seed.
@@ -45,8 +54,12 @@ type Scenario struct {
 	Expectations []Expectation `json:"expectations"` // what the script demanded, in its order
 
 	SimulatedNS int64 `json:"simulated_ns"` // how long the scenario lasted in simulated time
-	WallNS      int64 `json:"wall_ns"`      // real time spent on it
-	Events      int64 `json:"events"`       // events that the simulator processed
+	// Slowness is how many real seconds a second of the script took on real hosts, on whose clock all times of this scenario
+	// are then; 0: it was simulated. Again is the command line that runs it again there.
+	Slowness float64 `json:"slowness,omitempty"`
+	Again    string  `json:"again,omitempty"`
+	WallNS   int64   `json:"wall_ns"` // real time spent on it
+	Events   int64   `json:"events"`  // events that the simulator processed
 
 	VMs     []VM    `json:"vms"`
 	Faults  []Mark  `json:"faults"`  // injected, in order of At
@@ -93,11 +106,25 @@ const (
 	Undecided    VerdictResult = "unknown"
 )
 
-// Replay returns the command line that runs s again exactly as it was.
-func (s Scenario) Replay() string { return s.command("replay") }
+// Replay returns the command line that runs s again: exactly as it was, unless it ran on real hosts.
+func (s Scenario) Replay() string {
+	if s.Again != "" {
+		return s.Again
+	}
+	return s.command("replay")
+}
 
 // Reduce returns the command line that searches for the smallest script that fails like s.
 func (s Scenario) Reduce() string { return s.command("reduce") }
+
+// OnLab returns the command line that runs s with a driver on the lab.
+func (s Scenario) OnLab(driver string) string {
+	word := "certify --backend lab --driver " + driver
+	if s.Path == "" {
+		word += " --only"
+	}
+	return s.command(word)
+}
 
 func (s Scenario) command(word string) string {
 	what := s.Path

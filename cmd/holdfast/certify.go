@@ -9,6 +9,7 @@ import (
 
 	"holdfast/reports"
 	"holdfast/reports/render"
+	"holdfast/xen/lab/certify"
 )
 
 // certifyFlags are the flags of certify.
@@ -18,6 +19,8 @@ type certifyFlags struct {
 	jobs int
 	seed uint64
 	json bool
+
+	backend, driver string
 }
 
 func (a *app) certifyCommand() *cobra.Command {
@@ -27,14 +30,20 @@ func (a *app) certifyCommand() *cobra.Command {
 		Short: "Run the library of fault scenarios and write the report",
 		Long: `Runs the scenarios of the library, or the given files, and writes three files into the
 output folder: index.html for people, junit.xml for build servers, certificate.json for
-archives. Nothing is written when the run is interrupted.`,
-		Example: "  holdfast certify\n  holdfast certify --only 'ft/*' --seed 7 --out out/ft\n  holdfast certify my.hfs",
+archives. Nothing is written when the run is interrupted.
+
+With --backend lab they run on real Xen hosts in emulated machines (docs/lab.md), protected by a
+driver: one of the ways that exist today. Scenarios that the driver cannot run are skipped
+with the reason.`,
+		Example: "  holdfast certify\n  holdfast certify --only 'ft/*' --seed 7 --out out/ft\n  holdfast certify my.hfs\n  holdfast certify --backend lab --driver watcher --only 'restart/*'",
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.certify(cmd, args, f) },
 	}
 	cmd.Flags().StringVar(&f.out, "out", "out/certify", "folder for the report")
 	cmd.Flags().StringSliceVar(&f.only, "only", nil, "run only scenarios whose name matches `PATTERN`, such as 'ft/*' or '*-power-loss-*' (repeatable)")
 	cmd.Flags().IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "scenarios to run at a time, 1 or more")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of every scenario")
+	cmd.Flags().StringVar(&f.backend, "backend", simBackend, "what to run on: sim, or lab")
+	cmd.Flags().StringVar(&f.driver, "driver", "", "with --backend lab: how the VM is protected: "+strings.Join(certify.Drivers(), ", "))
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the certificate on standard output, progress on standard error")
 	return cmd
 }
@@ -43,6 +52,9 @@ archives. Nothing is written when the run is interrupted.`,
 func (a *app) certify(cmd *cobra.Command, args []string, f certifyFlags) error {
 	if f.jobs < 1 {
 		return fmt.Errorf("--jobs %d: at least one scenario must run at a time", f.jobs)
+	}
+	if err := f.checkBackend(); err != nil {
+		return err
 	}
 	sources, err := a.sources(args, f.only)
 	if err != nil {
@@ -59,8 +71,16 @@ func (a *app) certify(cmd *cobra.Command, args []string, f certifyFlags) error {
 	if f.json || a.err.terminal {
 		lines = a.err
 	}
+	if f.backend == labBackend {
+		if a, sources, err = a.onLab(&f, sources, run, lines); err != nil {
+			return err
+		}
+	}
 	p := newProgress(lines, len(sources))
 	err = a.executeAll(cmd.Context(), sources, f.seed, f.jobs, func(s reports.Scenario) {
+		if run.Backend != "" {
+			s.Again = s.OnLab(f.driver)
+		}
 		p.show(s)
 		run.Scenarios = append(run.Scenarios, s)
 	})
@@ -82,6 +102,25 @@ func (a *app) certify(cmd *cobra.Command, args []string, f certifyFlags) error {
 		return &internalError{err}
 	}
 	return concluded(run.Totals.Outcome)
+}
+
+// The backends.
+const (
+	simBackend = "sim"
+	labBackend = "lab"
+)
+
+// checkBackend checks the flags that say where scenarios run.
+func (f *certifyFlags) checkBackend() error {
+	switch {
+	case f.backend != simBackend && f.backend != labBackend:
+		return fmt.Errorf("--backend %q: the backends are sim and lab", f.backend)
+	case f.backend == simBackend && f.driver != "":
+		return fmt.Errorf("--driver %s: only --backend lab has drivers; the simulator runs Holdfast's engine", f.driver)
+	case f.backend == labBackend && f.driver == "":
+		return fmt.Errorf("--backend lab needs --driver: %s", strings.Join(certify.Drivers(), ", "))
+	}
+	return nil
 }
 
 // sources returns the given files, or what the patterns choose from the library.
@@ -116,14 +155,21 @@ func (a *app) printRun(run *reports.Run, folder *render.Folder) {
 			fmt.Fprintf(a.out, "replay: %s\n", s.Replay())
 		}
 	}
-	fmt.Fprintf(a.out, "\n%s: %d of %d scenarios passed in %s (%s simulated)\n",
+	clock := "simulated"
+	if run.Backend != "" {
+		clock = "of the scripts' time"
+	}
+	fmt.Fprintf(a.out, "\n%s: %d of %d scenarios passed in %s (%s %s)\n",
 		a.out.paint(t.Outcome, strings.ToUpper(string(t.Outcome))), t.Outcomes[reports.Pass], t.Scenarios,
-		reports.FormatNS(run.WallNS), reports.FormatNS(t.SimulatedNS))
+		reports.FormatNS(run.WallNS), reports.FormatNS(t.SimulatedNS), clock)
 	fmt.Fprintf(a.out, "%d of %d histories linearizable, %d operations, %d acknowledged and lost, %d faults\n",
 		t.Proven, t.Histories, t.Operations, t.LostOperations, t.Faults)
 	if t.RTO.Count > 0 {
 		fmt.Fprintf(a.out, "recovery time of %d failovers: median %s, p99 %s, max %s\n", t.RTO.Count,
 			reports.FormatNS(t.RTO.Median), reports.FormatNS(t.RTO.P99), reports.FormatNS(t.RTO.Max))
+	}
+	if len(run.Skipped) > 0 {
+		fmt.Fprintf(a.out, "%d scenarios cannot run on the %s; the report says why\n", len(run.Skipped), run.Backend)
 	}
 	fmt.Fprintf(a.out, "report: %s\n", folder.Path(render.PageFile))
 }

@@ -42,7 +42,7 @@ computer, without root. docs/lab.md tells more.`,
 	standard, _ := lab.Default("default") // an error is reported before any command runs
 	o.config = standard
 	cmd.PersistentFlags().StringVar(&o.name, "lab", "default", "name of the lab; several can run at a time")
-	cmd.AddCommand(a.labBuild(o), a.labUp(o), a.labDown(o), a.labStatus(o), a.labExec(o), a.labPush(o), a.labPower(o), a.labFault(o), a.labConsole(o), a.labGuest(o), a.labCheck(o), a.labSupervise())
+	cmd.AddCommand(a.labBuild(o), a.labUp(o), a.labDown(o), a.labStatus(o), a.labExec(o), a.labPush(o), a.labPower(o), a.labFault(o), a.labConsole(o), a.labGuest(o), a.labCheck(o), a.labBaseline(o), a.labSupervise())
 	return cmd
 }
 

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"holdfast/xen/lab"
+	"holdfast/xen/lab/certify"
 )
 
 // firstGuest is the name of the guest of up and check.
@@ -72,6 +75,7 @@ func (a *app) labGuest(o *labOptions) *cobra.Command {
 func (a *app) labCheck(o *labOptions) *cobra.Command {
 	var g guestFlags
 	var operations int
+	var faults bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Start a guest on a host, serve a client, and check that dom0 computes right meanwhile",
@@ -88,6 +92,9 @@ func (a *app) labCheck(o *labOptions) *cobra.Command {
 			}
 			if !s.Ready {
 				return fmt.Errorf("not all hosts of the lab are up; \"holdfast lab status\" shows them")
+			}
+			if faults {
+				return a.checkFaults(cmd.Context(), c, s, guest)
 			}
 			first := s.Hosts[0].Name
 			say := a.steps(a.out)
@@ -109,5 +116,25 @@ func (a *app) labCheck(o *labOptions) *cobra.Command {
 	}
 	g.add(cmd)
 	cmd.Flags().IntVar(&operations, "operations", 100, "operations of the client")
+	cmd.Flags().BoolVar(&faults, "faults", false, "instead, do every kind of fault and look from inside whether it does what it says")
 	return cmd
+}
+
+// checkFaults does every kind of fault to the lab, which needs its guest for that, and prints what was seen.
+func (a *app) checkFaults(ctx context.Context, c *lab.Client, s lab.Status, guest lab.Guest) error {
+	if len(s.Hosts) < 2 {
+		return fmt.Errorf("the lab has one host; faults between hosts need two")
+	}
+	pool := certify.Pool{Lab: certify.OfClient(c), Guest: guest}
+	if domains, err := pool.Domains(ctx, s.Hosts[0].Name); err != nil || len(domains) == 0 {
+		return errors.Join(fmt.Errorf("host %s has no guest %s; \"holdfast lab up --guest\" starts a lab with it", s.Hosts[0].Name, guest.Name), err)
+	}
+	say := a.steps(a.out)
+	return certify.CheckFaults(ctx, pool.Lab, guest, func(seen certify.Seen) {
+		mark := "ok   "
+		if !seen.OK {
+			mark = "WRONG"
+		}
+		say("%s  %s, seen from %s: %s", mark, seen.Fault, seen.From, seen.Saw)
+	})
 }

@@ -34,11 +34,15 @@ type Certified struct {
 
 // Results are the reproducible part of a certificate.
 type Results struct {
-	EngineFormat int             `json:"engine_format"`
-	Seed         uint64          `json:"seed"`
-	Selection    string          `json:"selection"` // empty: the whole library
-	Totals       reports.Totals  `json:"totals"`
-	Scenarios    []CertifiedCase `json:"scenarios"`
+	EngineFormat int    `json:"engine_format"`
+	Seed         uint64 `json:"seed"`
+	Selection    string `json:"selection"` // empty: the whole library
+	// Backend is what the scenarios ran on, if not on the simulator. Real hosts do not give the same results again,
+	// so that digests of such certificates differ.
+	Backend   string            `json:"backend,omitempty"`
+	Skipped   []reports.Skipped `json:"skipped,omitempty"`
+	Totals    reports.Totals    `json:"totals"`
+	Scenarios []CertifiedCase   `json:"scenarios"`
 }
 
 // CertifiedCase is one scenario of a certificate.
@@ -57,6 +61,7 @@ type CertifiedCase struct {
 	Measures     reports.Measures      `json:"measures"`
 	SimulatedNS  int64                 `json:"simulated_ns"`
 	Events       int64                 `json:"events"`
+	Slowness     float64               `json:"slowness,omitempty"` // real seconds of a second of the script; only on real hosts
 }
 
 // CertifiedVerdict is a verdict without the real time that the check took.
@@ -75,6 +80,7 @@ func Certify(run *reports.Run) (Certified, error) {
 		Outcome: run.Totals.Outcome,
 		Results: Results{
 			EngineFormat: run.Tool.EngineFormat, Seed: run.Seed, Selection: run.Selection, Totals: run.Totals,
+			Backend: run.Backend, Skipped: run.Skipped,
 			Scenarios: make([]CertifiedCase, 0, len(run.Scenarios)),
 		},
 	}
@@ -90,7 +96,7 @@ func certifyCase(s reports.Scenario) CertifiedCase {
 	out := CertifiedCase{
 		Name: s.Name, Group: s.Group, Level: s.Level, Purpose: s.Purpose,
 		ScriptHash: s.Hash, Seed: s.Seed, TraceHash: s.TraceHash, Outcome: s.Outcome, Failures: s.Failures,
-		Expectations: s.Expectations, Measures: s.Measures, SimulatedNS: s.SimulatedNS, Events: s.Events,
+		Expectations: s.Expectations, Measures: s.Measures, SimulatedNS: s.SimulatedNS, Events: s.Events, Slowness: s.Slowness,
 		Verdicts: make([]CertifiedVerdict, 0, len(s.Verdicts)),
 	}
 	if out.Expectations == nil {

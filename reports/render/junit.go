@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -40,12 +41,16 @@ type (
 		Value string `xml:"value,attr"`
 	}
 	xmlCase struct {
-		Name      string     `xml:"name,attr"`
-		Class     string     `xml:"classname,attr"`
-		Time      string     `xml:"time,attr"`
-		Failure   *xmlDefect `xml:"failure"`
-		Error     *xmlDefect `xml:"error"`
-		SystemOut xmlText    `xml:"system-out"`
+		Name      string      `xml:"name,attr"`
+		Class     string      `xml:"classname,attr"`
+		Time      string      `xml:"time,attr"`
+		Failure   *xmlDefect  `xml:"failure"`
+		Error     *xmlDefect  `xml:"error"`
+		Skipped   *xmlSkipped `xml:"skipped"`
+		SystemOut *xmlText    `xml:"system-out"`
+	}
+	xmlSkipped struct {
+		Message string `xml:"message,attr"`
 	}
 	xmlDefect struct {
 		Message string `xml:"message,attr"`
@@ -58,13 +63,17 @@ type (
 )
 
 // JUnit writes run as JUnit XML: one testsuite per group, one testcase per scenario. A broken rule, a
-// missing recovery and a missing proof are failures; a crash is an error. Times are real seconds.
+// missing recovery and a missing proof are failures; a crash is an error. What could not run is skipped. Times are real
+// seconds.
 func JUnit(w io.Writer, run *reports.Run) error {
-	out := xmlSuites{Name: "holdfast certify", Tests: len(run.Scenarios), Time: seconds(run.WallNS)}
+	out := xmlSuites{Name: "holdfast certify", Tests: len(run.Scenarios) + len(run.Skipped), Time: seconds(run.WallNS)}
+	if run.Backend != "" {
+		out.Name += " on the " + run.Backend
+	}
 	for _, g := range groups(run.Scenarios) {
 		suite := xmlSuite{
 			Name: g.Name, Tests: len(g.Scenarios), Timestamp: run.Started.UTC().Format("2006-01-02T15:04:05"),
-			Hostname: "simulator",
+			Hostname: hostname(run),
 			Properties: []xmlProperty{
 				{"holdfast.version", run.Tool.Version},
 				{"holdfast.engine_format", strconv.Itoa(run.Tool.EngineFormat)},
@@ -83,9 +92,20 @@ func JUnit(w io.Writer, run *reports.Run) error {
 			}
 			suite.Cases = append(suite.Cases, c)
 		}
+		suite.skip(run.Skipped)
 		suite.Time = seconds(wall)
 		out.Failures += suite.Failures
 		out.Errors += suite.Errors
+		out.Suites = append(out.Suites, suite)
+	}
+	if others := onlySkipped(run); len(others) > 0 {
+		suite := xmlSuite{
+			Name: "not run", Time: seconds(0), Timestamp: run.Started.UTC().Format("2006-01-02T15:04:05"), Hostname: hostname(run),
+			Properties: []xmlProperty{{"holdfast.version", run.Tool.Version}},
+		}
+		for _, s := range others {
+			suite.add(s)
+		}
 		out.Suites = append(out.Suites, suite)
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
@@ -100,9 +120,44 @@ func JUnit(w io.Writer, run *reports.Run) error {
 	return err
 }
 
+// hostname says what the scenarios ran on.
+func hostname(run *reports.Run) string {
+	if run.Backend == "" {
+		return "simulator"
+	}
+	return run.Backend
+}
+
+// skip adds what was skipped of the suite's group.
+func (suite *xmlSuite) skip(list []reports.Skipped) {
+	for _, s := range list {
+		if s.Group == suite.Name {
+			suite.add(s)
+		}
+	}
+}
+
+func (suite *xmlSuite) add(s reports.Skipped) {
+	suite.Tests++
+	suite.Skipped++
+	suite.Cases = append(suite.Cases, xmlCase{
+		Name: s.Name, Class: "holdfast." + s.Group, Time: seconds(0), Skipped: &xmlSkipped{clean(s.Reason)},
+	})
+}
+
+// onlySkipped returns what was skipped of groups of which nothing ran.
+func onlySkipped(run *reports.Run) (list []reports.Skipped) {
+	for _, s := range run.Skipped {
+		if !slices.ContainsFunc(run.Scenarios, func(ran reports.Scenario) bool { return ran.Group == s.Group }) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
 func junitCase(s reports.Scenario) xmlCase {
 	c := xmlCase{
-		Name: s.Name, Class: "holdfast." + s.Group, Time: seconds(s.WallNS), SystemOut: xmlText{clean(measuresText(s))},
+		Name: s.Name, Class: "holdfast." + s.Group, Time: seconds(s.WallNS), SystemOut: &xmlText{clean(measuresText(s))},
 	}
 	if s.Outcome == reports.Pass {
 		return c

@@ -82,6 +82,11 @@ func measureRows(s reports.Scenario) []row {
 		rows = append(rows, row{"guests stopped for checkpoints", fmt.Sprintf("%s in all, at most %s at once",
 			reports.FormatNS(m.StoppedNS), reports.FormatNS(m.StoppedMax))})
 	}
+	if s.Slowness > 0 {
+		return append(rows,
+			row{"time of the script", reports.FormatNS(s.SimulatedNS)},
+			row{"real time of a second of it", fmt.Sprintf("%.1fs", s.Slowness)})
+	}
 	return append(rows,
 		row{"simulated time", reports.FormatNS(s.SimulatedNS)},
 		row{"events", grouped(s.Events)})

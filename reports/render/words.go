@@ -52,8 +52,27 @@ func conclude(run *reports.Run) verdict {
 		v.Headline = "The tool itself failed."
 		v.Sentence = of + " did not pass, one at least because the engine or the simulator crashed. This run certifies nothing."
 	}
+	if run.Backend != "" {
+		v.onHosts(run, of)
+	}
 	v.Proven = proven(t)
 	return v
+}
+
+// onHosts puts into words what a run on real hosts came to: it is about a driver and not about this build, and the rules that only
+// the simulator can see were not judged.
+func (v *verdict) onHosts(run *reports.Run, of string) {
+	switch v.Outcome {
+	case reports.Pass:
+		v.Sentence = allOf(run.Totals.Scenarios, "scenario") + " passed: every expectation was met. Rules that cannot be seen from outside were not judged."
+	case reports.Safety:
+		v.Headline = "Acknowledged work was lost, or both sides were alive."
+		v.Sentence = of + " did not pass with the " + run.Backend + "."
+	case reports.Liveness:
+		v.Sentence = of + " did not pass with the " + run.Backend + ". Service or redundancy did not return as the script demands."
+	case reports.Crash:
+		v.Sentence = of + " did not pass, one at least because it could not be run as it says. This run certifies nothing."
+	}
 }
 
 // proven lists what was checked with how it came out.

@@ -62,12 +62,8 @@ func (c *Client) do(ctx context.Context, method, path, text string) ([]byte, err
 }
 
 // Status asks the lab how it is.
-func (c *Client) Status(ctx context.Context) (Status, error) {
-	var s Status
-	body, err := c.do(ctx, http.MethodGet, "/status", "")
-	if err == nil {
-		err = json.Unmarshal(body, &s)
-	}
+func (c *Client) Status(ctx context.Context) (s Status, err error) {
+	err = c.get(ctx, "/status", &s)
 	return s, err
 }
 
@@ -144,13 +140,30 @@ func (c *Client) Fault(ctx context.Context, text string) (string, error) {
 }
 
 // Network returns the counters of the lab's network.
-func (c *Client) Network(ctx context.Context) (wire.Stats, error) {
-	var s wire.Stats
-	body, err := c.do(ctx, http.MethodGet, "/network", "")
-	if err == nil {
-		err = json.Unmarshal(body, &s)
-	}
+func (c *Client) Network(ctx context.Context) (s wire.Stats, err error) {
+	err = c.get(ctx, "/network", &s)
 	return s, err
+}
+
+// Sightings returns which address was seen at which host's port of the guests' network.
+func (c *Client) Sightings(ctx context.Context) (s []wire.Sighting, err error) {
+	err = c.get(ctx, "/sightings", &s)
+	return s, err
+}
+
+// Ask asks on the guests' network who has an address. Who answers is among the Sightings.
+func (c *Client) Ask(ctx context.Context, address string) error {
+	_, err := c.do(ctx, http.MethodPost, "/ask?address="+url.QueryEscape(address), "")
+	return err
+}
+
+// get reads what the control socket tells as JSON.
+func (c *Client) get(ctx context.Context, path string, into any) error {
+	body, err := c.do(ctx, http.MethodGet, path, "")
+	if err == nil {
+		err = json.Unmarshal(body, into)
+	}
+	return err
 }
 
 // stream makes a request that turns into a connection.

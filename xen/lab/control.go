@@ -23,6 +23,8 @@ import (
 //	GET  /dial?address=IP:PORT     becomes a TCP connection of the lab's client on the guests' network, likewise
 //	POST /fault                    does a fault to the network, to disks or to power; the body is its text as in a script
 //	GET  /network                  counters of the network, as JSON
+//	POST /ask?address=IP           asks on the guests' network who has the address; see /sightings
+//	GET  /sightings                which address was seen at which host's port of the guests' network, as JSON
 //
 // An error is answered by its text with status 400 for what cannot be, 409 for what cannot be now.
 

@@ -67,6 +67,8 @@ type Guest struct {
 	Disk string
 	// Service is what it serves; empty for Registers.
 	Service Service
+	// Setup is a shell script that dom0 runs before it creates the guest, such as one that makes Disk; empty for none.
+	Setup string
 }
 
 // Validate fails with ErrConfig for what cannot be.
@@ -109,8 +111,11 @@ func (g *Guest) Address() string {
 	return fmt.Sprintf("%s:%d", GuestAddress(g.Number), port)
 }
 
-// xl returns the guest's configuration for xl; see xl.cfg(5).
-func (g *Guest) xl() string {
+// MAC returns the hardware address of the guest's network card.
+func (g *Guest) MAC() string { return agent.GuestMAC(g.Number) }
+
+// Config returns the guest's configuration for xl; see xl.cfg(5).
+func (g *Guest) Config() string {
 	var b strings.Builder
 	set := func(name, value string) { fmt.Fprintf(&b, "%s = %q\n", name, value) }
 	set("name", g.Name)
@@ -136,7 +141,7 @@ func (g *Guest) xl() string {
 	if len(disks) > 0 {
 		fmt.Fprintf(&b, "disk = [ %s ]\n", strings.Join(disks, ", "))
 	}
-	fmt.Fprintf(&b, "vif = [ \"bridge=xenbr0,script=vif-lab,mac=%s\" ]\n", agent.GuestMAC(g.Number))
+	fmt.Fprintf(&b, "vif = [ \"bridge=xenbr0,script=vif-lab,mac=%s\" ]\n", g.MAC())
 	set("cmdline", command)
 	return b.String()
 }
@@ -160,8 +165,11 @@ vga = "none"
 nographic = 1
 device_model_args_hvm = [ %s ]
 vif = [ "type=ioemu,model=e1000,bridge=xenbr0,script=vif-lab,mac=%s" ]
-`, strings.Join(disks, ", "), agent.GuestMAC(g.Number))
+`, strings.Join(disks, ", "), g.MAC())
 }
+
+// ConfigFile returns the place of the guest's configuration in dom0.
+func (g *Guest) ConfigFile() string { return "/etc/xen/" + g.Name + ".cfg" }
 
 // StartGuest creates a guest on the host that a talks with. The guest boots afterwards. What its service needs must be
 // there: Client.Provide sees to it.
@@ -169,12 +177,16 @@ func StartGuest(ctx context.Context, a *agent.Client, g Guest) error {
 	if err := g.Validate(); err != nil {
 		return err
 	}
-	file := "/etc/xen/" + g.Name + ".cfg"
-	text := g.xl()
-	if err := a.Push(ctx, file, 0o644, int64(len(text)), strings.NewReader(text)); err != nil {
+	text := g.Config()
+	if err := a.Push(ctx, g.ConfigFile(), 0o644, int64(len(text)), strings.NewReader(text)); err != nil {
 		return err
 	}
-	_, err := xl(ctx, a, "create", file)
+	if g.Setup != "" {
+		if _, err := output(ctx, a, "sh", "-ec", g.Setup); err != nil {
+			return err
+		}
+	}
+	_, err := xl(ctx, a, "create", g.ConfigFile())
 	return err
 }
 

@@ -308,17 +308,17 @@ kernel = "/boot/vmlinux"
 disk = [ "format=raw,vdev=xvda,access=rw,script=block-lab,target=/dev/lab/data" ]
 vif = [ "bridge=xenbr0,script=vif-lab,mac=00:16:3e:77:00:01" ]
 cmdline = "holdfast.role=guest holdfast.ip=10.77.8.102/24 loglevel=4 panic=1 console=hvc0 holdfast.disk=/dev/xvda"
-`, g.xl())
+`, g.Config())
 	require.Equal(t, "10.77.8.102:7000", g.Address())
 	g.Kind, g.Disk = PV, ""
-	require.Contains(t, g.xl(), "type = \"pv\"\n")
-	require.NotContains(t, g.xl(), "xvda")
+	require.Contains(t, g.Config(), "type = \"pv\"\n")
+	require.NotContains(t, g.Config(), "xvda")
 	require.ErrorIs(t, (&Guest{Kind: PVH, Memory: 128, Service: Redis}).Validate(), ErrConfig, "without a disk")
 	g.Service, g.Disk = Redis, "/dev/drbd0"
 	require.NoError(t, g.Validate())
 	require.Equal(t, "10.77.8.102:6379", g.Address())
-	require.Contains(t, g.xl(), `disk = [ "format=raw,vdev=xvda,access=rw,script=block-lab,target=/dev/drbd0", "format=raw,vdev=xvdb,access=ro,script=block-lab,target=/dev/lab/redis" ]`)
-	require.Contains(t, g.xl(), "holdfast.service=redis holdfast.root=/dev/xvdb")
+	require.Contains(t, g.Config(), `disk = [ "format=raw,vdev=xvda,access=rw,script=block-lab,target=/dev/drbd0", "format=raw,vdev=xvdb,access=ro,script=block-lab,target=/dev/lab/redis" ]`)
+	require.Contains(t, g.Config(), "holdfast.service=redis holdfast.root=/dev/xvdb")
 
 	g.Kind = HVM
 	require.ErrorIs(t, g.Validate(), ErrConfig, "an HVM guest with Redis")
@@ -327,7 +327,7 @@ cmdline = "holdfast.role=guest holdfast.ip=10.77.8.102/24 loglevel=4 panic=1 con
 	for _, want := range []string{
 		"xen_platform_pci = 0\n", "model=e1000", `"file=/dev/lab/hvm,if=none,format=raw,id=boot,readonly=on"`, `"file=/dev/lab/data,if=none,format=raw,id=data,cache=writeback"`,
 	} {
-		require.Contains(t, g.xl(), want)
+		require.Contains(t, g.Config(), want)
 	}
-	require.NotContains(t, g.xl(), "kernel")
+	require.NotContains(t, g.Config(), "kernel")
 }

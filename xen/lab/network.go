@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"holdfast/xen/lab/machine"
 	"holdfast/xen/lab/wire"
+	"holdfast/xen/lab/wire/frame"
 )
 
 // clientAddress is that of the lab's own process on the guests' network: it is the client that guests serve.
@@ -20,7 +22,11 @@ const clientAddress = "10.77.8.200/24"
 type network struct {
 	*wire.Network
 	client *wire.Stack
+	asker  *wire.Port // on the guests' network, to ask who has an address; what it receives is of no interest
 }
+
+// askerMAC is the asker's hardware address, of the kind that is given out locally.
+var askerMAC = frame.MAC{0x02, 0x00, 0x00, 0x77, 0x00, 0x01}
 
 // newNetwork makes the networks, without hosts.
 func (l *Lab) newNetwork() (*network, error) {
@@ -36,7 +42,12 @@ func (l *Lab) newNetwork() (*network, error) {
 		w.Close()
 		return nil, err
 	}
-	return &network{w, client}, nil
+	asker, err := w.Attach("asker", wire.LAN)
+	if err != nil {
+		w.Close()
+		return nil, err
+	}
+	return &network{w, client, asker}, nil
 }
 
 // plug makes the sockets of a host's NICs.
@@ -111,6 +122,22 @@ func (l *Lab) serveNetwork(mux *http.ServeMux) {
 			_, err = io.WriteString(w, did)
 		}
 		return err
+	}))
+	mux.HandleFunc("GET /sightings", with(func(n *network, w http.ResponseWriter, _ *http.Request) error {
+		seen, err := n.Sightings(wire.LAN)
+		if err == nil {
+			err = writeJSON(w, seen)
+		}
+		return err
+	}))
+	mux.HandleFunc("POST /ask", with(func(n *network, w http.ResponseWriter, r *http.Request) error {
+		ip, err := netip.ParseAddr(r.URL.Query().Get("address"))
+		if err != nil || !ip.Is4() {
+			return fmt.Errorf("%w: who has what? An address such as 10.77.8.101 is needed", ErrConfig)
+		}
+		n.asker.Send(wire.Question(askerMAC, ip))
+		w.WriteHeader(http.StatusNoContent)
+		return nil
 	}))
 	mux.HandleFunc("GET /network", with(func(n *network, w http.ResponseWriter, _ *http.Request) error {
 		return writeJSON(w, n.Stats())

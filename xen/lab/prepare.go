@@ -70,7 +70,7 @@ func Prepare(ctx context.Context, c Config, say func(format string, args ...any)
 func (c *Config) state(ctx context.Context, p *Prepared, states string, g *Guest, say func(string, ...any)) (*machine.State, error) {
 	what := p.Image.Key
 	if g != nil {
-		what += " " + g.xl()
+		what += " " + g.Config() + g.Setup
 		for _, s := range p.Services {
 			if slices.Contains(g.needs(), s.Name) {
 				what += " " + s.Key
@@ -117,7 +117,7 @@ func (c *Config) state(ctx context.Context, p *Prepared, states string, g *Guest
 const stateSpace = 1 << 30
 
 // keepStates is the number of states that are kept, unless more were used lately.
-const keepStates = 4
+const keepStates = 6
 
 // hold gives the files that p names second names in a folder on the same disk, and returns p with those: whatever
 // happens to the cache while a lab runs, its hosts can be started again.

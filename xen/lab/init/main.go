@@ -5,8 +5,9 @@
 //	             └──► /init host:   modules, Xen's daemons, network, then the agent of package agent
 //	             └──► /init guest:  modules, network, then the service of package service
 //
-// Run by hand in dom0, "init client ADDRESS N" is a client of the service. By the names vif-lab and block-lab it is the
-// toolstack's script for network cards and for disks.
+// Run by hand in dom0, "init client ADDRESS N" is a client of the service, "init stream" joins programs on two hosts,
+// "init packets" shows what a network does to packets, and "init pauses DOMAIN" tells when a domain stands still. By the
+// names vif-lab and block-lab it is the toolstack's script for network cards and for disks.
 //
 // The first process does nothing that can fail later; the second one is started again when it ends. Which of the two
 // a machine is stands on the kernel's command line, as holdfast.role.
@@ -41,8 +42,14 @@ func main() {
 		err = runGuest()
 	case len(args) == 3 && args[0] == "client":
 		err = runClient(args[1], args[2])
+	case len(args) > 0 && args[0] == "stream":
+		err = runStream(args[1:])
+	case len(args) > 0 && args[0] == "packets":
+		err = runPackets(args[1:])
+	case len(args) == 2 && args[0] == "pauses":
+		err = runPauses(args[1])
 	default:
-		err = errors.New("usage: init host | guest | client ADDRESS N")
+		err = errors.New("usage: init host | guest | client ADDRESS N | stream … | packets … | pauses DOMAIN")
 	}
 	if err != nil {
 		fmt.Println("holdfast:", err) // where the machine's console shows it

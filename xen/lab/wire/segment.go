@@ -50,17 +50,18 @@ type segment struct {
 	stop  chan struct{}
 	ended chan struct{}
 
-	mu      sync.Mutex
-	bridge  *bridge.Bridge
-	ports   []*Port // by bridge.PortID
-	capture *Capture
-	armed   time.Duration // when the goroutine will look by itself; maxDuration: never
+	mu        sync.Mutex
+	bridge    *bridge.Bridge
+	ports     []*Port // by bridge.PortID
+	capture   *Capture
+	sightings map[sightingKey]*sighted
+	armed     time.Duration // when the goroutine will look by itself; maxDuration: never
 }
 
 const never = time.Duration(1<<63 - 1)
 
 func newSegment(name Segment, cfg *Config, start time.Time) *segment {
-	s := &segment{name: name, clock: cfg.Clock, start: start, armed: never,
+	s := &segment{name: name, clock: cfg.Clock, start: start, armed: never, sightings: map[sightingKey]*sighted{},
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 	s.bridge = bridge.New(bridge.Config{
 		Name: string(name), Seed: cfg.Seed, Addresses: cfg.Addresses, Age: cfg.Age, Limits: cfg.Limits,
@@ -128,6 +129,7 @@ func (s *segment) deliver(to bridge.PortID, f []byte) {
 
 // tap sees what ports send. The lock is held.
 func (s *segment) tap(from bridge.PortID, f []byte) {
+	s.sight(from, f)
 	if s.capture != nil {
 		s.capture.add(s.ports[from].name+" sends", f)
 	}

@@ -201,6 +201,15 @@ func Announcement(mac frame.MAC, ip netip.Addr) []byte {
 	return f
 }
 
+// Question is an ARP message that asks everybody who has an address, on behalf of nobody (RFC 5227): all who have it
+// answer, and nobody learns anything from it.
+func Question(mac frame.MAC, ip netip.Addr) []byte {
+	f := Announcement(mac, ip)
+	const sender = frame.HeaderBytes + 14 // offset of the sender's IP address
+	clear(f[sender : sender+4])
+	return f
+}
+
 // Address returns the stack's IP address.
 func (s *Stack) Address() netip.Addr { return s.cfg.Address.Addr() }
 

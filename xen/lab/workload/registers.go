@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"holdfast/xen/lab/service"
@@ -25,9 +26,15 @@ func (Registers) Open(ctx context.Context, dial Dial) (Session, error) {
 		return nil, err
 	}
 	s := &registers{conn: conn, client: service.NewClient(conn)}
-	if _, err := s.do(ctx, service.Request{Op: service.Info}); err != nil {
+	info, err := s.do(ctx, service.Request{Op: service.Info})
+	if err != nil {
 		conn.Close()
 		return nil, err
+	}
+	for word := range strings.FieldsSeq(info.Text) {
+		if boot, ok := strings.CutPrefix(word, "boot="); ok {
+			s.boot = boot
+		}
 	}
 	return s, nil
 }
@@ -35,7 +42,11 @@ func (Registers) Open(ctx context.Context, dial Dial) (Session, error) {
 type registers struct {
 	conn   net.Conn
 	client *service.Client
+	boot   string
 }
+
+// Boot implements Booted.
+func (s *registers) Boot() string { return s.boot }
 
 // do makes a request and waits for its answer until ctx ends.
 func (s *registers) do(ctx context.Context, r service.Request) (service.Reply, error) {

@@ -1,0 +1,69 @@
+package certify
+
+import (
+	"time"
+
+	"holdfast/reports"
+	"holdfast/reports/history"
+)
+
+// maxPoints bounds the latencies that a result keeps.
+const maxPoints = 1200
+
+// describe fills in what people want to see of the run. Times are on the script's clock.
+func (r *run) describe(out *reports.Scenario, e *evidence, real *Real) {
+	vm := &r.script.VMs[0]
+	end := int64(r.now())
+	out.Slowness = r.pool.Factor
+	v := reports.VM{Name: vm.Name, Level: vm.Level.String(), Service: vm.Service.String()}
+	for _, s := range e.spans {
+		if from, to := r.at(s.from), r.at(s.to); to > from {
+			v.Spans = append(v.Spans, reports.Span{Host: r.name(s.host), From: reports.Time(from), To: reports.Time(to), Kind: reports.Runs})
+		}
+	}
+	out.VMs = []reports.VM{v}
+	out.Latency = reports.Sample(points(e.scaled, vm.Name, end), maxPoints)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out.Faults, out.Notices = r.marks, append(r.notices, reports.Mark{At: reports.Time(end), Text: notJudged})
+	for _, f := range r.failures {
+		out.Failures = append(out.Failures, f)
+		out.Outcome = reports.Worst(out.Outcome, outcomeOf(f.Rule))
+	}
+	m := &out.Measures
+	m.Operations, m.Unknown, m.Resets = int64(real.Answered), int64(real.Unknown), e.resets
+	_, pause := pauseAt(e.scaled, 0, r.script.Run)
+	m.LongestPauseNS = int64(pause)
+	m.LostOperations = int64(max(real.Lost, 0))
+	m.Promotions, m.Restarts = int64(e.promotions()), int64(max(e.boots-1, 0))
+	if real.RecoveryNS > 0 {
+		m.RTO = []int64{int64(float64(real.RecoveryNS) / r.pool.Factor)}
+	}
+	m.ConvergenceNS = -1
+	if r.converged >= 0 {
+		m.ConvergenceNS = int64(float64(r.converged) / r.pool.Factor)
+	}
+	d, samples := r.pauses.measured()
+	sum := int64(0)
+	for _, p := range samples {
+		sum += p
+	}
+	m.Epochs, m.StoppedNS, m.StoppedMax = d.Count, int64(float64(sum)/r.pool.Factor), int64(float64(d.MaxNS)/r.pool.Factor)
+}
+
+// notJudged is in every report.
+const notJudged = "not judged on the lab, because it cannot be seen from outside: R1, R3 to R7, R10 by themselves (what breaks them shows in the history), the order of outputs, epochs, notices"
+
+// points returns the latencies that clients saw.
+func points(h *history.History, vm string, end int64) []reports.Point {
+	list := make([]reports.Point, 0, len(h.Operations))
+	for i := range h.Operations {
+		o := &h.Operations[i]
+		p := reports.Point{VM: vm, At: reports.Time(o.CallTime), LatencyNS: o.ReturnTime - o.CallTime, OK: o.Status != history.Unknown}
+		if !p.OK {
+			p.LatencyNS = max(min(end-o.CallTime, int64(5*time.Second)), 0)
+		}
+		list = append(list, p)
+	}
+	return list
+}

@@ -1,0 +1,220 @@
+package certify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/faults"
+	"holdfast/scenarios/script"
+	"holdfast/xen/lab"
+	"holdfast/xen/lab/agent"
+	"holdfast/xen/lab/service"
+	"holdfast/xen/lab/wire"
+)
+
+// fakeLab is a lab of two hosts that are no machines: a guest is the real service in this process.
+type fakeLab struct {
+	t     *testing.T
+	guest lab.Guest
+
+	mu      sync.Mutex
+	cond    *sync.Cond
+	hosts   map[string]*fakeHost
+	frames  map[string]uint64
+	faults  []string
+	acts    []string
+	refuse  string                     // an action that fails
+	onEvent func(l *fakeLab, a string) // after "off a" and so on; the lock is held
+}
+
+// fakeHost is one of its hosts.
+type fakeHost struct {
+	name        string
+	off, frozen bool
+	guest       *fakeGuest // nil: it runs none
+	conns       []*fakeConn
+}
+
+// fakeGuest is the memory of a guest, with a way to it.
+type fakeGuest struct{ listener net.Listener }
+
+func newFakeLab(t *testing.T) *fakeLab {
+	l := &fakeLab{t: t, guest: lab.Guest{Name: guestName}, hosts: map[string]*fakeHost{}, frames: map[string]uint64{}}
+	l.cond = sync.NewCond(&l.mu)
+	for _, name := range []string{"a", "b"} {
+		l.hosts[name] = &fakeHost{name: name}
+	}
+	l.hosts["a"].guest = l.newGuest("first")
+	return l
+}
+
+// newGuest boots a guest that holds nothing.
+func (l *fakeLab) newGuest(boot string) *fakeGuest {
+	server, err := service.New(service.Config{Boot: boot})
+	require.NoError(l.t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(l.t, err)
+	l.t.Cleanup(func() { listener.Close() })
+	go server.Serve(listener)
+	return &fakeGuest{listener}
+}
+
+// Act implements Lab.
+func (l *fakeLab) Act(_ context.Context, host, action string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h := l.hosts[host]
+	l.acts = append(l.acts, action+" "+host)
+	if l.refuse == action {
+		return errors.New("refused")
+	}
+	switch action {
+	case "off":
+		h.off, h.guest = true, nil
+		for _, c := range h.conns {
+			c.Conn.Close()
+		}
+		h.conns = nil
+	case "on":
+		h.off = false
+	case "freeze":
+		h.frozen = true
+	case "thaw":
+		h.frozen = false
+	}
+	if l.onEvent != nil {
+		l.onEvent(l, action+" "+host)
+	}
+	l.cond.Broadcast()
+	return nil
+}
+
+// Fault implements Lab.
+func (l *fakeLab) Fault(_ context.Context, text string) (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.faults = append(l.faults, text)
+	_, err := faults.Parse(text)
+	return "", err
+}
+
+// Ask implements Lab: every guest that runs answers.
+func (l *fakeLab) Ask(context.Context, string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name, h := range l.hosts {
+		if h.guest != nil && !h.off && !h.frozen {
+			l.frames[name]++
+		}
+	}
+	return nil
+}
+
+// Sightings implements Lab.
+func (l *fakeLab) Sightings(context.Context) (list []wire.Sighting, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name, n := range l.frames {
+		s := wire.Sighting{Address: l.guest.MAC(), Port: name, Frames: n}
+		if h := l.hosts[name]; h.guest != nil && !h.off && !h.frozen {
+			s.Newest = time.Now()
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+// Dial implements Lab: the network leads to the guest that came last.
+func (l *fakeLab) Dial(context.Context, string) (net.Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, name := range []string{"b", "a"} {
+		if h := l.hosts[name]; h.guest != nil && !h.off && !h.frozen {
+			conn, err := net.Dial("tcp", h.guest.listener.Addr().String())
+			if err != nil {
+				return nil, err
+			}
+			c := &fakeConn{conn, l, h}
+			h.conns = append(h.conns, c)
+			return c, nil
+		}
+	}
+	return nil, errors.New("no route to the guest")
+}
+
+// fakeConn gives nothing while its host stands still.
+type fakeConn struct {
+	net.Conn
+	lab  *fakeLab
+	host *fakeHost
+}
+
+func (c *fakeConn) Write(p []byte) (int, error) {
+	c.lab.mu.Lock()
+	for c.host.frozen {
+		c.lab.cond.Wait()
+	}
+	c.lab.mu.Unlock()
+	return c.Conn.Write(p)
+}
+
+// Host implements Lab.
+func (l *fakeLab) Host(_ context.Context, host string) Dom0 { return fakeDom0{l, host} }
+
+type fakeDom0 struct {
+	*fakeLab
+	name string
+}
+
+// Exec implements Dom0: the toolstack knows xl list, and nothing else.
+func (d fakeDom0) Exec(_ context.Context, cmd agent.Command) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	h := d.hosts[d.name]
+	if h.off || h.frozen {
+		return 0, errors.New("the host does not answer")
+	}
+	if !strings.Contains(strings.Join(cmd.Args, " "), "xl list") {
+		return 0, nil
+	}
+	fmt.Fprintln(cmd.Out, "Name   ID   Mem VCPUs	State	Time(s)\nDomain-0   0  1024     1     r-----      21.9")
+	if h.guest != nil {
+		fmt.Fprintln(cmd.Out, guestName+"   1   128     1     -b----      48.7")
+	}
+	return 0, nil
+}
+
+// Push implements Dom0.
+func (fakeDom0) Push(context.Context, string, os.FileMode, int64, io.Reader) error { return nil }
+
+// SelfTest implements Dom0: its host is as fast as real ones.
+func (fakeDom0) SelfTest(context.Context, int) (int, int, error) { return 1000, 0, nil }
+
+// fakeDriver does what a test says, through the lab's onEvent.
+type fakeDriver struct {
+	none
+	state State
+}
+
+func (fakeDriver) Name() string                                      { return "fake" }
+func (fakeDriver) Supports(*script.VM) error                         { return nil }
+func (f fakeDriver) Protected(context.Context, *Pool) (State, error) { return f.state, nil }
+
+// play runs a script on a lab.
+func play(t *testing.T, l *fakeLab, d Driver, text string) *Result {
+	s, err := script.Parse("test.hfs", "scenario test\npurpose \"p\"\nhost a\nhost b\nvm db level ft service registers on a\nclients db count 4 rate 1000/s keys 4\n"+text)
+	require.NoError(t, err)
+	result, err := Run(t.Context(), s, d, l, Options{Seed: 1, Say: t.Logf, look: 20 * time.Millisecond, list: 50 * time.Millisecond})
+	require.NoError(t, err)
+	return result
+}

@@ -1,0 +1,269 @@
+package certify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"holdfast/faults"
+	"holdfast/reports"
+	"holdfast/reports/check"
+	"holdfast/reports/history"
+	"holdfast/scenarios/script"
+)
+
+// Real is what a run measured, in nanoseconds of real time.
+type Real struct {
+	Driver      string      `json:"driver"`
+	Scenario    string      `json:"scenario"`
+	Calibration Calibration `json:"calibration"`
+	// RunNS is the length of the part with faults; FaultNS is when the first fault happened in it, -1: never.
+	RunNS   int64 `json:"run_ns"`
+	FaultNS int64 `json:"fault_ns"`
+	// RecoveryNS reaches from the first fault to the first answer after the longest pause that began with it or later;
+	// -1: nobody answered any more. It is 0 if there was no pause worth the name.
+	RecoveryNS int64 `json:"recovery_ns"`
+	// PauseNS is the longest time without an answer, from the first one to the end of the run.
+	PauseNS int64 `json:"pause_ns"`
+	// Before is what clients got before the first fault.
+	Before Service `json:"before"`
+	// Checkpoint is how long the guest stood still for each checkpoint before the first fault.
+	Checkpoint  reports.Delay `json:"checkpoint"`
+	Checkpoints []int64       `json:"checkpoints_ns"`
+	// Verdict on the history, and how many answered writes were certainly lost; -1: that cannot be told.
+	Verdict string `json:"verdict"`
+	Lost    int    `json:"lost"`
+	Message string `json:"message,omitempty"`
+	// Answered and Unknown operations.
+	Answered int `json:"answered"`
+	Unknown  int `json:"unknown"`
+	// AnsweringNS is for how long two hosts answered for the guest at a time; Running is how often the toolstacks of both
+	// showed it running. Both sides were alive if neither is 0.
+	AnsweringNS int64 `json:"both_answering_ns"`
+	Running     int   `json:"both_running"`
+	// Ends is the host that runs the guest at the end, none or several.
+	Ends []string `json:"ends"`
+	// Boots is how many starts of the guest clients met, Resets how many connections they lost.
+	Boots  int   `json:"boots"`
+	Resets int64 `json:"resets"`
+}
+
+// Service is what clients got in a period.
+type Service struct {
+	Seconds    float64 `json:"seconds"`
+	Operations int     `json:"operations"`
+	P50NS      int64   `json:"p50_ns"`
+	P99NS      int64   `json:"p99_ns"`
+	MaxNS      int64   `json:"max_ns"`
+}
+
+// Both reports whether both sides were seen alive.
+func (r *Real) Both() bool { return r.AnsweringNS > 0 && r.Running > 0 }
+
+// evidence is all that judging needs.
+type evidence struct {
+	real   *history.History // real times
+	scaled *history.History // times of the script's clock
+	spans  []span
+	moves  []string
+	ends   []string // lab hosts that run the guest at the end
+	boots  int
+	resets int64
+}
+
+// judge collects every conclusion about the run.
+func (r *run) judge() *Result {
+	stats := r.clients.Stats()
+	e := &evidence{real: r.clients.Finish(r.zero), boots: len(stats.Boots), resets: stats.Resets + stats.Timeouts}
+	e.scaled = scale(e.real, r.pool.Factor)
+	var sides Sides
+	sides, e.spans, e.moves = r.observer.result()
+	e.ends = r.ends
+	out := &reports.Scenario{
+		Name: r.script.Name, Purpose: r.script.Purpose, Seed: r.opt.Seed, SimulatedNS: int64(r.now()), Outcome: reports.Pass,
+	}
+	real := r.measure(e, &sides)
+	r.verdict(out, e, &real)
+	if sides.Both() {
+		r.fail("R2", "both hosts ran %s and answered for it, for %s, first %s after the script began", r.script.VMs[0].Name,
+			reports.FormatNS(int64(float64(sides.Answering)/r.pool.Factor)), reports.FormatNS(int64(r.at(sides.Since))))
+	}
+	for i := range r.script.Expects {
+		r.expect(out, &r.script.Expects[i], e)
+	}
+	r.describe(out, e, &real)
+	return &Result{Scenario: out, History: e.real, Real: real}
+}
+
+// scale puts a history on the script's clock.
+func scale(h *history.History, factor float64) *history.History {
+	out := *h
+	out.Operations = slices.Clone(h.Operations)
+	for i := range out.Operations {
+		o := &out.Operations[i]
+		o.CallTime = int64(float64(o.CallTime) / factor)
+		o.ReturnTime = int64(float64(o.ReturnTime) / factor)
+	}
+	return &out
+}
+
+// whoRuns returns the hosts on which the guest runs now.
+func (r *run) whoRuns(ctx context.Context) (hosts []string) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for _, host := range r.pool.Hosts() {
+		if !r.reachable(host) {
+			continue
+		}
+		domains, err := r.pool.Domains(ctx, host)
+		if err != nil {
+			r.note("host %s does not tell what it runs: %v", r.name(host), err)
+			continue
+		}
+		if slices.ContainsFunc(domains, func(d Domain) bool { return d.Alive() }) {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
+
+// verdict checks what the clients saw.
+func (r *run) verdict(out *reports.Scenario, e *evidence, real *Real) {
+	vm := r.script.VMs[0].Name
+	v, err := check.Check(e.real, r.opt.Limits)
+	if err != nil {
+		r.fail("crash", "the history of %s cannot be checked: %v", vm, err)
+		return
+	}
+	real.Verdict, real.Message, real.Lost = string(v.Result), v.Message, -1
+	if lost := check.Measure(e.real, 0).LostWrites; lost != nil {
+		real.Lost = *lost
+	}
+	result := reports.Linearizable
+	switch v.Result {
+	case check.Illegal:
+		result = reports.Illegal
+		r.fail("history", "%s: %s", vm, v.Message)
+	case check.Unknown:
+		result = reports.Undecided
+		out.Outcome = reports.Worst(out.Outcome, reports.Inconclusive)
+	}
+	out.Verdicts = append(out.Verdicts, reports.Verdict{
+		Object: vm, Model: string(v.Model), Result: result, Operations: v.Operations, Partitions: len(v.Partitions), WallNS: int64(v.Duration), Message: v.Message,
+	})
+}
+
+// expect compares one expectation of the script with what was measured.
+func (r *run) expect(out *reports.Scenario, x *script.Expect, e *evidence) {
+	ok, got := r.compare(x, e)
+	out.Expectations = append(out.Expectations, reports.Expectation{Text: x.String(), Line: x.Note.Line, OK: ok, Got: got})
+	if !ok {
+		r.fail("expect", "line %d: %s; %s", x.Note.Line, x, got)
+	}
+}
+
+// compare returns whether an expectation was met, and what was seen.
+func (r *run) compare(x *script.Expect, e *evidence) (ok bool, got string) {
+	counted := func(n int, what string) (bool, string) {
+		return x.Comparator.Holds(int64(n), int64(x.Count)), fmt.Sprintf("%d %s", n, what)
+	}
+	switch x.Kind {
+	case script.ExpectPause:
+		_, d := pauseAt(e.scaled, 0, r.script.Run)
+		return x.Comparator.Holds(int64(d), int64(x.Duration)), "longest pause " + reports.FormatNS(int64(d))
+	case script.ExpectPromotions:
+		return counted(e.promotions(), "moves without a boot")
+	case script.ExpectRestarts:
+		return counted(max(e.boots-1, 0), "boots that clients met after the first")
+	case script.ExpectResets:
+		return counted(int(e.resets), "connections lost")
+	case script.ExpectPrimary, script.ExpectSecondary:
+		want, err := r.members(x.Role)
+		if err != nil || len(e.ends) != 1 {
+			return false, "it runs on " + r.names(e.ends)
+		}
+		at := e.ends[0]
+		if x.Kind == script.ExpectSecondary {
+			at = r.pool.Other(at)
+		}
+		return len(want) == 1 && want[0] == at, "it runs on " + r.names(e.ends)
+	case script.ExpectConverged:
+		if r.converged < 0 {
+			return false, "it did not converge"
+		}
+		d := time.Duration(float64(r.converged) / r.pool.Factor)
+		return d <= x.Duration, "converged after " + reports.FormatNS(int64(d))
+	case script.ExpectStalled, script.ExpectServed:
+		n := completions(e.scaled, x.From, x.To)
+		return (n > 0) == (x.Kind == script.ExpectServed), fmt.Sprintf("%d operations completed", n)
+	}
+	return true, "declared"
+}
+
+// names returns what the script calls hosts.
+func (r *run) names(hosts []string) string {
+	switch len(hosts) {
+	case 0:
+		return "nobody"
+	case 1:
+		return r.name(hosts[0])
+	}
+	return "both hosts"
+}
+
+// promotions returns how often the guest went on elsewhere without a boot: moves that no new boot explains.
+func (e *evidence) promotions() int {
+	return max(len(e.moves)-1-max(e.boots-1, 0), 0)
+}
+
+// outcomeOf says what it means that a rule failed.
+func outcomeOf(rule string) reports.Outcome {
+	switch rule {
+	case "R9", "expect":
+		return reports.Liveness
+	case "crash":
+		return reports.Crash
+	}
+	return reports.Safety
+}
+
+// measure computes what is told in real time.
+func (r *run) measure(e *evidence, sides *Sides) Real {
+	m := Real{
+		Driver: r.driver.Name(), Scenario: r.script.Name, Calibration: r.calm, FaultNS: -1, RunNS: int64(r.pool.Real(r.script.Run)),
+		AnsweringNS: int64(sides.Answering), Running: sides.Running, Boots: e.boots, Resets: e.resets, Ends: []string{},
+	}
+	for _, host := range e.ends {
+		m.Ends = append(m.Ends, r.name(host))
+	}
+	for i := range e.real.Operations {
+		switch e.real.Operations[i].Status {
+		case history.OK, history.Refused:
+			m.Answered++
+		case history.Unknown:
+			m.Unknown++
+		}
+	}
+	end := time.Duration(m.RunNS)
+	before := end
+	if !r.began.IsZero() {
+		before = r.began.Sub(r.zero)
+		m.FaultNS = int64(before)
+		m.RecoveryNS = int64(recovery(e.real, before, time.Since(r.zero), r.pool.Real(noPause)))
+	}
+	_, pause := pauseAt(e.real, 0, end)
+	m.PauseNS = int64(pause)
+	m.Before = serviceOf(e.real, before)
+	m.Checkpoint, m.Checkpoints = r.pauses.measured()
+	return m
+}
+
+// hurts reports whether a fault takes something away; others only mend.
+func hurts(k faults.Kind) bool {
+	switch k {
+	case faults.PowerOn, faults.Thaw, faults.ContinueDaemon, faults.Heal, faults.HealAll, faults.NICUp:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,102 @@
+package certify
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/reports/history"
+)
+
+// answered returns a history with an operation of 10 ms for each time at which one was answered, and one that was not.
+func answered(at ...time.Duration) *history.History {
+	r := history.NewRecorder(history.History{Model: history.Register, Initial: history.Nil}, 0)
+	p := r.NewProcess()
+	for i, t := range at {
+		token := r.Begin(history.Operation{Process: p, Func: history.Write, Arg: int64(i + 1), CallTime: int64(t - 10*time.Millisecond)})
+		p = r.End(token, history.Outcome{Status: history.OK, Time: int64(t)})
+	}
+	r.Begin(history.Operation{Process: p, Func: history.Read, CallTime: int64(at[len(at)-1])})
+	return r.Finish()
+}
+
+func TestRecovery(t *testing.T) {
+	const s = time.Second
+	for _, c := range []struct {
+		name             string
+		at               []time.Duration
+		fault, end, want time.Duration
+	}{
+		{"no pause", []time.Duration{1 * s, 1500 * time.Millisecond, 2 * s, 2500 * time.Millisecond}, 2 * s, 3 * s, 0},
+		{"served again", []time.Duration{1 * s, 2 * s, 9 * s, 10 * s}, 2 * s, 10500 * time.Millisecond, 7 * s},
+		{"a last answer after the fault", []time.Duration{1 * s, 2 * s, 3 * s, 9 * s}, 2 * s, 10 * s, 7 * s},
+		{"an earlier pause is not meant", []time.Duration{1 * s, 9 * s, 10 * s, 13 * s}, 10 * s, 14 * s, 3 * s},
+		{"never", []time.Duration{1 * s, 2 * s}, 2 * s, 10 * s, -1},
+		{"only served before the clock began", []time.Duration{0}, 2 * s, 10 * s, -1},
+	} {
+		require.Equal(t, c.want, recovery(answered(c.at...), c.fault, c.end, time.Second), c.name)
+	}
+}
+
+func TestPause(t *testing.T) {
+	const s = time.Second
+	begin, length := pauseAt(answered(1*s, 2*s, 6*s, 7*s), 0, 8*s)
+	require.Equal(t, []time.Duration{2 * s, 4 * s}, []time.Duration{begin, length})
+	_, length = pauseAt(answered(1*s, 2*s), 0, 8*s)
+	require.Equal(t, 6*s, length, "the end of the run ends a pause")
+	h := answered(1*s, 2*s, 6*s)
+	require.Equal(t, 1, completions(h, 2*s, 6*s))
+	require.Equal(t, Service{Seconds: 3, Operations: 2, P50NS: 1e7, P99NS: 1e7, MaxNS: 1e7}, serviceOf(h, 3*s))
+	require.Equal(t, int64(3e9), scale(h, 2).Operations[2].ReturnTime)
+	require.Equal(t, int64(6e9), h.Operations[2].ReturnTime, "the history itself stays as it is")
+}
+
+func TestFactor(t *testing.T) {
+	require.Equal(t, minFactor, factorOf(1000, 1))
+	require.Equal(t, 10.0, factorOf(30, 25), "the processor")
+	require.Equal(t, 20.0, factorOf(30, 500), "the toolstack")
+	require.Equal(t, maxFactor, factorOf(0, 25))
+}
+
+func TestDomains(t *testing.T) {
+	const text = `Name                                        ID   Mem VCPUs	State	Time(s)
+Domain-0                                     0  1024     1     r-----      21.9
+vm                                           1   128     1     -b----      48.7
+vm--incoming                                 2   128     0     --p---       0.0
+vmx                                          3   128     1     r-----       0.0
+`
+	list := parseDomains(text, "vm")
+	require.Equal(t, []Domain{{1, "vm", "-b----"}, {2, "vm--incoming", "--p---"}}, list)
+	require.True(t, list[0].Alive())
+	require.False(t, list[1].Alive())
+	require.False(t, (&Domain{State: "---ss-"}).Alive(), "it is suspended for a checkpoint")
+	require.Empty(t, parseDomains("", "vm"))
+}
+
+func TestPauses(t *testing.T) {
+	s := &pauses{}
+	for _, part := range []string{"100 20", "00\n5000 4000\n", "nonsense\n7000 1"} {
+		n, err := s.Write([]byte(part))
+		require.NoError(t, err)
+		require.Equal(t, len(part), n)
+	}
+	s.stop()
+	_, _ = s.Write([]byte("000\n9000 9000\n"))
+	d, all := s.measured()
+	require.Equal(t, []int64{2e6, 4e6}, all)
+	require.Equal(t, int64(4e6), d.MaxNS)
+	var none *pauses
+	none.stop()
+	d, all = none.measured()
+	require.Zero(t, d)
+	require.Empty(t, all)
+}
+
+func TestMirrorIsInSync(t *testing.T) {
+	require.True(t, inSync(" 0: cs:Connected ro:Primary/Secondary ds:UpToDate/UpToDate C r-----"))
+	for _, state := range []string{"", " 0: cs:SyncSource ro:Primary/Secondary ds:UpToDate/Inconsistent C r-----", " 0: cs:StandAlone ro:Primary/Unknown ds:UpToDate/DUnknown   r-----"} {
+		require.False(t, inSync(state))
+	}
+	require.Equal(t, "cs:StandAlone ro:Primary/Unknown", drbdState("version\n 0: cs:StandAlone ro:Primary/Unknown\n ns:0"))
+}

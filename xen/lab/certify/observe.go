@@ -1,0 +1,178 @@
+package certify
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"holdfast/xen/lab/wire"
+)
+
+// How often the network is asked who sends the guest's frames, and the hosts which domains run: the latter costs an emulated
+// host a tenth of a second each time. In real time at least, and in the script's time, because slow guests answer slowly.
+const (
+	leastLook, lookEvery = 500 * time.Millisecond, 100 * time.Millisecond
+	leastList, listEvery = 3 * time.Second, 150 * time.Millisecond
+)
+
+// Sides is what was seen of the two hosts that can run the VM.
+type Sides struct {
+	// Answering is for how long, in all, the guest's address sent frames from the ports of two hosts at a time, and since when; 0: never.
+	Answering time.Duration
+	Since     time.Time
+	// Running is how often the toolstacks of two hosts both had a domain of the VM that was neither paused nor shut down.
+	Running int
+}
+
+// Both reports whether both sides were seen alive: running, and answering.
+func (s *Sides) Both() bool { return s.Answering > 0 && s.Running > 0 }
+
+// span is a time during which a host's guest was seen.
+type span struct {
+	host     string
+	from, to time.Time
+}
+
+// observer watches from outside which hosts run the guest.
+type observer struct {
+	pool       *Pool
+	look, list time.Duration // how often
+	// reachable tells whether a host can be asked: it is neither off nor frozen.
+	reachable func(host string) bool
+
+	mu     sync.Mutex
+	frames map[string]uint64 // by host: of the guest, so far
+	spans  []span            // in the order of from; of one host they do not overlap
+	last   string            // whose frame was newest
+	rising []string          // hosts whose frames rose at the last look
+	sides  Sides
+	moves  []string // hosts in the order in which they became the only sender
+}
+
+func newObserver(p *Pool, reachable func(string) bool) *observer {
+	return &observer{
+		pool: p, look: max(leastLook, p.Real(lookEvery)), list: max(leastList, p.Real(listEvery)), reachable: reachable,
+		frames: map[string]uint64{}, last: p.Home, moves: []string{p.Home},
+	}
+}
+
+// watch looks until ctx ends. Failures of the lab show elsewhere.
+func (o *observer) watch(ctx context.Context) {
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		every(ctx, o.look, func() {
+			if o.pool.Lab.Ask(ctx, guestIP(o.pool)) != nil {
+				return
+			}
+			if seen, err := o.pool.Lab.Sightings(ctx); err == nil {
+				o.compare(seen, time.Now())
+			}
+		})
+	})
+	wait.Go(func() { every(ctx, o.list, func() { o.askHosts(ctx) }) })
+	wait.Wait()
+}
+
+// every does something at once and then regularly, until ctx ends.
+func every(ctx context.Context, d time.Duration, do func()) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		do()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// compare compares who sent frames of the guest with the last look.
+func (o *observer) compare(seen []wire.Sighting, now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	mac := o.pool.Guest.MAC()
+	before := maps.Clone(o.frames)
+	var newest time.Time
+	for _, s := range seen {
+		if s.Address != mac || !slices.Contains(o.pool.Hosts(), s.Port) {
+			continue
+		}
+		o.frames[s.Port] = s.Frames
+		if s.Newest.After(newest) {
+			newest, o.last = s.Newest, s.Port
+		}
+	}
+	var rising []string
+	for _, host := range o.pool.Hosts() {
+		if o.frames[host] > before[host] {
+			rising = append(rising, host)
+			o.extend(host, now)
+		}
+	}
+	// A guest that moves can be seen at both ports between two looks, once. Twice in succession it is at both.
+	if len(rising) == 2 && len(o.rising) == 2 {
+		if o.sides.Answering == 0 {
+			o.sides.Since = now
+		}
+		o.sides.Answering += o.look
+	}
+	if len(rising) == 1 && rising[0] != o.moves[len(o.moves)-1] {
+		o.moves = append(o.moves, rising[0])
+	}
+	o.rising = rising
+}
+
+// extend notes that the guest on a host was seen now.
+func (o *observer) extend(host string, now time.Time) {
+	for i := len(o.spans) - 1; i >= 0; i-- {
+		if s := &o.spans[i]; s.host == host {
+			if now.Sub(s.to) <= 3*o.look {
+				s.to = now
+				return
+			}
+			break
+		}
+	}
+	o.spans = append(o.spans, span{host, now.Add(-o.look), now})
+}
+
+// askHosts asks the toolstacks which domains of the VM run, unless a host cannot be asked.
+func (o *observer) askHosts(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 3*o.list)
+	defer cancel()
+	running := 0
+	for _, host := range o.pool.Hosts() {
+		if !o.reachable(host) {
+			return
+		}
+		domains, err := o.pool.Domains(ctx, host)
+		if err != nil {
+			return
+		}
+		if slices.ContainsFunc(domains, func(d Domain) bool { return d.Alive() }) {
+			running++
+		}
+	}
+	if running == 2 {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.sides.Running++
+	}
+}
+
+// primary returns the host that sent the newest frame of the guest.
+func (o *observer) primary() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.last
+}
+
+// result returns what was seen.
+func (o *observer) result() (Sides, []span, []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.sides, slices.Clone(o.spans), slices.Clone(o.moves)
+}

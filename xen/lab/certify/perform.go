@@ -1,0 +1,192 @@
+package certify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"holdfast/faults"
+	"holdfast/reports"
+	"holdfast/xen/lab/wire"
+)
+
+// perform does a fault that Supported has let pass, to the hosts that its first role means. What ends by itself is put into the agenda.
+func (r *run) perform(ctx context.Context, f faults.Fault, hosts []string) error {
+	if f.Kind.Class() == faults.ClassNetwork {
+		if f.Kind == faults.HealAll {
+			return r.healEverything(ctx)
+		}
+		return r.network(ctx, f)
+	}
+	if f.Kind == faults.HangVM {
+		hosts = []string{r.observer.primary()}
+	}
+	for _, host := range hosts {
+		end, err := r.onHost(ctx, f, host)
+		if err != nil {
+			return fmt.Errorf("host %s: %w", r.name(host), err)
+		}
+		if end != nil && f.For > 0 {
+			r.later(r.now()+f.For, func(ctx context.Context) {
+				r.opt.Say("%s: %s ends", r.name(host), f.Kind)
+				if err := end(ctx); err != nil && ctx.Err() == nil {
+					r.fail("crash", "the end of %s on %s: %v", f.Kind, r.name(host), err)
+				}
+			})
+		}
+	}
+	return nil
+}
+
+// network does a fault of the network, with the names of the lab's hosts and times stretched as all times of the script.
+func (r *run) network(ctx context.Context, f faults.Fault) error {
+	for _, role := range []*faults.Role{&f.Member, &f.Peer} {
+		if err := r.resolve(role); err != nil {
+			return err
+		}
+	}
+	groups := make([][]faults.Role, len(f.Groups))
+	for i, g := range f.Groups {
+		for _, role := range g {
+			if err := r.resolve(&role); err != nil {
+				return err
+			}
+			groups[i] = append(groups[i], role)
+		}
+	}
+	if f.Groups != nil {
+		f.Groups = groups
+	}
+	f.For = r.pool.Real(f.For)
+	if f.Kind == faults.Delay || f.Kind == faults.Jitter {
+		f.Amount = r.pool.Real(f.Amount)
+	}
+	if f.Kind == faults.Slow {
+		f.Bandwidth = max(int(float64(f.Bandwidth)/r.pool.Factor), 1)
+	}
+	_, err := r.pool.Lab.Fault(ctx, f.String())
+	return err
+}
+
+// resolve replaces a role by the name of a lab host. All hosts at once stand in no fault of the network that the lab has.
+func (r *run) resolve(role *faults.Role) error {
+	if role.Kind == faults.RoleNone {
+		return nil
+	}
+	hosts, err := r.members(*role)
+	if err != nil {
+		return err
+	}
+	if len(hosts) != 1 {
+		return fmt.Errorf("%s: the lab's network needs one host", role)
+	}
+	*role = faults.Named(hosts[0])
+	return nil
+}
+
+// onHost does a fault of a host and returns what ends it; nil: nothing does.
+func (r *run) onHost(ctx context.Context, f faults.Fault, host string) (end func(context.Context) error, err error) {
+	switch f.Kind {
+	case faults.PowerOff:
+		return func(ctx context.Context) error { return r.powerOn(ctx, host) }, r.powerOff(ctx, host)
+	case faults.PowerOn:
+		return nil, r.powerOn(ctx, host)
+	case faults.Reboot:
+		if err := r.powerOff(ctx, host); err != nil || f.For > 0 {
+			return func(ctx context.Context) error { return r.powerOn(ctx, host) }, err
+		}
+		return nil, r.powerOn(ctx, host)
+	case faults.Freeze:
+		return func(ctx context.Context) error { return r.thaw(ctx, host) }, r.freeze(ctx, host)
+	case faults.Thaw:
+		return nil, r.thaw(ctx, host)
+	case faults.HangVM:
+		return func(ctx context.Context) error { return r.unhang(ctx, host) }, r.hang(ctx, host)
+	case faults.KillDaemon, faults.StopDaemon, faults.ContinueDaemon:
+		return r.daemon(ctx, f, host)
+	case faults.ToolstackError, faults.ToolstackHang, faults.HalfCreate:
+		return r.toolstack(ctx, f, host)
+	}
+	return nil, fmt.Errorf("%w: %s", wire.ErrNotOfNetwork, f.Kind)
+}
+
+// hang stops a guest; unhang lets it go on.
+func (r *run) hang(ctx context.Context, name string) error {
+	_, err := r.pool.Shell(ctx, name, "xl pause "+r.pool.Guest.Name)
+	r.hosts[name].hung = err == nil
+	return err
+}
+
+func (r *run) unhang(ctx context.Context, name string) error {
+	if !r.hosts[name].hung || !r.reachable(name) {
+		return nil
+	}
+	r.hosts[name].hung = false
+	_, err := r.pool.Shell(ctx, name, "xl unpause "+r.pool.Guest.Name)
+	return err
+}
+
+// daemon hits the driver's daemon.
+func (r *run) daemon(ctx context.Context, f faults.Fault, host string) (end func(context.Context) error, err error) {
+	if !r.reachable(host) {
+		return nil, nil // no daemon runs there
+	}
+	signal := func(ctx context.Context, name string) error {
+		// That none runs is no error: hosts have different parts of a driver.
+		_, err := r.pool.Shell(ctx, host, Signal(name, r.driver.Daemon()))
+		return err
+	}
+	switch f.Kind {
+	case faults.StopDaemon:
+		return func(ctx context.Context) error { return signal(ctx, "CONT") }, signal(ctx, "STOP")
+	case faults.ContinueDaemon:
+		return nil, signal(ctx, "CONT")
+	}
+	after := f.For
+	if after == 0 {
+		after = faults.DefaultDaemonRestart
+	}
+	r.later(r.now()+after, func(ctx context.Context) {
+		if err := r.driver.Restart(ctx, r.pool, host); err != nil && ctx.Err() == nil {
+			r.fail("crash", "starting the daemon on %s: %v", r.name(host), err)
+		}
+	})
+	return nil, signal(ctx, "KILL")
+}
+
+// heal ends every fault, as at the end of the part with faults.
+func (r *run) heal(ctx context.Context) {
+	r.opt.Say("%s: everything is healed", reports.FormatNS(int64(r.now())))
+	r.finishDue(ctx)
+	if err := r.healEverything(ctx); err != nil && ctx.Err() == nil {
+		r.fail("crash", "healing: %v", err)
+	}
+	r.healed = time.Now()
+}
+
+// finishDue lets happen now what should end, or start again, later.
+func (r *run) finishDue(ctx context.Context) {
+	due := r.due
+	r.due = nil
+	for _, e := range due {
+		e.do(ctx)
+	}
+}
+
+// healEverything ends every fault that is in effect.
+func (r *run) healEverything(ctx context.Context) error {
+	_, err := r.pool.Lab.Fault(ctx, "heal-all")
+	for _, host := range r.pool.Hosts() {
+		err = errors.Join(err, r.powerOn(ctx, host), r.thaw(ctx, host))
+		if !r.reachable(host) {
+			continue // it boots, and knows nothing of faults
+		}
+		err = errors.Join(err, r.unhang(ctx, host), r.healToolstack(ctx, host))
+		if r.driver.Daemon() != "" {
+			_, e := r.pool.Shell(ctx, host, Signal("CONT", r.driver.Daemon()))
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}

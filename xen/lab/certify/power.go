@@ -1,0 +1,124 @@
+package certify
+
+import (
+	"context"
+)
+
+// phase is what a host of the lab does, as far as the run has told it.
+type phase uint8
+
+const (
+	up phase = iota
+	off
+	booting // it has power, and its start-up scripts have not ended
+	frozen
+)
+
+// host is what a run knows of a host.
+type host struct {
+	phase phase
+	boot  int  // how often it was switched on
+	hung  bool // its guest was paused
+}
+
+// phaseOf returns what a host does.
+func (r *run) phaseOf(name string) phase {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hosts[name].phase
+}
+
+// change changes the phase of a host, if it is one of some, and reports whether.
+func (r *run) change(name string, to phase, from ...phase) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := r.hosts[name]
+	for _, p := range from {
+		if h.phase == p {
+			h.phase = to
+			if to == booting {
+				h.boot++
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// reachable reports whether a host can be asked something.
+func (r *run) reachable(name string) bool { return r.phaseOf(name) == up }
+
+// powerOff cuts a host's power.
+func (r *run) powerOff(ctx context.Context, name string) error {
+	if !r.change(name, off, up, booting, frozen) {
+		return nil
+	}
+	return r.pool.Lab.Act(ctx, name, "off")
+}
+
+// powerOn switches a host on, unless it has power, and does not wait: its start-up scripts run when it is ready.
+func (r *run) powerOn(ctx context.Context, name string) error {
+	if !r.change(name, booting, off) {
+		return nil
+	}
+	r.mu.Lock()
+	boot := r.hosts[name].boot
+	r.mu.Unlock()
+	r.wait.Go(func() {
+		err := r.pool.Lab.Act(ctx, name, "on")
+		if err == nil {
+			err = r.bootScripts(ctx, name)
+		}
+		r.mu.Lock()
+		current := r.hosts[name].boot == boot && r.hosts[name].phase == booting // it was not switched off meanwhile
+		if current && err == nil {
+			r.hosts[name].phase = up
+		}
+		r.mu.Unlock()
+		switch {
+		case !current || ctx.Err() != nil:
+		case err != nil:
+			r.fail("crash", "host %s did not come up: %v", r.name(name), err)
+		default:
+			r.note("host %s is up again", r.name(name))
+		}
+	})
+	return nil
+}
+
+// bootScripts does what a host's start-up does beyond Xen.
+func (r *run) bootScripts(ctx context.Context, name string) error {
+	if err := r.putConfig(ctx, name); err != nil {
+		return err
+	}
+	return r.driver.Booted(ctx, r.pool, name)
+}
+
+// freeze has a host stand still, and thaw go on.
+func (r *run) freeze(ctx context.Context, name string) error {
+	if !r.change(name, frozen, up) {
+		return nil
+	}
+	return r.pool.Lab.Act(ctx, name, "freeze")
+}
+
+func (r *run) thaw(ctx context.Context, name string) error {
+	if r.phaseOf(name) != frozen {
+		return nil
+	}
+	if err := r.pool.Lab.Act(ctx, name, "thaw"); err != nil {
+		return err
+	}
+	r.change(name, up, frozen)
+	return nil
+}
+
+// booting reports whether a host that was switched on is not ready yet.
+func (r *run) booting() bool {
+	for _, name := range r.pool.Hosts() {
+		if r.phaseOf(name) == booting {
+			return true
+		}
+	}
+	return false
+}

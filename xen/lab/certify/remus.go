@@ -1,0 +1,132 @@
+package certify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"holdfast/faults"
+	"holdfast/scenarios/script"
+	"holdfast/xen/lab"
+)
+
+// remus is "xl remus" in the strongest form that Debian's Xen 4.17 allows: without network buffering and disk replication,
+// which its libxl was built without, and with a transport that notices when the other host is silent, as an administrator
+// gets from ssh with ServerAliveInterval and ClientAliveInterval.
+type remus struct{}
+
+const (
+	remusPort     = 8002
+	remusInterval = 200 * time.Millisecond // xl's own default, of real time: how it behaves when it is slow is its own affair
+	// silence is the script's time after which the transport gives up, and leastSilence the real seconds at least.
+	silence      = 500 * time.Millisecond
+	leastSilence = 4
+	// remusSends and remusReceives match the command lines of its two halves.
+	remusSends    = "(^|/)xl remus"
+	remusReceives = "(^|/)xl migrate-receive"
+)
+
+func (*remus) Name() string { return "remus" }
+
+func (*remus) About() string {
+	return "xl remus -F -n -d: checkpoints of memory every 200 ms over one link; no network buffering, no disk replication, no fencing"
+}
+
+func (*remus) Supports(vm *script.VM) error {
+	if err := ownDisk(vm); err != nil {
+		return err
+	}
+	switch {
+	case vm.Level != script.LevelFT:
+		return fmt.Errorf("level %s: xl remus continues the memory on the other host, which is level ft", vm.Level)
+	case vm.Service != script.ServiceRegisters:
+		return fmt.Errorf("service %s: Debian's xl remus replicates no disk", vm.Service)
+	}
+	return nil
+}
+
+func (*remus) Does(f *faults.Fault) error {
+	if f.Kind == faults.KillDaemon {
+		return errors.New("xl remus that was killed cannot be started again for the same guest: its other side has taken over")
+	}
+	return nil
+}
+
+func (*remus) Guest(*lab.Guest) {}
+
+func (*remus) Daemon() string { return remusSends + "|" + remusReceives }
+
+func (*remus) Restart(context.Context, *Pool, string) error {
+	return errors.New("nothing starts xl remus again")
+}
+
+func (*remus) Checkpoints() bool { return true }
+
+// Protect starts the receiver on the second host and xl remus on the first, and waits until the second has a whole
+// checkpoint and more than that.
+func (*remus) Protect(ctx context.Context, p *Pool) error {
+	seconds := p.Seconds(silence, leastSilence)
+	serve := fmt.Sprintf("/init stream serve %d %d xl migrate-receive -r", remusPort, seconds)
+	if _, err := p.Shell(ctx, p.Second, Background("receive", serve)); err != nil {
+		return err
+	}
+	connect := fmt.Sprintf("/init stream connect %s:%d %d", lab.Address("alink0", Index(p.Second)), remusPort, seconds)
+	send := fmt.Sprintf("xl remus -F -n -d -i %d -s '' %s '%s'", remusInterval.Milliseconds(), guestName, connect)
+	if _, err := p.Shell(ctx, p.Home, Background("remus", send)); err != nil {
+		return err
+	}
+	p.Say("the guest's memory goes to the second host")
+	for gone := 0; ; {
+		log, err := p.Shell(ctx, p.Home, Processes+"cat /root/remus.log; [ -n \"$(processes '"+remusSends+"')\" ] || echo ENDED")
+		if gone++; !strings.HasSuffix(log, "ENDED") {
+			gone = 0
+		}
+		switch {
+		case err != nil:
+			return err
+		case gone > 5: // not only before it has begun
+			return fmt.Errorf("xl remus ended: %s", lastLines(log, 3))
+		case strings.Count(log, "Checkpointed save") >= 2:
+			return nil
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return fmt.Errorf("%w; xl remus said: %s", context.Cause(ctx), lastLines(log, 3))
+		}
+	}
+}
+
+// lastLines returns the last n lines of a text as one.
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(len(lines)-n, 0):], "; ")
+}
+
+// Protected looks for both halves at work: a process that sends, and a domain that is being received.
+func (*remus) Protected(ctx context.Context, p *Pool) (State, error) {
+	sends, receives := "", ""
+	for _, host := range p.Hosts() {
+		out, err := p.Shell(ctx, host, Processes+"[ -z \"$(processes '"+remusSends+"')\" ] || echo sends; xl list")
+		if err != nil {
+			return State{}, err
+		}
+		if strings.HasPrefix(out, "sends") {
+			sends = host
+		}
+		for _, d := range parseDomains(out, guestName) {
+			if strings.HasSuffix(d.Name, "--incoming") {
+				receives = host
+			}
+		}
+	}
+	if sends == "" || receives == "" || sends == receives {
+		return State{"xl remus does not run any more, and nothing starts it again", true}, nil
+	}
+	return State{}, nil
+}
+
+// Booted does nothing: xl remus is started by hand.
+func (*remus) Booted(context.Context, *Pool, string) error { return nil }

@@ -1,0 +1,159 @@
+package certify
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/reports"
+	"holdfast/scenarios/script"
+)
+
+// rules returns the rules that a result says were broken.
+func rules(r *Result) (list []string) {
+	for _, f := range r.Scenario.Failures {
+		list = append(list, f.Rule)
+	}
+	return list
+}
+
+func TestNothingHappens(t *testing.T) {
+	r := play(t, newFakeLab(t), fakeDriver{}, "run 200ms\nexpect pause(db) < 200ms\nexpect restarts(db) = 0\nexpect primary(db) = a\nexpect served(db) from 0s to 200ms\nexpect converged within 5s\n")
+	require.Equal(t, reports.Pass, r.Scenario.Outcome, "%v", r.Scenario.Failures)
+	require.Equal(t, minFactor, r.Scenario.Slowness)
+	require.Len(t, r.Scenario.Expectations, 5)
+	require.Equal(t, []string{"a"}, r.Real.Ends)
+	require.Equal(t, "linearizable", r.Real.Verdict)
+	require.Equal(t, int64(-1), r.Real.FaultNS)
+	require.Greater(t, r.Real.Answered, 50)
+	require.NotEmpty(t, r.Scenario.VMs[0].Spans)
+	require.Equal(t, reports.Linearizable, r.Scenario.Verdicts[0].Result)
+}
+
+// An instance that goes on elsewhere with all it had.
+func TestAPromotion(t *testing.T) {
+	l := newFakeLab(t)
+	kept := l.hosts["a"].guest
+	l.onEvent = func(l *fakeLab, a string) {
+		if a == "off a" {
+			l.hosts["b"].guest = kept
+		}
+	}
+	r := play(t, l, fakeDriver{}, "at 100ms power-off primary(db) as victim\nat 200ms power-on victim\nrun 400ms\nexpect promotions(db) = 1\nexpect restarts(db) = 0\nexpect primary(db) = other(victim)\nexpect secondary(db) = victim\n")
+	require.Equal(t, reports.Pass, r.Scenario.Outcome, "%v", r.Scenario.Failures)
+	require.Equal(t, []string{"off a", "on a"}, l.acts)
+	require.InDelta(t, 400, r.Real.FaultNS/1e6, 100)
+	require.Equal(t, 1, r.Real.Boots)
+	require.Zero(t, r.Real.Lost)
+	require.False(t, r.Real.Both())
+	require.Len(t, r.Scenario.Faults, 2)
+}
+
+// An instance that boots elsewhere without what it had acknowledged.
+func TestLostWork(t *testing.T) {
+	l := newFakeLab(t)
+	empty := l.newGuest("second")
+	l.onEvent = func(l *fakeLab, a string) {
+		if a == "off a" {
+			l.hosts["b"].guest = empty
+		}
+	}
+	r := play(t, l, fakeDriver{}, "at 100ms power-off primary(db)\nrun 300ms\nexpect restarts(db) = 1\nexpect promotions(db) = 0\n")
+	require.Equal(t, reports.Safety, r.Scenario.Outcome)
+	require.Equal(t, []string{"history"}, rules(r))
+	require.Equal(t, "illegal", r.Real.Verdict)
+	require.Positive(t, r.Real.Lost)
+	require.Equal(t, 2, r.Real.Boots)
+}
+
+// Nobody fences a primary that only stood still.
+func TestBothSidesAlive(t *testing.T) {
+	l := newFakeLab(t)
+	other := l.newGuest("second")
+	l.onEvent = func(l *fakeLab, a string) {
+		if a == "freeze a" {
+			l.hosts["b"].guest = other
+		}
+	}
+	r := play(t, l, fakeDriver{}, "at 100ms freeze primary(db) for 50ms\nrun 400ms\n")
+	require.Contains(t, rules(r), "R2")
+	require.True(t, r.Real.Both())
+	require.Len(t, r.Real.Ends, 2)
+	require.Equal(t, []string{"freeze a", "thaw a"}, l.acts)
+}
+
+// A move, however it is sampled, is not two sides.
+func TestAMoveIsNotTwoSides(t *testing.T) {
+	l := newFakeLab(t)
+	l.onEvent = func(l *fakeLab, a string) {
+		from, to := l.hosts[a[len(a)-1:]], l.hosts["b"]
+		if from.name == "b" {
+			to = l.hosts["a"]
+		}
+		if from.guest != nil {
+			from.guest, to.guest = nil, from.guest
+		}
+	}
+	r := play(t, l, fakeDriver{}, "at 50ms freeze a for 1ms\nat 100ms freeze b for 1ms\nat 150ms freeze a for 1ms\nat 200ms freeze b for 1ms\nrun 300ms\n")
+	require.NotContains(t, rules(r), "R2")
+	require.Equal(t, 0, r.Real.Running)
+}
+
+func TestNobodyComesBack(t *testing.T) {
+	r := play(t, newFakeLab(t), fakeDriver{state: State{"nobody starts it again", true}}, "at 100ms power-off primary(db)\nrun 200ms\nexpect served(db) from 150ms to 200ms\n")
+	require.Equal(t, reports.Liveness, r.Scenario.Outcome)
+	require.Equal(t, []string{"R9", "R9", "expect"}, rules(r), "%v", r.Scenario.Failures)
+	require.Equal(t, int64(-1), r.Real.RecoveryNS)
+	require.Empty(t, r.Real.Ends)
+	require.Equal(t, "linearizable", r.Real.Verdict)
+}
+
+// What could not be done as the script says proves nothing.
+func TestAnActionThatFails(t *testing.T) {
+	l := newFakeLab(t)
+	l.refuse = "off"
+	r := play(t, l, fakeDriver{}, "at 100ms power-off primary(db)\nrun 200ms\n")
+	require.Equal(t, reports.Crash, r.Scenario.Outcome)
+	require.Contains(t, r.Scenario.Failures[0].Text, "refused")
+}
+
+// Times of the script are stretched, names are those of the lab.
+func TestFaultsOfTheNetwork(t *testing.T) {
+	l := newFakeLab(t)
+	play(t, l, fakeDriver{}, "at 10ms cut links primary(db) <-> secondary(db) for 20ms\nat 20ms delay a1 b -> a 5ms\nat 30ms loss all a <-> b 5%\nat 40ms slow a2 a <-> b 400KiB/s\nat 50ms partition a | b\nat 60ms nic-down b for 10ms\nrun 100ms\n")
+	require.Equal(t, []string{
+		"cut links a <-> b for 80ms", "delay a1 b -> a 20ms", "loss all a <-> b 5%", "slow a2 a <-> b 100KiB/s", "partition a | b", "nic-down b for 40ms", "heal-all",
+	}, l.faults)
+}
+
+// The home is the lab's first host, whatever it is called.
+func TestNamesOfHosts(t *testing.T) {
+	l := newFakeLab(t)
+	s, err := script.Parse("test.hfs", "scenario test\npurpose \"p\"\nhost left\nhost right\nvm db level ft service registers on right\nclients db\nat 20ms freeze left for 20ms\nat 50ms cut a1 left -> right\nrun 100ms\nexpect primary(db) = right\n")
+	require.NoError(t, err)
+	r, err := Run(t.Context(), s, fakeDriver{}, l, Options{look: 20 * time.Millisecond, list: 50 * time.Millisecond})
+	require.NoError(t, err)
+	require.Equal(t, reports.Pass, r.Scenario.Outcome, "%v", r.Scenario.Failures)
+	require.Equal(t, []string{"freeze b", "thaw b"}, l.acts)
+	require.Equal(t, []string{"cut a1 b -> a", "heal-all"}, l.faults)
+}
+
+// What lasts to the end of the run is healed there, and later endings do not come.
+func TestHealing(t *testing.T) {
+	l := newFakeLab(t)
+	play(t, l, fakeDriver{}, "at 20ms power-off b\nat 50ms freeze a for 10s\nrun 100ms\n")
+	require.ElementsMatch(t, []string{"off b", "freeze a", "thaw a", "on b"}, l.acts)
+}
+
+func TestTheEndOfTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := script.Parse("test.hfs", "scenario test\npurpose \"p\"\nhost a\nhost b\nvm db level ft service registers on a\nclients db\nrun 60s\n")
+	require.NoError(t, err)
+	time.AfterFunc(300*time.Millisecond, cancel)
+	start := time.Now()
+	_, err = Run(ctx, s, fakeDriver{}, newFakeLab(t), Options{})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Less(t, time.Since(start), 30*time.Second)
+}

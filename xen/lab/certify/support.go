@@ -1,0 +1,139 @@
+package certify
+
+import (
+	"errors"
+	"fmt"
+
+	"holdfast/faults"
+	"holdfast/scenarios/script"
+)
+
+// ErrUnsupported is wrapped by the error for a script that cannot be run here. Nothing was done then.
+var ErrUnsupported = errors.New("not on the lab")
+
+// Supported fails with ErrUnsupported and the first thing in the script that a driver, or the lab, cannot do or cannot
+// see, and why.
+func Supported(s *script.Script, d Driver) error {
+	refuse := func(line int, what fmt.Stringer, err error) error {
+		return fmt.Errorf("%w with driver %s: line %d: %s: %w", ErrUnsupported, d.Name(), line, what, err)
+	}
+	if err := poolSupported(s); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnsupported, err)
+	}
+	if err := d.Supports(&s.VMs[0]); err != nil {
+		return fmt.Errorf("%w with driver %s: line %d: vm %s: %w", ErrUnsupported, d.Name(), s.VMs[0].Note.Line, s.VMs[0].Name, err)
+	}
+	for i := range s.Actions {
+		a := &s.Actions[i]
+		if a.Trigger.Kind != script.TriggerAt {
+			return refuse(a.Note.Line, a.Trigger.Stage, errors.New("only the simulator sees when a VM reaches a stage; the lab knows instants only (at)"))
+		}
+		if err := actionSupported(s, &a.Fault, d); err != nil {
+			return refuse(a.Note.Line, a.Fault, err)
+		}
+	}
+	for i := range s.Expects {
+		if err := expectSupported(&s.Expects[i]); err != nil {
+			return refuse(s.Expects[i].Note.Line, &s.Expects[i], err)
+		}
+	}
+	return nil
+}
+
+// poolSupported checks what the pool consists of.
+func poolSupported(s *script.Script) error {
+	switch {
+	case len(s.Hosts) != 2:
+		return fmt.Errorf("pool of %d hosts: the drivers are made for two", len(s.Hosts))
+	case len(s.VMs) != 1:
+		return fmt.Errorf("%d VMs: the drivers protect one", len(s.VMs))
+	case len(s.Clients) == 0:
+		return errors.New("no clients: nothing would be seen")
+	case s.Clients[0].Keys > maxKeys:
+		return fmt.Errorf("line %d: %d keys: writing each once takes too long on an emulated host; at most %d", s.Clients[0].Note.Line, s.Clients[0].Keys, maxKeys)
+	case len(s.Policies) > 0:
+		return fmt.Errorf("line %d: policy: nobody here knows policies", s.Policies[0].Note.Line)
+	case len(s.Tunes) > 0:
+		return fmt.Errorf("line %d: tune: the settings are those of Holdfast's engine", s.Tunes[0].Note.Line)
+	}
+	return nil
+}
+
+// maxKeys is the largest number of keys: each is written once before a run and read once afterwards.
+const maxKeys = 64
+
+// actionSupported checks one action.
+func actionSupported(s *script.Script, f *faults.Fault, d Driver) error {
+	for _, role := range rolesOf(f) {
+		if role.Kind == faults.RoleWitness || role.Kind == faults.RoleName && role.Name == s.Witness.Name && role.Name != "" {
+			return errors.New("the lab has no witness: the driver has no use for one")
+		}
+	}
+	switch f.Kind.Class() {
+	case faults.ClassNetwork:
+		return nil
+	case faults.ClassHost:
+		return hostSupported(f)
+	case faults.ClassDaemon:
+		if f.Kind == faults.CrashDaemon || f.Kind == faults.OldDaemon {
+			return errors.New("it is about Holdfast's own daemon")
+		}
+		return d.Does(f)
+	case faults.ClassToolstack:
+		return toolstackSupported(f)
+	case faults.ClassDisk:
+		return diskSupported(f)
+	case faults.ClassClock:
+		return errors.New("the lab's hosts have the clocks of their emulator, which cannot be changed")
+	}
+	return errors.New("nobody here takes orders of an operator")
+}
+
+// rolesOf returns all roles that a fault names.
+func rolesOf(f *faults.Fault) []faults.Role {
+	roles := []faults.Role{f.Member, f.Peer}
+	for _, g := range f.Groups {
+		roles = append(roles, g...)
+	}
+	return roles
+}
+
+func hostSupported(f *faults.Fault) error {
+	switch {
+	case f.Kind == faults.SlowCPU:
+		return errors.New("an emulated processor has no speed that could be set")
+	case f.Kind == faults.SaveDisk || f.OldDisk:
+		return errors.New("the drivers keep nothing on the system disk")
+	case f.Unsynced == faults.UnsyncedTorn || f.Unsynced == faults.UnsyncedLost:
+		return fmt.Errorf("what the emulator was given for a disk stays when it is killed: %s cannot be done", f.Unsynced)
+	}
+	return nil
+}
+
+func toolstackSupported(f *faults.Fault) error {
+	switch f.Kind {
+	case faults.CrashVM:
+		return errors.New("dom0 cannot make a guest crash that has not asked for it")
+	case faults.HangVM:
+		return nil
+	}
+	return nil
+}
+
+// diskSupported is the place of the disk faults of the lab's machines.
+func diskSupported(*faults.Fault) error {
+	return errors.New("the lab's disks do not fail on command")
+}
+
+// expectSupported checks whether an expectation can be judged from outside.
+func expectSupported(e *script.Expect) error {
+	switch e.Kind {
+	case script.ExpectEvent, script.ExpectNoEvent, script.ExpectRefused:
+		return errors.New("notices are Holdfast's own; a peer gives none")
+	case script.ExpectRPO:
+		return errors.New("the age of a recovery point cannot be seen from outside")
+	case script.ExpectApart:
+		return errors.New("there is one VM")
+	}
+	return nil
+}

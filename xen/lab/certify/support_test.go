@@ -1,0 +1,87 @@
+package certify
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/scenarios/library"
+	"holdfast/scenarios/script"
+)
+
+func TestSupported(t *testing.T) {
+	const pool = "scenario s\npurpose \"p\"\nhost a\nhost b\nwitness w\n"
+	memory, disk := pool+"vm db level ft service registers on a\nclients db\n", pool+"vm db level restart service log on a\nclients db\n"
+	for _, c := range []struct{ name, driver, text, want string }{
+		{"memory", "remus", memory + "at 1s power-off primary(db) as v\nat 2s power-on v\nexpect primary(db) = other(v)\n", ""},
+		{"disk", "watcher", disk + "at 1s cut links a <-> b for 1s\nat 2s kill-daemon b\nat 3s half-create b count 1\nat 4s hang-vm db for 1s\n", ""},
+		{"anything without protection", "none", disk + "at 1s freeze a for 1s\n", ""},
+		{"stage", "remus", memory + "when db stage captured power-off a\n", "line 8: captured: only the simulator sees"},
+		{"level", "remus", disk, "line 6: vm db: level restart: xl remus continues"},
+		{"level", "watcher", memory, "line 6: vm db: level ft: it restarts"},
+		{"disk of remus", "remus", pool + "vm db level ft service log on a\nclients db\n", "replicates no disk"},
+		{"bank", "none", pool + "vm db level ha service bank on a\nclients db\n", "service bank"},
+		{"witness", "watcher", disk + "at 1s power-off witness\n", "line 8: power-off witness: the lab has no witness"},
+		{"witness by name", "watcher", disk + "at 1s partition a | b w\n", "no witness"},
+		{"torn", "watcher", disk + "at 1s power-off a torn\n", "torn cannot be done"},
+		{"slow", "none", disk + "at 1s slow-cpu a factor 2\n", "no speed"},
+		{"disk fault", "none", disk + "at 1s disk-error a db read\n", "do not fail on command"},
+		{"clock", "none", disk + "at 1s clock-jump a +1s\n", "clocks of their emulator"},
+		{"operator", "none", disk + "at 1s migrate db\n", "orders of an operator"},
+		{"daemon", "none", disk + "at 1s kill-daemon a\n", "it has no daemon"},
+		{"daemon of remus", "remus", memory + "at 1s kill-daemon a\n", "cannot be started again"},
+		{"engine's daemon", "watcher", disk + "at 1s crash-daemon a at-effect 3\n", "Holdfast's own daemon"},
+		{"crash", "watcher", disk + "at 1s crash-vm db\n", "cannot make a guest crash"},
+		{"event", "remus", memory + "expect event promoted(db)\n", "line 8: event promoted(db): notices are Holdfast's own"},
+		{"tune", "remus", memory + "tune epoch 20ms\n", "line 8: tune"},
+		{"no clients", "remus", pool + "vm db level ft service registers on a\n", "no clients"},
+		{"three hosts", "none", "scenario s\npurpose \"p\"\nhost a\nhost b\nhost c\nvm db level ha service log on a second b\nclients db\n", "pool of 3 hosts"},
+		{"keys", "none", pool + "vm db level ha service log on a\nclients db keys 65\n", "65 keys"},
+	} {
+		s, err := script.Parse("f", c.text+"run 10s\n")
+		require.NoError(t, err, c.name)
+		d, err := NewDriver(c.driver)
+		require.NoError(t, err)
+		err = Supported(s, d)
+		if c.want == "" {
+			require.NoError(t, err, c.name)
+			continue
+		}
+		require.ErrorIs(t, err, ErrUnsupported, c.name)
+		require.ErrorContains(t, err, c.want, c.name)
+		require.NotContains(t, err.Error(), "\n", c.name)
+	}
+}
+
+func TestDrivers(t *testing.T) {
+	require.Equal(t, []string{"none", "remus", "watcher"}, Drivers())
+	for _, name := range Drivers() {
+		d, err := NewDriver(name)
+		require.NoError(t, err)
+		require.Equal(t, name, d.Name())
+		require.NotEmpty(t, d.About())
+	}
+	_, err := NewDriver("remsu")
+	require.EqualError(t, err, `no driver "remsu"; the drivers are none, remus, watcher; did you mean "remus"?`)
+}
+
+// A part of the library runs on the lab with each driver. The numbers say when that changes.
+func TestLibrary(t *testing.T) {
+	for driver, least := range map[string]int{"none": 30, "remus": 12, "watcher": 15} {
+		d, err := NewDriver(driver)
+		require.NoError(t, err)
+		var can []string
+		for _, name := range library.List() {
+			s, err := library.Get(name)
+			require.NoError(t, err)
+			if err := Supported(s, d); err == nil {
+				can = append(can, name)
+			} else {
+				require.ErrorIs(t, err, ErrUnsupported)
+			}
+		}
+		t.Logf("%s: %d of %d: %s", driver, len(can), len(library.List()), strings.Join(can, " "))
+		require.GreaterOrEqual(t, len(can), least, driver)
+	}
+}
