@@ -170,7 +170,7 @@ func hostsOf(spans []reports.Span) []string {
 
 // describe says in words what the drawing shows, for those who cannot see it.
 func describe(s reports.Scenario) string {
-	text := count(int64(len(s.Faults)), "fault") + " over " + reports.FormatNS(s.SimulatedNS) + " of simulated time."
+	text := count(int64(len(s.Faults)), "fault") + " over " + reports.FormatNS(s.SimulatedNS) + " of " + timeWords(s) + "."
 	for _, vm := range s.VMs {
 		for _, span := range vm.Spans {
 			if span.Kind == reports.Runs {
@@ -182,4 +182,12 @@ func describe(s reports.Scenario) string {
 		return text[:1500] + "…"
 	}
 	return text
+}
+
+// timeWords says whose time the times of a scenario are.
+func timeWords(s reports.Scenario) string {
+	if s.Slowness > 0 {
+		return "the script's time"
+	}
+	return "simulated time"
 }

@@ -67,9 +67,9 @@ func (v *verdict) onHosts(run *reports.Run, of string) {
 		v.Sentence = allOf(run.Totals.Scenarios, "scenario") + " passed: every expectation was met. Rules that cannot be seen from outside were not judged."
 	case reports.Safety:
 		v.Headline = "Acknowledged work was lost, or both sides were alive."
-		v.Sentence = of + " did not pass with the " + run.Backend + "."
+		v.Sentence = of + " did not pass on the " + run.Backend + "."
 	case reports.Liveness:
-		v.Sentence = of + " did not pass with the " + run.Backend + ". Service or redundancy did not return as the script demands."
+		v.Sentence = of + " did not pass on the " + run.Backend + ". Service or redundancy did not return as the script demands."
 	case reports.Crash:
 		v.Sentence = of + " did not pass, one at least because it could not be run as it says. This run certifies nothing."
 	}

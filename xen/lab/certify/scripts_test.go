@@ -1,0 +1,127 @@
+package certify
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// stubs writes programs that log how they were called, and returns their folder. Each is the rest of a shell script.
+func stubs(t *testing.T, programs map[string]string) string {
+	dir := t.TempDir()
+	for name, text := range programs {
+		script := "#!/bin/sh\necho " + name + " \"$@\" >>" + dir + "/log\ncd " + dir + "\n" + text + "\n"
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755))
+	}
+	return dir
+}
+
+// calls returns what was logged.
+func calls(t *testing.T, dir string) []string {
+	text, err := os.ReadFile(filepath.Join(dir, "log"))
+	require.NoError(t, err)
+	return strings.Split(strings.TrimSpace(string(text)), "\n")
+}
+
+// The script that administrators would write takes over after a silence, and not before.
+func TestWatcherScript(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "watcher")
+	require.NoError(t, os.WriteFile(file, []byte(watcherScript), 0o755))
+	run := func(dir string, limit time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "sh", file, "2", "r0", "/etc/xen/vm.cfg", "10.0.0.1", "10.0.1.1")
+		cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+		cmd.WaitDelay = time.Second
+		return cmd.Run()
+	}
+
+	// One address answers: nothing happens.
+	dir := stubs(t, map[string]string{"ping": `[ "$5" = 10.0.1.1 ]`, "drbdadm": "", "xl": ""})
+	require.Error(t, run(dir, 4*time.Second), "it goes on watching")
+	for _, call := range calls(t, dir) {
+		require.True(t, strings.HasPrefix(call, "ping -c 1 -W 1 10.0."), call)
+	}
+
+	// None answers; the mirror is not ready at once, and the first creation fails.
+	dir = stubs(t, map[string]string{
+		"ping": "false", "drbdadm": "[ -e ready ] || { touch ready; false; }", "xl": "[ $1 = destroy ] || [ -e tried ] || { touch tried; false; }",
+	})
+	start := time.Now()
+	require.NoError(t, run(dir, time.Minute))
+	require.Greater(t, time.Since(start), time.Second)
+	var after []string
+	for _, call := range calls(t, dir) {
+		if !strings.HasPrefix(call, "ping") {
+			after = append(after, call)
+		}
+	}
+	require.Equal(t, []string{
+		"drbdadm primary --force r0", "drbdadm primary --force r0",
+		"xl create /etc/xen/vm.cfg", "xl destroy vm", "xl create /etc/xen/vm.cfg",
+	}, after)
+}
+
+// The wrapper hands everything on but what it was told to break.
+func TestToolstackWrapper(t *testing.T) {
+	dir := stubs(t, map[string]string{"real": ""})
+	run := filepath.Join(dir, "run")
+	require.NoError(t, os.Mkdir(run, 0o755))
+	text := strings.NewReplacer("/run/xl", run, "/usr/lib/xen-4.17/bin/xl", filepath.Join(dir, "real")).Replace(wrapper)
+	file := filepath.Join(dir, "xl")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o755))
+	tell := func(name, value string) {
+		require.NoError(t, os.WriteFile(filepath.Join(run, name), []byte(value), 0o644))
+	}
+	xl := func(args ...string) error { return exec.Command(file, args...).Run() }
+
+	require.NoError(t, xl("create", "a.cfg"))
+	tell("error", "2\n")
+	require.NoError(t, xl("list"), "other commands work")
+	require.Error(t, xl("create", "a.cfg"))
+	require.Error(t, xl("create", "a.cfg"))
+	require.NoError(t, xl("create", "a.cfg"), "two were to fail")
+	tell("half", "1\n")
+	require.Error(t, xl("create", "a.cfg"))
+	require.NoError(t, xl("create", "a.cfg"))
+	require.Equal(t, []string{
+		"real create a.cfg", "real list", "real create a.cfg", "real create a.cfg -p", "real create a.cfg",
+	}, calls(t, dir))
+
+	tell("hang", "")
+	done := make(chan error, 1)
+	go func() { done <- xl("create", "b.cfg") }()
+	select {
+	case err := <-done:
+		t.Fatal("it did not hang:", err)
+	case <-time.After(500 * time.Millisecond):
+	}
+	require.NoError(t, os.Remove(filepath.Join(run, "hang")))
+	require.NoError(t, <-done)
+}
+
+// Processes finds a process by its command line, with the shell that hosts have.
+func TestProcesses(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("no bash here; hosts have one")
+	}
+	script := filepath.Join(t.TempDir(), "sleeper")
+	require.NoError(t, os.WriteFile(script, []byte("while :; do sleep 1; done\n"), 0o644))
+	cmd := exec.Command(bash, script, "with words")
+	require.NoError(t, cmd.Start())
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	pattern := "(^|/)bash " + script + " with"
+	out, err := exec.Command(bash, "--posix", "-ec", Processes+"processes '"+pattern+"'").Output()
+	require.NoError(t, err)
+	require.Contains(t, strings.Fields(string(out)), strconv.Itoa(cmd.Process.Pid))
+	require.NoError(t, exec.Command(bash, "--posix", "-ec", Signal("KILL", pattern)).Run())
+	require.Error(t, cmd.Wait(), "it was killed")
+}
