@@ -100,11 +100,14 @@ func (l *fakeLab) Act(_ context.Context, host, action string) error {
 }
 
 // Fault implements Lab.
-func (l *fakeLab) Fault(_ context.Context, text string) (string, error) {
+func (l *fakeLab) Fault(ctx context.Context, text string) (string, error) {
+	f, err := faults.Parse(text)
+	if err == nil && f.Kind == faults.PowerOff {
+		return "", l.Act(ctx, f.Member.Name, "off")
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.faults = append(l.faults, text)
-	_, err := faults.Parse(text)
 	return "", err
 }
 

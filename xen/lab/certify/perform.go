@@ -89,11 +89,11 @@ func (r *run) resolve(role *faults.Role) error {
 func (r *run) onHost(ctx context.Context, f faults.Fault, host string) (end func(context.Context) error, err error) {
 	switch f.Kind {
 	case faults.PowerOff:
-		return func(ctx context.Context) error { return r.powerOn(ctx, host) }, r.powerOff(ctx, host)
+		return func(ctx context.Context) error { return r.powerOn(ctx, host) }, r.powerOff(ctx, host, f.Unsynced)
 	case faults.PowerOn:
 		return nil, r.powerOn(ctx, host)
 	case faults.Reboot:
-		if err := r.powerOff(ctx, host); err != nil || f.For > 0 {
+		if err := r.powerOff(ctx, host, f.Unsynced); err != nil || f.For > 0 {
 			return func(ctx context.Context) error { return r.powerOn(ctx, host) }, err
 		}
 		return nil, r.powerOn(ctx, host)
@@ -108,7 +108,20 @@ func (r *run) onHost(ctx context.Context, f faults.Fault, host string) (end func
 	case faults.ToolstackError, faults.ToolstackHang, faults.HalfCreate:
 		return r.toolstack(ctx, f, host)
 	}
+	if f.Kind.Class() == faults.ClassDisk {
+		return nil, r.disk(ctx, f, host)
+	}
 	return nil, fmt.Errorf("%w: %s", wire.ErrNotOfNetwork, f.Kind)
+}
+
+// disk does a fault of the disk that a host has for the guest, with times stretched as all times of the script. The lab ends it.
+func (r *run) disk(ctx context.Context, f faults.Fault, host string) error {
+	f.Member, f.For = faults.Named(host), r.pool.Real(f.For)
+	if f.Kind == faults.DiskSlow {
+		f.Amount = r.pool.Real(f.Amount)
+	}
+	_, err := r.pool.Lab.Fault(ctx, f.String())
+	return err
 }
 
 // hang stops a guest; unhang lets it go on.

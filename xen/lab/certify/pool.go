@@ -36,7 +36,7 @@ type Pool struct {
 type Lab interface {
 	// Act does something to a host's power or processor, as "holdfast lab power" does.
 	Act(ctx context.Context, host, action string) error
-	// Fault does a fault to the network, written as in a script, with the names of the lab's hosts.
+	// Fault does a fault to the network, to disks, or cuts the power, written as in a script, with the names of the lab's hosts.
 	Fault(ctx context.Context, text string) (string, error)
 	// Ask asks on the guests' network who has an address; Sightings tells from which host's port an address sends.
 	Ask(ctx context.Context, address string) error

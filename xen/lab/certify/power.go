@@ -2,6 +2,8 @@ package certify
 
 import (
 	"context"
+
+	"holdfast/faults"
 )
 
 // phase is what a host of the lab does, as far as the run has told it.
@@ -48,12 +50,14 @@ func (r *run) change(name string, to phase, from ...phase) bool {
 // reachable reports whether a host can be asked something.
 func (r *run) reachable(name string) bool { return r.phaseOf(name) == up }
 
-// powerOff cuts a host's power.
-func (r *run) powerOff(ctx context.Context, name string) error {
+// powerOff cuts a host's power. how decides what becomes of what it wrote to its disks and did not flush.
+func (r *run) powerOff(ctx context.Context, name string, how faults.Unsynced) error {
 	if !r.change(name, off, up, booting, frozen) {
 		return nil
 	}
-	return r.pool.Lab.Act(ctx, name, "off")
+	f := faults.Fault{Kind: faults.PowerOff, Member: faults.Named(name), Unsynced: how}
+	_, err := r.pool.Lab.Fault(ctx, f.String())
+	return err
 }
 
 // powerOn switches a host on, unless it has power, and does not wait: its start-up scripts run when it is ready.

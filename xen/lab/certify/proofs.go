@@ -36,6 +36,13 @@ var proofs = []proof{
 	{faults.Isolate, "pings between dom0s", provePasses("isolate b keep-lan", "lan")},
 	{faults.Partition, "pings between dom0s", provePasses("partition a | b", "lan")},
 	{faults.NICDown, "dom0 of b", proveNIC},
+	{faults.DiskError, "dom0 of b", proveDiskError},
+	{faults.DiskHang, "dom0 of b", proveDiskLate("disk-hang b vm for 5s")},
+	{faults.DiskSlow, "dom0 of b", proveDiskLate("disk-slow b vm by 5s")},
+	{faults.DiskFull, "dom0 of b", proveDiskFull},
+	{faults.DiskCorrupt, "dom0 of b", proveDiskCorrupt},
+	{faults.DiskLyingFlush, "dom0 of b", proveDiskLies},
+	{faults.DiskHeal, "dom0 of b", proveDiskHeal},
 	{faults.HealAll, "pings between dom0s", proveHealAll},
 }
 

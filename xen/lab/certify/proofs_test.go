@@ -16,7 +16,7 @@ func TestEveryFaultIsProvenOrRefused(t *testing.T) {
 	with := map[faults.Kind]faults.Kind{
 		faults.PowerOn: faults.PowerOff, faults.Thaw: faults.Freeze, faults.ContinueDaemon: faults.StopDaemon, faults.NICUp: faults.NICDown,
 	}
-	s := &script.Script{Witness: script.Member{Name: "w"}}
+	s := &script.Script{Witness: script.Member{Name: "w"}, VMs: []script.VM{{Service: script.ServiceLog}}}
 	for _, kind := range faults.Kinds() {
 		proven := slices.ContainsFunc(proofs, func(p proof) bool { return p.kind == kind || p.kind == with[kind] })
 		refused := actionSupported(s, &faults.Fault{Kind: kind}, dummy{}) != nil

@@ -6,6 +6,7 @@ import (
 
 	"holdfast/faults"
 	"holdfast/scenarios/script"
+	"holdfast/xen/lab/disk"
 )
 
 // ErrUnsupported is wrapped by the error for a script that cannot be run here. Nothing was done then.
@@ -82,7 +83,7 @@ func actionSupported(s *script.Script, f *faults.Fault, d Driver) error {
 	case faults.ClassToolstack:
 		return toolstackSupported(f)
 	case faults.ClassDisk:
-		return diskSupported(f)
+		return diskSupported(s, f)
 	case faults.ClassClock:
 		return errors.New("the lab's hosts have the clocks of their emulator, which cannot be changed")
 	}
@@ -104,8 +105,6 @@ func hostSupported(f *faults.Fault) error {
 		return errors.New("an emulated processor has no speed that could be set")
 	case f.Kind == faults.SaveDisk || f.OldDisk:
 		return errors.New("the drivers keep nothing on the system disk")
-	case f.Unsynced == faults.UnsyncedTorn || f.Unsynced == faults.UnsyncedLost:
-		return fmt.Errorf("what the emulator was given for a disk stays when it is killed: %s cannot be done", f.Unsynced)
 	}
 	return nil
 }
@@ -120,9 +119,12 @@ func toolstackSupported(f *faults.Fault) error {
 	return nil
 }
 
-// diskSupported is the place of the disk faults of the lab's machines.
-func diskSupported(*faults.Fault) error {
-	return errors.New("the lab's disks do not fail on command")
+// diskSupported checks a fault of the disk that a host has for the guest.
+func diskSupported(s *script.Script, f *faults.Fault) error {
+	if s.VMs[0].Service == script.ServiceRegisters {
+		return errors.New("a guest that keeps its state in memory has no disk")
+	}
+	return disk.Possible(*f)
 }
 
 // expectSupported checks whether an expectation can be judged from outside.

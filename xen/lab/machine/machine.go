@@ -137,7 +137,9 @@ func (m *Machine) connect(ctx context.Context) error {
 func (m *Machine) dial(kind string, try func(path string) error) error {
 	for {
 		err := try(m.config.Socket(kind))
-		if err == nil || !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
+		// An emulator that ends takes connections with it that it had just accepted.
+		later := errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, qmp.ErrClosed)
+		if !later {
 			return err
 		}
 		select {
