@@ -76,7 +76,15 @@ func (p *place) ask(c *call) {
 
 // complete answers a request of the guest.
 func (p *place) complete(e *model.Effect) {
-	if p.inst.machine != nil && p.inst.machine.CPU().Hung {
+	failed := e.Flags.Has(model.FlagError)
+	hung := p.inst.machine != nil && p.inst.machine.CPU().Hung
+	for i := range p.inst.calls {
+		if c := &p.inst.calls[i]; c.io.ID == e.IO.ID && !c.done {
+			p.w.monitor.points[p.vm.id].completed(p.w, p, c, failed)
+			c.done = hung
+		}
+	}
+	if hung {
 		p.inst.unseen = append(p.inst.unseen, *e)
 		return
 	}
@@ -91,8 +99,6 @@ func (p *place) complete(e *model.Effect) {
 		if c.io.ID != e.IO.ID {
 			continue
 		}
-		failed := e.Flags.Has(model.FlagError)
-		p.w.monitor.points[p.vm.id].completed(p.w, p, c, failed)
 		p.w.monitor.completed(p, c, failed)
 		data := p.take(&p.answers, e.ID)
 		p.w.drop(c.att)

@@ -86,6 +86,8 @@ type call struct {
 	io  model.IO
 	at  model.Time
 	att *attachment
+	// done: the mirror completed it, and the guest, which hangs, has not been told.
+	done bool
 }
 
 func newPlace(w *World, m *member, v *load) (*place, error) {

@@ -60,7 +60,8 @@ func (t *points) add(c change) {
 	t.log = append(t.log, c)
 }
 
-// completed takes a write that the guest is told is done, where the VM runs by the pool's word.
+// completed takes a write that the mirror has completed, where the VM runs by the pool's word. A guest that hangs is told
+// later, if ever.
 func (t *points) completed(w *World, p *place, c *call, failed bool) {
 	if !t.on || c.io.Op != model.OpWrite || w.monitor.vms[t.vm].newest().Primary != p.m.id {
 		return
@@ -78,11 +79,12 @@ func (t *points) completed(w *World, p *place, c *call, failed bool) {
 	t.add(n)
 }
 
-// launched takes it that the VM begins from the disk of p, whatever it holds.
+// launched takes it that the VM begins from the disk of p, whatever it holds, and its epochs anew.
 func (t *points) launched(w *World, p *place) {
 	if !t.on {
 		return
 	}
+	t.ends = t.ends[:0]
 	n := change{at: w.now}
 	t.content(p)
 	if t.over != 0 {
@@ -195,11 +197,13 @@ func (t *points) captured(epoch model.Epoch) {
 
 // promoted checks that the recovery copy has nothing of what the pool goes back behind (R6).
 func (t *points) promoted(o *monitor, p *place, epoch model.Epoch) {
-	i := slices.IndexFunc(t.ends, func(e end) bool { return e.epoch == epoch })
+	i := len(t.ends) - 1 // the newest of that number: another life of the daemon, or another pair, counts anew
+	for i >= 0 && t.ends[i].epoch != epoch {
+		i--
+	}
 	if t.on && t.begun && i >= 0 && t.first > t.ends[i].number {
 		o.breaks("R6", p, "the recovery copy has writes from after checkpoint %d, with which the VM goes on", epoch)
 	}
-	t.ends = t.ends[:0]
 }
 
 // failedOver takes down what a start from the recovery copy lost.
