@@ -79,7 +79,7 @@ func TestMessagePassedOnFromAnEarlierLifeIsDropped(t *testing.T) {
 	// A request for a vote in a higher term is answered whatever else happens, so the answer
 	// tells whether it was let through.
 	vote := late
-	vote.Data = voteRequest(t, 2, 1, 1_000_000)
+	vote.Data = voteRequest(t, 2, 1, 1_000)
 	arrives := model.Event{Kind: model.EventMessage, Link: model.LinkManagement, Message: vote}
 	require.Zero(t, answers(r.members[1].node.Step(r.now, &arrives)))
 	arrives.Message.ID = r.members[2].life

@@ -60,6 +60,10 @@ func (l *Log) announce(out *model.Effects) {
 		l.override = false
 		out.Notify(model.NoticeOverride, 0, l.cfg.ID).Detail = "decides alone"
 	}
+	if l.overruled {
+		l.overruled = false
+		out.Notify(model.NoticeOverride, 0, l.cfg.ID).Detail = "others were told to go on without this member, which does not vote until it has caught up"
+	}
 }
 
 // persist emits one record with everything that raft wants durable.

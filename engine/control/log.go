@@ -51,6 +51,7 @@ type Log struct {
 	alone               bool // ForceAlone was called
 	reshaped            bool // the members changed since the last snapshot
 	amnesia, override   bool // notices to give
+	overruled           bool // another one
 }
 
 // role is what raft said last about elections.

@@ -55,6 +55,19 @@ func (l *Log) forceAlone(out *model.Effects, apply func(uint64, []byte)) {
 	l.campaign(l.now)
 }
 
+// overruledIn takes it that somebody's log is in that term. If only an override can have raised it so far, this member
+// neither votes nor campaigns, and leads no more, before it has a log from after it: those who were declared dead must not
+// decide among themselves once they have heard of anybody who knows better, leader or not. It is the floor of a member
+// that forgot, for the same reason: what it knows is not what counts.
+func (l *Log) overruledIn(term uint64) {
+	own := max(l.state.term, l.state.peak.Term, l.state.floor, l.role.term)
+	if term < own+aloneTerms/2 || l.Amnesia() || !l.Voters().Has(l.cfg.ID) {
+		return
+	}
+	l.state.floor, l.needState, l.overruled = own, true, true
+	l.raiseTerm(own + 1)
+}
+
 // overruledBy reports whether a leader's message contradicts what this member
 // knows to be committed. Among voters that do not forget that cannot be. It means that an
 // operator let others go on without this member, whose part of the history is void.
