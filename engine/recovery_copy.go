@@ -89,14 +89,9 @@ func (v *vm) recoveryEvent(ev *model.Event) {
 			return
 		}
 		r.broken = false
-		maker := model.Gen(ev.ID)
-		if r.disowned || ev.Gen < v.cfg.History {
-			maker = 0 // the generations that go on may be lower than those that an override discarded
-		}
-		r.tgt = dr.NewTarget(n.now, v.id, n.cfg.recovery(), n.nextSession(), ev.Gen, maker, ev.Epoch)
+		r.tgt = dr.NewTarget(n.now, v.id, n.cfg.recovery(), n.nextSession(), ev.Gen, model.Gen(ev.ID), ev.Epoch)
 	case ev.Kind == model.EventRecoverySealed && r.tgt != nil:
 		r.tgt.Sealed(ev.Epoch, failed, &n.out)
-		r.disowned = r.disowned && failed
 	case ev.Kind == model.EventRecoveryApplied && r.tgt != nil:
 		r.tgt.Applied(ev.Epoch, failed, &n.out)
 	case ev.Kind == model.EventTested && r.testing:

@@ -125,7 +125,7 @@ func (n *Node) syncVMs() {
 // made another history of the pool the valid one. An instance of the old history counts as foreign.
 func (v *vm) overruled() {
 	v.cfg, v.launched, v.won = pool.Config{}, 0, 0
-	v.recovery = recovery{changed: v.recovery.changed, disowned: true}
+	v.recovery = recovery{changed: v.recovery.changed}
 	v.withdraw()
 	v.touch()
 	if v.instance != absent {

@@ -101,6 +101,18 @@ func (t *points) launched(w *World, p *place) {
 	}
 }
 
+// rewound takes it that an override discarded what the VM did, and that it goes on where its primary's disk at p stands. One
+// that is not running there is launched yet.
+func (t *points) rewound(p *place) {
+	if !t.on || !p.inst.present {
+		return
+	}
+	if t.over != 0 {
+		t.over, t.cuts = 0, t.cuts[:len(t.cuts)-1]
+	}
+	t.launched(p.w, p)
+}
+
 // goOn lets the VM's disk go on from its recovery copy, which must be the point that it was.
 func (t *points) goOn(w *World, p *place) {
 	t.over = 0

@@ -17,7 +17,7 @@ import (
 // then what apply adds to out itself. Call it after every other call that takes
 // the time, before the step ends.
 func (l *Log) Drain(out *model.Effects, apply func(index uint64, data []byte)) {
-	if l.alone {
+	if l.alone != nil {
 		l.forceAlone(out, apply)
 	}
 	l.announce(out)
