@@ -37,6 +37,7 @@ type vm struct {
 	instance    instance
 	gen         model.Gen  // configuration that the instance runs under
 	launched    model.Gen  // configuration for which a launch was ordered
+	right       right      // to launch
 	cannot      bool       // this home cannot run the VM for now
 	moving      bool       // an operator wants it on the other home
 	lost        model.Gen  // generation in which this home had no instance left
@@ -108,6 +109,7 @@ func (n *Node) syncVMs() {
 		}
 		if cfg != v.cfg {
 			v.changeHomes(&cfg)
+			v.entitle(&cfg)
 			v.cfg = cfg
 			v.touch()
 			v.meetPartner(cfg.Peer(n.cfg.ID))
@@ -124,7 +126,7 @@ func (n *Node) syncVMs() {
 // overruled forgets what this node believed about the VM, because an operator's override
 // made another history of the pool the valid one. An instance of the old history counts as foreign.
 func (v *vm) overruled() {
-	v.cfg, v.launched, v.won = pool.Config{}, 0, 0
+	v.cfg, v.launched, v.right, v.won = pool.Config{}, 0, right{}, 0
 	v.recovery = recovery{changed: v.recovery.changed}
 	v.withdraw()
 	v.touch()
@@ -164,6 +166,7 @@ func (v *vm) event(ev *model.Event) {
 		v.started(ev)
 	case model.EventDied:
 		if v.instance != absent {
+			v.right.in = 0
 			v.lose()
 			v.guestFailed()
 		}
