@@ -293,7 +293,11 @@ func (v *vm) recoveryWake() model.Time {
 	return at
 }
 
+// wakeRecovery does what is due. People are told of a late point whatever else becomes of the VM, such as a guest that hangs.
 func (v *vm) wakeRecovery() {
+	if s := v.recovery.src; s != nil {
+		v.sayAge(s)
+	}
 	for _, s := range []*dr.Source{v.recovery.src, v.recovery.left} {
 		if s != nil {
 			s.Wake(v.n.now, &v.n.out)
