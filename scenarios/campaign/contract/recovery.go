@@ -39,10 +39,6 @@ func (c *Contract) recovery(m *scenarios.Moment) (faults.Fault, string) {
 		}
 	case faults.ForceStart, faults.ReplaceHome, faults.LeaveHost:
 		return faults.Fault{}, "VMs with recovery copies keep their homes, and are started elsewhere by a fail-over"
-	case faults.JoinHost:
-		if slices.ContainsFunc(c.places, func(p place) bool { return p.vm == 0 }) {
-			return faults.Fault{}, "those who come back would not know the new host, which may lead by then"
-		}
 	case faults.DiskCorrupt:
 		return faults.Fault{}, "nobody reads a recovery copy before it is needed, and then there is no other one"
 	}
@@ -174,11 +170,6 @@ func (c *Contract) stays(m *scenarios.Moment) (faults.Fault, string) {
 // the host that is to decide alone knows everything that was decided.
 func (c *Contract) decidesAlone(m *scenarios.Moment) (faults.Fault, string) {
 	acting := m.Members[0]
-	for _, h := range c.script.Hosts {
-		if h.Spare && m.World.Powered(m.World.Member(h.Name)) {
-			return faults.Fault{}, "those who come back may not know a host that joined, which may lead by then"
-		}
-	}
 	off, on := model.NodeSet(0), 0
 	view, ok := m.World.View(acting)
 	if !ok {
