@@ -135,7 +135,8 @@ func (d *drawer) sever(from time.Duration) {
 	cut := func(home string, k faults.Kind) fault {
 		return fault{Kind: k, Member: faults.Named(home), Peer: there, Link: link, For: last}
 	}
-	t, parts := d.stage(from, vm, points), []part{}
+	t := d.stage(from, vm, points)
+	var parts []part
 	switch d.Int(0, 5) {
 	case 0:
 		parts = one(fault{Kind: faults.PowerOff, Member: there, Unsynced: faults.Unsynced(d.Int(0, 3)), For: min(last, 8*time.Second)})
