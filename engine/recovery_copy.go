@@ -89,7 +89,11 @@ func (v *vm) recoveryEvent(ev *model.Event) {
 			return
 		}
 		r.broken = false
-		r.tgt = dr.NewTarget(n.now, v.id, n.cfg.recovery(), n.nextSession(), ev.Gen, model.Gen(ev.ID), ev.Epoch)
+		maker := model.Gen(ev.ID)
+		if ev.Gen < v.cfg.History {
+			maker = 0 // another history, which an override may have discarded when it began no era
+		}
+		r.tgt = dr.NewTarget(n.now, v.id, n.cfg.recovery(), n.nextSession(), ev.Gen, maker, ev.Epoch)
 	case ev.Kind == model.EventRecoverySealed && r.tgt != nil:
 		r.tgt.Sealed(ev.Epoch, failed, &n.out)
 	case ev.Kind == model.EventRecoveryApplied && r.tgt != nil:
