@@ -207,8 +207,14 @@ func (t *points) captured(epoch model.Epoch) {
 	t.ends = append(t.ends, end{epoch, t.first + len(t.log)})
 }
 
-// promoted checks that the recovery copy has nothing of what the pool goes back behind (R6).
+// promoted checks that the recovery copy has nothing of what the pool goes back behind (R6). It may have what an override
+// discarded, until it is replaced.
 func (t *points) promoted(o *monitor, p *place, epoch model.Epoch) {
+	if cfg := o.vms[t.vm].newest(); cfg.Recovery != model.NoNode {
+		if r := &o.w.nodes[cfg.Recovery].place(t.vm).recovery; r.maker.Era() < cfg.Gen.Era() {
+			return
+		}
+	}
 	i := len(t.ends) - 1 // the newest of that number: another life of the daemon, or another pair, counts anew
 	for i >= 0 && t.ends[i].epoch != epoch {
 		i--
