@@ -83,7 +83,7 @@ func (v *vm) seekStart() {
 			return // the secondary has the VM's memory and takes over
 		}
 	}
-	if v.cfg.Level == model.LevelFT && v.cfg.Cause != pool.KindCreate {
+	if v.cfg.Level == model.LevelFT && v.cfg.Cause != pool.KindCreate && v.failedIn != v.cfg.Gen {
 		v.losesIn = v.cfg.Gen
 	}
 	v.propose(pool.Command{Kind: pool.KindStart, Node: v.self()})
@@ -143,6 +143,9 @@ func (v *vm) started(ev *model.Event) {
 			v.launched = 0 // what it held is still there
 		} else {
 			v.right.in = 0
+		}
+		if v.right.cause == pool.KindStart {
+			v.failedIn = v.gen
 		}
 		if !planted.On(planted.RemnantKept) {
 			v.n.out.Add(model.EffectDestroy, v.id).Gen = v.gen // what is left behind would be in the way
