@@ -86,6 +86,12 @@ func (s *scene) perform(command string, args golden.Args) {
 		r.members[s.node(args[0])].broken[1] = command == "break-disk"
 	case "hang":
 		r.step(s.node(args[0]), &model.Event{Kind: model.EventResponding, VM: 1})
+	case "level": // the owner orders another level: level 2 ha
+		level, ok := model.ParseLevel(args[1])
+		require.True(s.t, ok)
+		r.step(s.node(args[0]), &model.Event{Kind: model.EventOperator, Order: model.Order{Kind: model.OrderLevel, VM: 1, Level: level}})
+	case "declare-dead": // an operator tells a member to go on without another one: declare-dead 1 at=2
+		r.step(s.node(args.Value("at")), &model.Event{Kind: model.EventOperator, Order: model.Order{Kind: model.OrderDeclareDead, Node: s.node(args[0])}})
 	case "hand-over":
 		r.step(s.node(args[0]), &model.Event{Kind: model.EventOperator, Order: model.Order{Kind: model.OrderHandOver, VM: 1}})
 	case "fail-start":

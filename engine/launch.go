@@ -8,9 +8,39 @@ import (
 	"holdfast/engine/pool"
 )
 
+// right is the right of this life of this node to launch the VM, which it won in the log.
+type right struct {
+	won   model.Gen // the configuration that gave it
+	in    model.Gen // the one in which it holds: that, or one that changed nothing of it; 0: there is none
+	cause pool.Kind // boot, or promotion
+}
+
+// entitle finds out, when cfg is about to follow the known configuration, whether this node may launch the VM in it: because
+// it proposed that, or because it might before and only the generation moved, at the word of somebody else. When the VM runs,
+// the right is used.
+func (v *vm) entitle(cfg *pool.Config) {
+	before, r := &v.cfg, &v.right
+	own := cfg.By == v.self() && cfg.Incarnation == v.n.incarnation
+	switch cfg.Cause {
+	case pool.KindStart, pool.KindPromote:
+		if *r = (right{}); own {
+			*r = right{won: cfg.Gen, in: cfg.Gen, cause: cfg.Cause}
+		}
+	case pool.KindBump, pool.KindOverride:
+		moved := cfg.Gen == before.Gen+1 || cfg.Gen == before.Gen.In(cfg.Gen.Era())
+		if r.in == 0 || r.in != before.Gen || !moved {
+			r.in = 0
+			return
+		}
+		r.in = cfg.Gen
+	default:
+		r.in = 0
+	}
+}
+
 // bringUp launches the instance that this life of this node won in the log, or asks for one.
 func (v *vm) bringUp() {
-	if !v.mine() || v.launched == v.cfg.Gen || (v.cfg.Cause != pool.KindStart && v.cfg.Cause != pool.KindPromote) {
+	if v.right.in != v.cfg.Gen || v.launched == v.cfg.Gen {
 		v.seekStart()
 		return
 	}
@@ -53,7 +83,7 @@ func (v *vm) seekStart() {
 			return // the secondary has the VM's memory and takes over
 		}
 	}
-	if v.cfg.Level == model.LevelFT && v.cfg.Cause != pool.KindCreate {
+	if v.cfg.Level == model.LevelFT && v.cfg.Cause != pool.KindCreate && v.failedIn != v.cfg.Gen {
 		v.losesIn = v.cfg.Gen
 	}
 	v.propose(pool.Command{Kind: pool.KindStart, Node: v.self()})
@@ -71,7 +101,7 @@ func (v *vm) launch() {
 	v.launched, v.gen, v.instance = v.cfg.Gen, v.cfg.Gen, starting
 	v.session, v.sessionOf, v.attachGen = 0, 0, 0
 	var last model.Epoch
-	if v.cfg.Cause == pool.KindPromote {
+	if v.right.cause == pool.KindPromote {
 		last = v.in.Holds()
 		e := out.Add(model.EffectActivate, v.id)
 		e.Gen, e.Epoch = v.gen, last
@@ -79,7 +109,7 @@ func (v *vm) launch() {
 			e.Epoch--
 		}
 	} else {
-		if v.losesIn == v.cfg.Gen-1 {
+		if v.losesIn == v.right.won-1 {
 			// Now it is decided. Before, this host may not have heard that the VM goes on elsewhere.
 			out.Notify(model.NoticeStateLost, v.id, v.self()).Gen = v.cfg.Gen
 		}
@@ -109,8 +139,13 @@ func (v *vm) started(ev *model.Event) {
 		return
 	}
 	if failed {
-		if v.cfg.Cause == pool.KindPromote && v.in.Holds() != 0 && v.instance == starting && !planted.On(planted.PromoteOnce) {
+		if v.right.cause == pool.KindPromote && v.in.Holds() != 0 && v.instance == starting && !planted.On(planted.PromoteOnce) {
 			v.launched = 0 // what it held is still there
+		} else {
+			v.right.in = 0
+		}
+		if v.right.cause == pool.KindStart {
+			v.failedIn = v.gen
 		}
 		if !planted.On(planted.RemnantKept) {
 			v.n.out.Add(model.EffectDestroy, v.id).Gen = v.gen // what is left behind would be in the way
@@ -121,10 +156,10 @@ func (v *vm) started(ev *model.Event) {
 		notice.Gen, notice.Detail = v.gen, "the hypervisor could not create the instance; trying again"
 		return
 	}
-	v.instance = running
+	v.instance, v.right.in = running, 0
 	v.in = pair.NewSecondary(v.id)
 	kind := model.NoticeStarted
-	if v.cfg.Cause == pool.KindPromote {
+	if v.right.cause == pool.KindPromote {
 		kind = model.NoticePromoted
 	}
 	notice := out.Notify(kind, v.id, v.self())

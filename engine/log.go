@@ -89,11 +89,21 @@ func (n *Node) restore(snapshot []byte) {
 	}
 	n.pool = state
 	for _, v := range n.vms {
-		if state.VM(v.id).Gen < v.cfg.Gen {
+		if next := state.VM(v.id); next.Gen < v.cfg.Gen || !goesOn(&v.cfg, &next) {
 			v.overruled()
 		}
 	}
 	n.syncVMs()
+}
+
+// goesOn reports whether next may follow from the configuration that this node knows. In another era it does only if the
+// override found the VM just so: else this node knows decisions that it discarded.
+func goesOn(known, next *pool.Config) bool {
+	if known.Gen == 0 || next.Gen.Era() == known.Gen.Era() {
+		return true
+	}
+	override := pool.Command{Expect: model.Gen(next.Gen.Era()), By: next.By, Incarnation: next.Incarnation}
+	return known.Overridden(override) == *next
 }
 
 func newPool(cfg *Config) *pool.State {

@@ -27,10 +27,16 @@ func (n *Node) meet() {
 }
 
 // astray reports whether this node may not know who the members are: it is none of them, or hears nobody who
-// leads the log. While it was away all that it knew may have been replaced.
+// leads the log, or is led by somebody of whom its own log knows nothing. While it was away all that it knew may have been
+// replaced.
 func (n *Node) astray() bool {
 	leader := n.log.Leader()
-	return !n.member() || leader == model.NoNode || leader != n.cfg.ID && n.peers[leader].suspected
+	return !n.member() || leader == model.NoNode || leader != n.cfg.ID && (n.peers[leader].suspected || !n.known().Has(leader))
+}
+
+// known returns everybody who belongs to the pool, or to its log, as far as this node's own log says.
+func (n *Node) known() model.NodeSet {
+	return n.pool.Members().All() | n.log.Voters() | n.log.Learners()
 }
 
 // mention takes over whom a peer hears, if this node is astray: one of them leads.

@@ -70,12 +70,23 @@ func (n *Node) orderCreation(cmd pool.Command) {
 	n.keepOrder(cmd)
 }
 
-// orderOverride makes this node decide alone, because an operator knows that the other one is dead.
+// orderOverride makes this node decide alone, because an operator knows that the other one is dead. What the others decided
+// without it is void, so the VMs go on in generations above theirs, named after the log's new term, which no other override
+// has. Members of the first version could not read that; they cannot read a pool with recovery copies either.
 func (n *Node) orderOverride(cmd pool.Command) {
-	n.log.ForceAlone(n.now)
+	if _, err := n.pool.Check(cmd); err != nil {
+		n.refuse(0, cmd.Node, err.Error())
+		return
+	}
+	plain := n.tooOld(model.Protocol2) != "" && n.pool.Format() < model.Protocol2 || n.cfg.Protocol < model.Protocol2
+	n.log.ForceAlone(n.now, func(term uint64) []byte {
+		if !plain && term <= model.MaxEra {
+			cmd.Expect = model.Gen(term)
+		}
+		return cmd.Encode()
+	})
 	n.logBusy = true
 	n.out.Notify(model.NoticeOverride, 0, cmd.Node)
-	n.keepOrder(cmd)
 }
 
 // orderStart boots a VM from the copy that an operator chose.

@@ -26,7 +26,6 @@ type recovery struct {
 	opening   bool
 	openAt    model.Time // when to try to open the copy again
 	broken    bool       // that it failed was said
-	disowned  bool       // an override discarded generations that the copy may have followed; until it has another point
 	takeover  bool       // an operator wants to start the VM from this copy
 	askedIn   model.Gen  // generation out of which that was proposed last
 	testing   bool
@@ -203,7 +202,7 @@ func (v *vm) stopShipping() {
 // source makes the source of the running VM, if it is to have one.
 func (v *vm) source() *dr.Source {
 	n, r := v.n, &v.recovery
-	if r.src != nil && (r.src.Target() != v.cfg.Recovery || r.src.History() != v.cfg.History) {
+	if r.src != nil && (r.src.Target() != v.cfg.Recovery || r.src.History() != v.cfg.History || r.src.Era() != v.gen.Era()) {
 		r.src.Close(&n.out)
 		r.src = nil
 	}
@@ -294,7 +293,11 @@ func (v *vm) recoveryWake() model.Time {
 	return at
 }
 
+// wakeRecovery does what is due. People are told of a late point whatever else becomes of the VM, such as a guest that hangs.
 func (v *vm) wakeRecovery() {
+	if s := v.recovery.src; s != nil {
+		v.sayAge(s)
+	}
 	for _, s := range []*dr.Source{v.recovery.src, v.recovery.left} {
 		if s != nil {
 			s.Wake(v.n.now, &v.n.out)

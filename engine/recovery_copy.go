@@ -90,13 +90,12 @@ func (v *vm) recoveryEvent(ev *model.Event) {
 		}
 		r.broken = false
 		maker := model.Gen(ev.ID)
-		if r.disowned || ev.Gen < v.cfg.History {
-			maker = 0 // the generations that go on may be lower than those that an override discarded
+		if ev.Gen < v.cfg.History {
+			maker = 0 // another history, which an override may have discarded when it began no era
 		}
 		r.tgt = dr.NewTarget(n.now, v.id, n.cfg.recovery(), n.nextSession(), ev.Gen, maker, ev.Epoch)
 	case ev.Kind == model.EventRecoverySealed && r.tgt != nil:
 		r.tgt.Sealed(ev.Epoch, failed, &n.out)
-		r.disowned = r.disowned && failed
 	case ev.Kind == model.EventRecoveryApplied && r.tgt != nil:
 		r.tgt.Applied(ev.Epoch, failed, &n.out)
 	case ev.Kind == model.EventTested && r.testing:

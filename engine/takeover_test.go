@@ -36,11 +36,7 @@ func TestTakeOver(t *testing.T) {
 		{"lost its point, and settled", false, 0, gen - 1, 0, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			n, err := New(Config{
-				ID: 3, Hosts: model.Nodes(1, 2, 3), Seed: 1, Timing: DefaultTiming(), Pair: DefaultPair(),
-				Mirror: mirror.Config{Extents: 8, ExtentSectors: 1, ActiveExtents: 2, CopyDepth: 2, IOTimeout: time.Second, Resend: 100 * time.Millisecond},
-			}, nil)
-			require.NoError(t, err)
+			n := testNode(t, 3)
 			if c.heard {
 				n.peers[1].incarnation = 1
 			}
@@ -71,6 +67,16 @@ func TestTakeOver(t *testing.T) {
 			require.Equal(t, !c.refused, noticed(n, model.NoticeFailedOver))
 		})
 	}
+}
+
+// testNode returns a member of a pool of three hosts that has heard nothing yet.
+func testNode(t *testing.T, id model.NodeID) *Node {
+	n, err := New(Config{
+		ID: id, Hosts: model.Nodes(1, 2, 3), Seed: 1, Timing: DefaultTiming(), Pair: DefaultPair(),
+		Mirror: mirror.Config{Extents: 8, ExtentSectors: 1, ActiveExtents: 2, CopyDepth: 2, IOTimeout: time.Second, Resend: 100 * time.Millisecond},
+	}, nil)
+	require.NoError(t, err)
+	return n
 }
 
 func noticed(n *Node, kind model.NoticeKind) bool {

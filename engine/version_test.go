@@ -79,7 +79,7 @@ func TestMessagePassedOnFromAnEarlierLifeIsDropped(t *testing.T) {
 	// A request for a vote in a higher term is answered whatever else happens, so the answer
 	// tells whether it was let through.
 	vote := late
-	vote.Data = voteRequest(t, 2, 1, 1_000_000)
+	vote.Data = voteRequest(t, 2, 1, 1_000)
 	arrives := model.Event{Kind: model.EventMessage, Link: model.LinkManagement, Message: vote}
 	require.Zero(t, answers(r.members[1].node.Step(r.now, &arrives)))
 	arrives.Message.ID = r.members[2].life
@@ -213,4 +213,40 @@ func TestSharedStorageNeedsEveryMember(t *testing.T) {
 	r.start(3)
 	r.run(2 * time.Second)
 	require.Contains(t, strings.Join(r.trace, "\n"), "notify outgrown node=3")
+}
+
+// TestOverrideAndTheFirstVersion: a member of the first version cannot read that an era begins. While one is heard an
+// override begins none; else it does, whoever else is dead.
+func TestOverrideAndTheFirstVersion(t *testing.T) {
+	for name, c := range map[string]struct {
+		protocol uint8 // of the witness
+		heard    bool
+		era      bool
+	}{
+		"all are new":            {model.Protocol2, true, true},
+		"the witness is old":     {model.Protocol1, true, false},
+		"it is old, and is away": {model.Protocol1, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := protectedPool(t, func(config *engine.Config) {
+				if config.ID == 3 {
+					config.Protocol = c.protocol
+				}
+			})
+			r.kill(1, true)
+			if !c.heard {
+				r.kill(3, true)
+			}
+			r.run(2 * time.Second)
+			before := r.members[2].node.Pool().VM(1).Gen
+			r.order(2, model.Order{Kind: model.OrderDeclareDead, Node: 1})
+			r.run(2 * time.Second)
+			after := r.members[2].node.Pool().VM(1)
+			require.Equal(t, model.NodeID(2), after.Primary)
+			require.GreaterOrEqual(t, after.Gen, before)
+			require.Equal(t, c.era, after.Gen.Era() != 0)
+			require.Len(t, r.members[2].node.Pool().Overrides(), 1)
+			require.NotContains(t, strings.Join(r.trace, "\n"), "outgrown")
+		})
+	}
 }

@@ -37,6 +37,8 @@ type vm struct {
 	instance    instance
 	gen         model.Gen  // configuration that the instance runs under
 	launched    model.Gen  // configuration for which a launch was ordered
+	right       right      // to launch
+	failedIn    model.Gen  // generation in which a boot here failed: nothing has run since the decision for it
 	cannot      bool       // this home cannot run the VM for now
 	moving      bool       // an operator wants it on the other home
 	lost        model.Gen  // generation in which this home had no instance left
@@ -108,6 +110,7 @@ func (n *Node) syncVMs() {
 		}
 		if cfg != v.cfg {
 			v.changeHomes(&cfg)
+			v.entitle(&cfg)
 			v.cfg = cfg
 			v.touch()
 			v.meetPartner(cfg.Peer(n.cfg.ID))
@@ -124,8 +127,8 @@ func (n *Node) syncVMs() {
 // overruled forgets what this node believed about the VM, because an operator's override
 // made another history of the pool the valid one. An instance of the old history counts as foreign.
 func (v *vm) overruled() {
-	v.cfg, v.launched, v.won = pool.Config{}, 0, 0
-	v.recovery = recovery{changed: v.recovery.changed, disowned: true}
+	v.cfg, v.launched, v.right, v.won = pool.Config{}, 0, right{}, 0
+	v.recovery = recovery{changed: v.recovery.changed}
 	v.withdraw()
 	v.touch()
 	if v.instance != absent {
@@ -164,6 +167,7 @@ func (v *vm) event(ev *model.Event) {
 		v.started(ev)
 	case model.EventDied:
 		if v.instance != absent {
+			v.right.in = 0
 			v.lose()
 			v.guestFailed()
 		}

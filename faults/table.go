@@ -121,7 +121,7 @@ func init() {
 		LeaveHost: {"leave-host", ClassOperator, true, list(paramMember), nil,
 			"The operator has the host give up its copies and leave the pool; it is refused while the host has the only copy of a VM."},
 		SetLevel: {"set-level", ClassOperator, true, list(paramVM, paramLevel), nil,
-			"The owner gives the running VM another level. It runs exposed until its redundancy at that level is complete; none needs none. Refused while the VM's own host has no copy in sync, and carried out by the host that runs the VM: while there is none the order waits, ten seconds at most."},
+			"The owner gives the running VM another level. Between restart and ha nothing else changes; otherwise it runs exposed until its redundancy at the new level is complete; none needs none. Refused while the VM's own host has no copy in sync, and carried out by the host that runs the VM: while there is none the order waits, ten seconds at most."},
 		Migrate: {"migrate", ClassOperator, true, list(paramVM), nil,
 			"The operator has the VM run on its other home: at level ft without a boot, at the others by a restart there. Refused while the other home is not ready."},
 		Maintain: {"maintain", ClassOperator, true, list(paramMember), list(optFor),

@@ -39,7 +39,7 @@ func (w *World) PowerOn(id model.NodeID, oldDisk bool) {
 }
 
 // Powered reports whether a member has power.
-func (w *World) Powered(id model.NodeID) bool { return w.nodes[id].powered }
+func (w *World) Powered(id model.NodeID) bool { return id != model.NoNode && w.nodes[id].powered }
 
 // SaveDisk remembers the member's system disk as it is now.
 func (w *World) SaveDisk(id model.NodeID) { w.nodes[id].saved = w.nodes[id].store.Snapshot() }

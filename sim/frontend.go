@@ -76,7 +76,21 @@ func (p *place) ask(c *call) {
 
 // complete answers a request of the guest.
 func (p *place) complete(e *model.Effect) {
-	if p.inst.machine != nil && p.inst.machine.CPU().Hung {
+	failed := e.Flags.Has(model.FlagError)
+	hung := p.inst.machine != nil && p.inst.machine.CPU().Hung
+	for i := range p.inst.calls {
+		if c := &p.inst.calls[i]; c.io.ID == e.IO.ID && !c.done {
+			p.w.monitor.points[p.vm.id].completed(p.w, p, c, failed)
+			c.done = hung
+		}
+	}
+	for i := range p.late {
+		if c := &p.late[i]; c.io.ID == e.IO.ID && !c.done {
+			p.w.monitor.points[p.vm.id].completed(p.w, p, c, failed)
+			c.done = true
+		}
+	}
+	if hung {
 		p.inst.unseen = append(p.inst.unseen, *e)
 		return
 	}
@@ -91,8 +105,6 @@ func (p *place) complete(e *model.Effect) {
 		if c.io.ID != e.IO.ID {
 			continue
 		}
-		failed := e.Flags.Has(model.FlagError)
-		p.w.monitor.points[p.vm.id].completed(p.w, p, c, failed)
 		p.w.monitor.completed(p, c, failed)
 		data := p.take(&p.answers, e.ID)
 		p.w.drop(c.att)
@@ -101,6 +113,25 @@ func (p *place) complete(e *model.Effect) {
 		p.w.drop(data)
 		return
 	}
+}
+
+// bequeath keeps the writes that a crashing guest asked for: until the daemon hears of the crash it completes them, and they
+// belong to the VM's disk as any other.
+func (p *place) bequeath() {
+	p.dropLate()
+	for i := range p.inst.calls {
+		if c := p.inst.calls[i]; c.io.Op == model.OpWrite && !c.done {
+			c.att = c.att.share()
+			p.late = append(p.late, c)
+		}
+	}
+}
+
+func (p *place) dropLate() {
+	for i := range p.late {
+		p.w.drop(p.late[i].att)
+	}
+	p.late = p.late[:0]
 }
 
 // hang makes the guest hang, or lets it go on with what its devices have for it.

@@ -22,6 +22,7 @@ func (p *place) launch(e *model.Effect) {
 	w := p.w
 	p.endOperations()
 	p.destroy()
+	p.dropLate()
 	p.inst.booting, p.inst.gen, p.inst.present = true, e.Gen, true
 	p.inst.voided = p.m.life
 	if e.Kind == model.EffectActivate {
@@ -174,6 +175,7 @@ func (p *place) crashGuest() {
 	if !p.inst.present {
 		return
 	}
+	p.bequeath()
 	p.destroy()
 	p.m.tell(&model.Event{Kind: model.EventDied, VM: p.vm.id})
 }

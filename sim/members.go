@@ -20,6 +20,22 @@ func (w *World) Electorate() (voters model.NodeSet) {
 	return voters
 }
 
+// View is what a member knows of the control log: who leads and who votes, and the pool as far as it has applied it.
+type View struct {
+	Leader model.NodeID
+	Voters model.NodeSet
+	Pool   *pool.State
+}
+
+// View returns what a member knows; false if its daemon does not run.
+func (w *World) View(id model.NodeID) (v View, ok bool) {
+	if id == model.NoNode || !w.nodes[id].running() {
+		return v, false
+	}
+	n := w.nodes[id].node
+	return View{Leader: n.Leader(), Voters: n.Voters(), Pool: n.Pool()}, true
+}
+
 // Wisest returns the pool as the running member knows it that has applied most of the log; if none runs, an empty one.
 func (w *World) Wisest() *pool.State {
 	best := &pool.State{}

@@ -38,6 +38,7 @@ type watch struct {
 	seenBy   []sighting
 	starts   []model.Gen  // generations that were booted or activated
 	asked    []proposal   // what members proposed
+	voids    bool         // an operator let a member decide alone that did not know all that was decided
 	failOver bool         // an operator ordered a start from the recovery copy
 	ordered  model.NodeID // an operator ordered a start from there, whatever its copy
 	forced   model.NodeID // the newest such order, decided or not

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"holdfast/engine/model"
 	"holdfast/engine/pool"
 )
@@ -43,6 +45,9 @@ func (o *monitor) observe(m *member) {
 			if cfg.Cause != pool.KindBump { // a bump goes on with what is still to be said
 				o.told(v, o.w.now)
 			}
+			if v.voids && cfg.Gen.Era() > before.Gen.Era() {
+				o.void(v, &cfg)
+			}
 			v.truth, v.since = append(v.truth, cfg), append(v.since, o.w.now)
 			v.seenBy = append(v.seenBy, sighting{by: m.id, record: m.asked})
 			o.committed(v, &before, &cfg)
@@ -51,6 +56,30 @@ func (o *monitor) observe(m *member) {
 			o.agrees(m, v, &cfg)
 		}
 	}
+}
+
+// overriding notes for which VMs a member that is about to decide alone does not know the newest configuration: the
+// operator has what it does not know discarded.
+func (o *monitor) overriding(m *member) {
+	if !m.running() {
+		return
+	}
+	for i := range o.vms {
+		if v := &o.vms[i]; len(v.truth) > 0 {
+			cfg := v.newest()
+			v.voids = v.voids || m.node.Pool().VM(cfg.VM).Gen < cfg.Gen
+		}
+	}
+}
+
+// void forgets what an override discarded: writes that were completed in that history need not be anywhere.
+func (o *monitor) void(v *watch, cfg *pool.Config) {
+	v.voids = false
+	for i := range v.writes {
+		o.w.drop(v.writes[i].att)
+	}
+	v.writes = v.writes[:0]
+	o.points[cfg.VM].rewound(o.w.nodes[cfg.Primary].place(cfg.VM))
 }
 
 // undo takes back what only a member knew that dies before it was durable there: nothing can have come of it,
@@ -68,8 +97,14 @@ func (o *monitor) undo(m *member) {
 	}
 }
 
-// agrees checks that a member has the same configuration as everybody else who knows the generation.
+// agrees checks that a member has the same configuration as everybody else who knows the generation. What was decided in
+// an era that is over after it was over has nobody else who knows it.
 func (o *monitor) agrees(m *member, v *watch, cfg *pool.Config) {
+	late := cfg.Gen.Era() < v.newest().Gen.Era() && !slices.ContainsFunc(v.truth, func(c pool.Config) bool { return c.Gen == cfg.Gen })
+	if late && cfg.Gen != 0 {
+		o.breaks("R2", o.w.nodes[cfg.Primary].place(cfg.VM), "generation %d is %v by %d for %s, after an override had begun another history",
+			cfg.Gen, cfg.Cause, cfg.By, m.name)
+	}
 	for i := len(v.truth) - 1; i >= 0 && v.truth[i].Gen >= cfg.Gen; i-- {
 		if v.seenBy[i].by != m.id {
 			v.seenBy[i].by = model.NoNode

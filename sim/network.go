@@ -156,11 +156,11 @@ func (m *member) receive(msg *model.Message, att *attachment) {
 		p.inbound[p.inboundNext].take(m.w, msg, att)
 		p.inboundNext = (p.inboundNext + 1) % len(p.inbound)
 	case model.MsgWrite:
-		p.incoming.put(m.w, writeKey(msg.Session, msg.Seq), att.share())
+		p.incoming.replace(m.w, writeKey(msg.Session, msg.Seq), att.share())
 	case model.MsgCopy:
 		p.keep(&p.copies, uint64(msg.Count), att.share())
 	case model.MsgShipWrite, model.MsgShipExtent:
-		p.recovery.incoming.put(m.w, writeKey(msg.Session, msg.Seq), att.share())
+		p.recovery.incoming.replace(m.w, writeKey(msg.Session, msg.Seq), att.share())
 	case model.MsgReadDone:
 		p.keep(&p.answers, msg.ID, att.share())
 		p.keep(&p.copies, msg.ID, att.share())

@@ -8,6 +8,7 @@ import (
 
 // DeclareDead is the operator's override at a member: it decides alone in place of dead.
 func (w *World) DeclareDead(id, dead model.NodeID) {
+	w.At(w.now, func() { w.monitor.overriding(w.nodes[id]) })
 	w.order(id, model.Order{Kind: model.OrderDeclareDead, Node: dead})
 }
 

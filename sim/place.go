@@ -31,7 +31,8 @@ type place struct {
 	gone    uint64  // the ops life that ended with the host: what had left it still reaches shared storage
 
 	inst    instance
-	remnant bool // a creation that failed left a domain behind, which never runs
+	late    []call // writes of a guest that crashed, until the daemon has heard of it
+	remnant bool   // a creation that failed left a domain behind, which never runs
 	plug    plug
 
 	// What the daemon holds in memory.
@@ -86,6 +87,8 @@ type call struct {
 	io  model.IO
 	at  model.Time
 	att *attachment
+	// done: the mirror completed it, and the guest, which hangs, has not been told.
+	done bool
 }
 
 func newPlace(w *World, m *member, v *load) (*place, error) {
@@ -121,6 +124,7 @@ func (p *place) forget() {
 		p.answers[i], p.copies[i] = answer{}, answer{}
 	}
 	p.inst.capture = nil
+	p.dropLate()
 	p.inst.asked, p.inst.unseen = p.inst.asked[:0], nil // the next life is asked again
 	p.forwardTo = model.NoNode
 	if p.inst.fed && p.inst.booting && p.inst.machine == nil {

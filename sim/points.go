@@ -60,7 +60,8 @@ func (t *points) add(c change) {
 	t.log = append(t.log, c)
 }
 
-// completed takes a write that the guest is told is done, where the VM runs by the pool's word.
+// completed takes a write that the mirror has completed, where the VM runs by the pool's word. A guest that hangs is told
+// later, if ever.
 func (t *points) completed(w *World, p *place, c *call, failed bool) {
 	if !t.on || c.io.Op != model.OpWrite || w.monitor.vms[t.vm].newest().Primary != p.m.id {
 		return
@@ -78,11 +79,12 @@ func (t *points) completed(w *World, p *place, c *call, failed bool) {
 	t.add(n)
 }
 
-// launched takes it that the VM begins from the disk of p, whatever it holds.
+// launched takes it that the VM begins from the disk of p, whatever it holds, and its epochs anew.
 func (t *points) launched(w *World, p *place) {
 	if !t.on {
 		return
 	}
+	t.ends = t.ends[:0]
 	n := change{at: w.now}
 	t.content(p)
 	if t.over != 0 {
@@ -97,6 +99,18 @@ func (t *points) launched(w *World, p *place) {
 	if len(n.sectors) > 0 {
 		t.add(n)
 	}
+}
+
+// rewound takes it that an override discarded what the VM did, and that it goes on where its primary's disk at p stands. One
+// that is not running there is launched yet.
+func (t *points) rewound(p *place) {
+	if !t.on || !p.inst.present {
+		return
+	}
+	if t.over != 0 {
+		t.over, t.cuts = 0, t.cuts[:len(t.cuts)-1]
+	}
+	t.launched(p.w, p)
 }
 
 // goOn lets the VM's disk go on from its recovery copy, which must be the point that it was.
@@ -193,13 +207,21 @@ func (t *points) captured(epoch model.Epoch) {
 	t.ends = append(t.ends, end{epoch, t.first + len(t.log)})
 }
 
-// promoted checks that the recovery copy has nothing of what the pool goes back behind (R6).
+// promoted checks that the recovery copy has nothing of what the pool goes back behind (R6). It may have what an override
+// discarded, until it is replaced.
 func (t *points) promoted(o *monitor, p *place, epoch model.Epoch) {
-	i := slices.IndexFunc(t.ends, func(e end) bool { return e.epoch == epoch })
+	if cfg := o.vms[t.vm].newest(); cfg.Recovery != model.NoNode {
+		if r := &o.w.nodes[cfg.Recovery].place(t.vm).recovery; r.maker.Era() < cfg.Gen.Era() {
+			return
+		}
+	}
+	i := len(t.ends) - 1 // the newest of that number: another life of the daemon, or another pair, counts anew
+	for i >= 0 && t.ends[i].epoch != epoch {
+		i--
+	}
 	if t.on && t.begun && i >= 0 && t.first > t.ends[i].number {
 		o.breaks("R6", p, "the recovery copy has writes from after checkpoint %d, with which the VM goes on", epoch)
 	}
-	t.ends = t.ends[:0]
 }
 
 // failedOver takes down what a start from the recovery copy lost.
@@ -216,9 +238,9 @@ func (t *points) failedOver(w *World, p *place, gen model.Gen) {
 	t.cuts = append(t.cuts, Cut{Lo: t.lo, Hi: hi, At: w.now})
 }
 
-// failedBack checks that the copy to which a VM returns lacks nothing (R5).
+// failedBack checks that the copy to which a VM returns lacks nothing (R5). Writes that failed may have changed nothing.
 func (t *points) failedBack(w *World, p *place) {
-	if t.on && len(t.log) > 0 {
+	if t.on && !slices.Equal(t.at, t.newest) {
 		w.monitor.breaks("R5", p, "the VM returns to a copy that lacks %d completed writes", len(t.log))
 	}
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -126,6 +127,9 @@ func (p *place) performRecovery(e *model.Effect) {
 
 func (p *place) storeEntry(e *model.Effect) {
 	j := journalled{seq: e.Seq, sector: e.IO.Sector, att: p.recovery.incoming.get(writeKey(e.Session, e.Seq)).share()}
+	if j.att == nil {
+		p.w.violation("crash", p.vm.id, fmt.Sprintf("%s: the data of entry %d for the recovery copy is gone", p.m.name, e.Seq))
+	}
 	if e.Flags.Has(model.FlagFull) {
 		j.sector = uint64(e.Count) * extentSectors
 	}

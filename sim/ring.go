@@ -19,15 +19,33 @@ func (r *ring) put(w *World, id uint64, att *attachment) {
 	*e = answer{id: id, att: att}
 }
 
+// replace is put for what may come more than once: a repetition takes the place of the first one. Else many of them would
+// push out what waits for something that was lost.
+func (r *ring) replace(w *World, id uint64, att *attachment) {
+	if e := r.find(id); e != nil {
+		w.drop(e.att)
+		e.att = att
+		return
+	}
+	r.put(w, id, att)
+}
+
 // get returns the newest data for id, or nil.
 func (r *ring) get(id uint64) *attachment {
+	if e := r.find(id); e != nil {
+		return e.att
+	}
+	return nil
+}
+
+func (r *ring) find(id uint64) *answer {
 	for i := 1; i <= len(r.entries); i++ {
 		e := &r.entries[(r.next-i+len(r.entries))%len(r.entries)]
 		if e.att == nil {
 			return nil
 		}
 		if e.id == id {
-			return e.att
+			return e
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 func (l *Log) Observe(subject model.NodeID, pos model.Position) {
 	if subject != model.NoNode && subject <= model.MaxNode && subject != l.cfg.ID {
 		l.state.known[subject] = l.state.known[subject].Max(pos)
+		l.overruledIn(pos.Term)
 	}
 }
 

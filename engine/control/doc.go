@@ -147,4 +147,11 @@
 // finds its own commits contradicted starts over from nothing (startOver): the
 // operator decided that they are void. Should both sides be given the override,
 // the higher term wins, and the other side's decisions are lost.
+//
+// Those who were declared dead may be a majority of the voters that they know. They return without
+// a word of the override in their logs, and until a leader whom they know sends them the
+// new one nothing in raft would stop them from deciding among themselves. The term tells: only an override raises it so
+// far. So a member that learns, from a heartbeat of anybody or from what a third one remembers, of a position in such a
+// term puts a floor under its own log, as after amnesia, and neither votes nor leads before it has the other one. What remains
+// is the time before it hears of it: whoever returns while nobody is there that knows of the override cannot know.
 package control

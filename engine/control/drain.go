@@ -17,7 +17,7 @@ import (
 // then what apply adds to out itself. Call it after every other call that takes
 // the time, before the step ends.
 func (l *Log) Drain(out *model.Effects, apply func(index uint64, data []byte)) {
-	if l.alone {
+	if l.alone != nil {
 		l.forceAlone(out, apply)
 	}
 	l.announce(out)
@@ -59,6 +59,10 @@ func (l *Log) announce(out *model.Effects) {
 	if l.override {
 		l.override = false
 		out.Notify(model.NoticeOverride, 0, l.cfg.ID).Detail = "decides alone"
+	}
+	if l.overruled {
+		l.overruled = false
+		out.Notify(model.NoticeOverride, 0, l.cfg.ID).Detail = "others were told to go on without this member, which does not vote until it has caught up"
 	}
 }
 

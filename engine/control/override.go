@@ -15,18 +15,20 @@ const aloneTerms = 1 << 20
 
 // ForceAlone makes this member the only voter, at the word of an operator who
 // knows that the others are dead. The next Drain applies the whole log, whether it was
-// committed or not, and begins a new one. Others come back by Change and lose
-// what they did without this member. Calling it again has no effect beyond a new beginning.
-func (l *Log) ForceAlone(now model.Time) {
-	l.now, l.alone = now, true
+// committed or not, applies as its last entry what record returns for the new term, and begins a new log. Others come back
+// by Change and lose what they did without this member. Calling it again has no effect beyond a new beginning.
+func (l *Log) ForceAlone(now model.Time, record func(term uint64) []byte) {
+	l.now, l.alone = now, record
 }
 
 // forceAlone replaces the log by a snapshot that stands one index behind its
 // end, in a term of its own. No other log contains that entry, so that everybody who
 // returns is given the snapshot and with it the configuration of one voter: a
-// log that went on would leave the old configuration in force over there.
+// log that went on would leave the old configuration in force over there. The entry is the record
+// of the override itself, so that nobody ever has the one without the other.
 func (l *Log) forceAlone(out *model.Effects, apply func(uint64, []byte)) {
-	l.alone, l.override = false, true
+	record := l.alone
+	l.alone, l.override = nil, true
 	last := l.lastIndex()
 	if last > l.state.commit {
 		// What apply asks for must not be performed before it is certain to be
@@ -47,12 +49,26 @@ func (l *Log) forceAlone(out *model.Effects, apply func(uint64, []byte)) {
 	// Two overrides must not meet in one term: each member has its own.
 	next.state.term += aloneTerms + uint64(l.cfg.ID)
 	next.state.vote, next.state.commit, next.state.floor = 0, last+1, 0
+	apply(last+1, record(next.state.term))
 	next.snapshot = &pb.Snapshot{Data: l.takeState(), Metadata: &pb.SnapshotMetadata{
 		ConfState: confState(model.Nodes(l.cfg.ID), 0), Index: new(last + 1), Term: new(next.state.term),
 	}}
 	l.mustOpen(next)
 	l.probation, l.needBase, l.reset = false, true, false
 	l.campaign(l.now)
+}
+
+// overruledIn takes it that somebody's log is in that term. If only an override can have raised it so far, this member
+// neither votes nor campaigns, and leads no more, before it has a log from after it: those who were declared dead must not
+// decide among themselves once they have heard of anybody who knows better, leader or not. It is the floor of a member
+// that forgot, for the same reason: what it knows is not what counts.
+func (l *Log) overruledIn(term uint64) {
+	own := max(l.state.term, l.state.peak.Term, l.state.floor, l.role.term)
+	if term < own+aloneTerms/2 || l.Amnesia() || !l.Voters().Has(l.cfg.ID) {
+		return
+	}
+	l.state.floor, l.needState, l.overruled = own, true, true
+	l.raiseTerm(own + 1)
 }
 
 // overruledBy reports whether a leader's message contradicts what this member

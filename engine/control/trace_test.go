@@ -2,6 +2,7 @@ package control
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -198,7 +199,7 @@ func TestTraceAlone(t *testing.T) {
 		w.run(3 * time.Second)
 		require.Nil(t, w.leader())
 		w.logf("-- the operator lets A decide alone")
-		a.log.ForceAlone(w.now)
+		a.log.ForceAlone(w.now, func(term uint64) []byte { return fmt.Appendf(nil, "override %d", term) })
 		w.drain(a)
 		require.True(t, a.log.Leading())
 		w.propose(a, "alone")
@@ -242,7 +243,7 @@ func TestWrongOverrideConverges(t *testing.T) {
 		for _, x := range []string{"p", "q", "r", "s", "t"} {
 			w.propose(b, x)
 		}
-		a.log.ForceAlone(w.now)
+		a.log.ForceAlone(w.now, func(term uint64) []byte { return fmt.Appendf(nil, "override %d", term) })
 		w.drain(a)
 		w.propose(a, "alone")
 		w.setCut(1, 2, false)
@@ -258,6 +259,42 @@ func TestWrongOverrideConverges(t *testing.T) {
 		require.Equal(t, a.applied, b.applied)
 		require.Equal(t, a.applied, c.applied)
 	}
+}
+
+// Those who were declared dead return, a majority of the old voters, and hear the one that decided alone. Nobody has made
+// them members of the new log yet, and nobody leads whom they know: they must not decide among themselves.
+func TestDeclaredDeadDoNotDecide(t *testing.T) {
+	w := newWorld(t, 3)
+	w.settled()
+	a, b, c := w.members[0], w.members[1], w.members[2]
+	w.crash(b)
+	w.crash(c)
+	a.log.ForceAlone(w.now, func(term uint64) []byte { return fmt.Appendf(nil, "override %d", term) })
+	w.drain(a)
+	w.propose(a, "alone")
+	w.start(b, b.history)
+	w.start(c, c.history)
+	for range 100 {
+		w.run(100 * time.Millisecond)
+		_ = b.log.Propose([]byte("void"))
+		w.drain(b)
+		require.False(t, b.log.Leading() || c.log.Leading(), "those who were declared dead have a leader of their own")
+	}
+	w.crash(c)
+	w.start(c, c.history)
+	w.run(10 * time.Second)
+	require.False(t, b.log.Leading() || c.log.Leading(), "another life forgets what was heard")
+	w.until("all vote again", func() bool {
+		w.readmit(a, b)
+		w.readmit(a, c)
+		return a.log.Voters().Len() == 3 && b.log.Voters().Len() == 3 && c.log.Voters().Len() == 3
+	})
+	w.propose(c, "all")
+	w.run(time.Second)
+	require.False(t, b.log.has(b, "void"))
+	require.True(t, b.log.has(b, "alone"))
+	require.Equal(t, a.applied, b.applied)
+	require.Equal(t, a.applied, c.applied)
 }
 
 func TestDiskReplacedByEmptyOne(t *testing.T) {

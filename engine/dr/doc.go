@@ -59,4 +59,7 @@
 // to have them. An extent goes from the intent into the record when the mirror forgets it, so the data path pays
 // nothing for it, and leaves the record when a durable point has it. A source that begins (promotion, boot, a
 // new life of the daemon) takes intent and record together: every extent that the copy may lack.
+//
+// Both speak of one history. After an operator's override the copy may have points of another one, which was discarded. The
+// generation that is durable with the newest point tells its era; a source of another era replaces the copy as a whole.
 package dr

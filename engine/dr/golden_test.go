@@ -95,6 +95,9 @@ func (s *stage) perform(command string, args golden.Args) {
 	case "promote":
 		w.promote(func() bool { return false })
 		w.bag = nil
+	case "override": // an operator goes on with the disk after so many changes: override 3
+		w.override(arg(0))
+		w.bag = nil
 	case "strange": // a source of another generation opens a stream: strange 5
 		w.streams++
 		m := model.Message{Kind: model.MsgShipOpen, VM: vmID, From: 2, To: 3, Gen: model.Gen(arg(0)), Session: w.streams, Epoch: 2}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"holdfast/engine/model"
 )
 
 // capture ends an epoch of the guest; acknowledge is the secondary's word on the oldest one.
@@ -61,6 +63,18 @@ func (w *world) promote(keep func() bool) {
 	w.states = append(w.states, w.disk)
 	w.writes, w.captured, w.exposed = nil, nil, true
 	w.gen++
+	w.run()
+	w.check()
+}
+
+// override lets an operator go on, in a new era, with the disk of an earlier moment, beside which nothing is recorded of what
+// the copy has. What came after that moment is discarded, but the copy may have it.
+func (w *world) override(to int) {
+	w.disk = w.states[to]
+	w.states = append(w.states, w.disk)
+	w.writes, w.captured, w.exposed = nil, nil, true
+	w.marks, w.changed = model.NewBitmap(extents), model.NewBitmap(extents)
+	w.gen = w.gen.In(w.gen.Era() + 1)
 	w.run()
 	w.check()
 }
@@ -211,6 +225,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		"wait":       func(t *rapid.T) { w.wait(time.Duration(rapid.IntRange(1, 200).Draw(t, "ms")) * time.Millisecond) },
 		"work":       func(*rapid.T) { w.settle() },
 		"promote":    func(t *rapid.T) { w.promote(keep(t)) },
+		"override":   func(t *rapid.T) { w.override(rapid.IntRange(0, len(w.states)-1).Draw(t, "to")) },
 		"anew":       func(*rapid.T) { w.anew() },
 		"crash":      func(t *rapid.T) { w.crashTarget(keep(t)) },
 		"target":     func(*rapid.T) { w.recoverTarget() },

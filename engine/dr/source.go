@@ -14,6 +14,7 @@ type Source struct {
 	target  model.NodeID
 	gen     model.Gen
 	history model.Gen
+	era     uint64
 	state   State
 	stream  uint64
 	met     bool   // a target has answered before: point is the newest that there can be of this source
@@ -71,7 +72,7 @@ type Source struct {
 // target may lack (D3). token is as for mirror.NewPrimary.
 func NewSource(now model.Time, vm model.VMID, cfg Config, target model.NodeID, gen, history model.Gen, lacking model.Bitmap, token uint64) *Source {
 	s := &Source{
-		vm: vm, cfg: cfg, target: target, gen: gen, history: history, token: token,
+		vm: vm, cfg: cfg, target: target, gen: gen, history: history, era: gen.Era(), token: token,
 		queue: newJournal(cfg.Journal), lacking: lacking.Clone(), lacks: lacking.Len(),
 		unsealed: lacking.Clone(), stamps: make([]model.Seq, cfg.Extents), linger: model.NewBitmap(cfg.Extents),
 		lackAfter: model.Never, pointLack: model.Never, lackSince: model.Never, wakeAt: model.Never,
@@ -90,6 +91,9 @@ func (s *Source) Target() model.NodeID { return s.target }
 
 // History returns the generation in which the VM was given the copy that the source was made for.
 func (s *Source) History() model.Gen { return s.history }
+
+// Era returns the era in which the VM ran when the source was made. An override ends it: see Target.Open.
+func (s *Source) Era() uint64 { return s.era }
 
 // Point returns the newest point that the target called durable; 0: none.
 func (s *Source) Point() model.Epoch { return s.sealed }

@@ -23,6 +23,7 @@ type Target struct {
 	life    uint64 // number of this opening of the copy
 	source  model.NodeID
 	gen     model.Gen // of the source, at first of the one that made the newest durable point
+	maker   model.Gen // of the source that made the newest durable point
 	stream  uint64
 	history model.Gen // of the copy
 	follows model.Gen // history of the stream
@@ -46,7 +47,7 @@ type Target struct {
 // number of this opening of the copy, another one each time, also in one life of the node: by it the source learns that
 // what it shipped and what is not durable is gone (D4).
 func NewTarget(now model.Time, vm model.VMID, cfg Config, life uint64, history, gen model.Gen, point model.Epoch) *Target {
-	return &Target{vm: vm, cfg: cfg, life: life, history: history, gen: gen, point: point, pointAt: now}
+	return &Target{vm: vm, cfg: cfg, life: life, history: history, gen: gen, maker: gen, point: point, pointAt: now}
 }
 
 // Point returns the newest durable point and the history that it belongs to; 0 and 0: there is none.
@@ -64,7 +65,9 @@ func (t *Target) Settled() bool { return t.phase == idle && !t.failed }
 // Freeze stops the copy at its newest durable point, or lets it go on. Frozen, it answers nobody.
 func (t *Target) Freeze(on bool) { t.frozen = on }
 
-// Open follows a stream of source, unless an older generation opens it.
+// Open follows a stream of source, unless an older generation opens it. To a source of another era than that of the newest
+// point it denies the history: an override lies between them, the point may have what that discarded, and nobody knows how the
+// copy differs from the disk that goes on. So it is replaced as a whole, and stays that point until then.
 func (t *Target) Open(m *model.Message, out *model.Effects) {
 	older := m.Gen < t.gen || m.Gen == t.gen && m.Session < t.stream
 	if t.frozen || older || t.phase == sealing && m.Session != t.stream {
@@ -79,7 +82,9 @@ func (t *Target) Open(m *model.Message, out *model.Effects) {
 	}
 	t.source, t.gen, t.follows = m.From, m.Gen, model.Gen(m.Epoch)
 	a := t.answer(model.MsgShipState, out)
-	a.Gen = t.history
+	if t.maker.Era() == m.Gen.Era() {
+		a.Gen = t.history
+	}
 }
 
 func (t *Target) answer(kind model.MessageKind, out *model.Effects) *model.Message {
@@ -92,7 +97,7 @@ func (t *Target) answer(kind model.MessageKind, out *model.Effects) *model.Messa
 }
 
 // ignores reports whether a message does not belong to the stream. The source of a stream that an earlier
-// opening followed learns from the life in the answer that it is over.
+// opening followed, or that was followed before an override, learns from the answer that it is over.
 func (t *Target) ignores(m *model.Message, out *model.Effects) bool {
 	if t.frozen || m.Gen < t.gen {
 		return true
@@ -102,7 +107,7 @@ func (t *Target) ignores(m *model.Message, out *model.Effects) bool {
 	}
 	if m.Gen > t.gen || m.Session > t.stream {
 		a := out.Send(model.MsgShipAck, m.From, t.vm)
-		a.Session, a.ID, a.Epoch = m.Session, t.life, t.point
+		a.Session, a.ID, a.Epoch, a.Flags = m.Session, t.life, t.point, model.FlagError
 	}
 	return true
 }
@@ -189,7 +194,7 @@ func (t *Target) Sealed(point model.Epoch, failed bool, out *model.Effects) {
 		t.fail(out)
 		return
 	}
-	t.point, t.history, t.pointAt, t.want = point, t.follows, t.wantAt, 0
+	t.point, t.history, t.maker, t.pointAt, t.want = point, t.follows, t.gen, t.wantAt, 0
 	t.phase = applying
 	t.answer(model.MsgShipAck, out)
 	e := out.Add(model.EffectRecoveryApply, t.vm)

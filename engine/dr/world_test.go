@@ -85,6 +85,7 @@ type world struct {
 	reads   []model.Effect // at the source's
 	bag     []packet
 	arrived map[model.Seq]packet
+	stored  model.Seq // newest entry in the journal since the copy was opened, or dropped what it had
 
 	out   model.Effects
 	trace []string
@@ -129,7 +130,7 @@ func (w *world) openTarget() {
 	w.recover()
 	w.lives++
 	w.tgt = NewTarget(w.now, vmID, testConfig, w.lives, w.history, w.maker, w.point)
-	w.arrived = map[model.Seq]packet{}
+	w.arrived, w.stored = map[model.Seq]packet{}, 0
 }
 
 // recover is what a runner does with a copy that it opens.
@@ -197,8 +198,11 @@ func (w *world) perform(node model.NodeID) {
 			w.store(e)
 		case model.EffectRecoveryDrop:
 			w.journal = w.journal[:w.sealed]
-			w.arrived = map[model.Seq]packet{}
+			w.arrived, w.stored = map[model.Seq]packet{}, 0
 		case model.EffectRecoverySeal, model.EffectRecoveryApply:
+			if e.Kind == model.EffectRecoverySeal {
+				require.GreaterOrEqual(w.t, w.stored, e.Seq, "R6: a point is sealed that lacks entries")
+			}
 			w.ops = append(w.ops, *e)
 		}
 	}
@@ -223,6 +227,7 @@ func (w *world) store(e *model.Effect) {
 		s.sector = int(e.Count) * extentSectors
 	}
 	w.journal = append(w.journal, s)
+	w.stored = e.Seq
 }
 
 // request lets the guest ask for a write; false if one to the same sectors is under way.

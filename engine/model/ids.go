@@ -80,7 +80,22 @@ type VMID uint16
 // Gen is a VM's generation: the number of its current configuration in the
 // control log and therefore the fencing token. It rises by exactly one with
 // every committed change. Zero means the VM does not exist.
+//
+// An operator's override begins a new era: generations go on above all that anybody can have made who knows nothing of it,
+// because what those decided is void. The upper half is the era, 0 in a pool without an override.
 type Gen uint64
+
+// eraShift is where the era of a generation begins: there is room for 4 billion changes of a VM in each.
+const eraShift = 32
+
+// Era returns the era that a generation belongs to.
+func (g Gen) Era() uint64 { return uint64(g >> eraShift) }
+
+// In returns the generation after g in a later era. An era that has no room (see MaxEra) is none.
+func (g Gen) In(era uint64) Gen { return Gen(era)<<eraShift | (g&(1<<eraShift-1) + 1) }
+
+// MaxEra is the highest era.
+const MaxEra = 1<<eraShift - 1
 
 // Epoch numbers the checkpoint intervals of an ft VM, or the output barriers of
 // an ha or restart VM. Within one primary's tenure it only rises.

@@ -57,7 +57,7 @@ const (
 	// NoticeOutgrown: the pool on Node has decided something that this version cannot read; Detail says what. It takes
 	// no part any more and lets nothing out until it is upgraded.
 	NoticeOutgrown
-	// NoticeOverride: an operator overrode the rules on Node.
+	// NoticeOverride: an operator overrode the rules on Node, or Node learnt that others were told to go on without it.
 	NoticeOverride
 	// NoticeRefused: an order or proposal was refused; Detail says why.
 	NoticeRefused

@@ -34,7 +34,8 @@ const (
 	// KindBump: nothing but the generation changes, so that an earlier proposal whose fate is unknown cannot succeed any
 	// more: one of the primary, or a fail-over by the host with the recovery copy.
 	KindBump
-	// KindOverride: By overrode the rules by declaring Node dead.
+	// KindOverride: By overrode the rules by declaring Node dead. Expect is the era in which the VMs go on; 0: in none
+	// of their own, as in the first version.
 	KindOverride
 	// KindFault: one more fault of the part (Component, Node, VM).
 	KindFault
@@ -128,9 +129,9 @@ type Command struct {
 }
 
 // Format returns the version of the format that first had such a command: that of its kind, and the second
-// for shared storage.
+// for shared storage and for a new era.
 func (c Command) Format() uint8 {
-	if c.Shared {
+	if c.Shared || c.Kind == KindOverride && c.Expect != 0 {
 		return model.Protocol2
 	}
 	return c.Kind.Format()

@@ -62,8 +62,13 @@ func CheckMembers(m Members, vms []Config, cmd Command) (Members, error) {
 func membership(m Members, vms []Config, cmd Command) (Members, error) {
 	switch cmd.Kind {
 	case KindOverride:
-		if !m.All().Has(cmd.By) || !m.All().Has(cmd.Node) {
+		if !m.All().Has(cmd.By) || !m.All().Has(cmd.Node) || cmd.Expect > model.MaxEra {
 			return m, ErrMember
+		}
+		for i := range vms {
+			if era := vms[i].Gen.Era(); cmd.Expect != 0 && uint64(cmd.Expect) <= era {
+				return m, fmt.Errorf("%w: era %d after era %d", ErrStale, cmd.Expect, era)
+			}
 		}
 		return m, nil
 	case KindRenew:

@@ -24,7 +24,7 @@ const shared = uint64(model.LevelFT) + 1
 // the parts that had faults, and at the end two sections that only pools have which need them: that of what is stated
 // (appendRules), and that of the recovery copies (appendRecovery).
 func (s *State) Snapshot() []byte {
-	b := []byte{s.format()}
+	b := []byte{s.Format()}
 	put := func(values ...uint64) {
 		for _, v := range values {
 			b = protowire.AppendVarint(b, v)
@@ -46,7 +46,7 @@ func (s *State) Snapshot() []byte {
 			moved = append(moved, uint64(c.VM), uint64(c.Since[0]), uint64(c.Since[1]))
 		}
 	}
-	if s.format() >= model.Protocol2 {
+	if s.Format() >= model.Protocol2 {
 		put(uint64(s.members.Leaving), uint64(s.members.Maintenance), uint64(len(moved)/3))
 		put(moved...)
 		put(uint64(len(s.parts)))
@@ -60,15 +60,15 @@ func (s *State) Snapshot() []byte {
 	return appendRecovery(b, s.vms)
 }
 
-// format returns the oldest version of the format that can hold the state, so that members which
+// Format returns the oldest version of the format that can hold the state, so that members which
 // are to be set back can read it as long as that is possible.
-func (s *State) format() uint8 {
+func (s *State) Format() uint8 {
 	if s.members.Leaving|s.members.Maintenance != 0 || len(s.parts) > 0 || !s.rules.Empty() {
 		return model.Protocol2
 	}
 	for i := range s.vms {
 		c := &s.vms[i]
-		if c.Shared || c.Since != [2]model.Gen{} || c.KeepsHomes() || c.Cause.Format() >= model.Protocol2 {
+		if c.Shared || c.Since != [2]model.Gen{} || c.KeepsHomes() || c.Cause.Format() >= model.Protocol2 || c.Cause == KindOverride {
 			return model.Protocol2
 		}
 	}
@@ -102,8 +102,8 @@ func Restore(data []byte) (*State, error) {
 		}
 	}
 	d.valid(s)
-	if d.err == nil && s.format() != d.format {
-		d.fail("format version is %d, want %d", d.format, s.format())
+	if d.err == nil && s.Format() != d.format {
+		d.fail("format version is %d, want %d", d.format, s.Format())
 	}
 	if err := d.end(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)

@@ -125,6 +125,7 @@ func (s *State) perform(cmd Command) error {
 		return nil
 	case KindOverride:
 		s.override(cmd)
+		s.beginEra(cmd)
 		return nil
 	case KindFault, KindRetire, KindClear:
 		s.service(cmd)
@@ -143,6 +144,22 @@ func (s *State) perform(cmd Command) error {
 		s.override(cmd)
 	}
 	return nil
+}
+
+// beginEra lets the VMs go on in the era of an override, as they are. A VM on shared storage stays in its generation: what
+// it rests on, a lease and a wait, is counted from there, and nothing of it outlives its host.
+func (s *State) beginEra(cmd Command) {
+	for i := range s.vms {
+		if c := &s.vms[i]; cmd.Expect != 0 && !c.Shared {
+			*c = c.Overridden(cmd)
+		}
+	}
+}
+
+// Overridden returns what a VM's configuration becomes with an override that begins a new era.
+func (c Config) Overridden(cmd Command) Config {
+	c.Gen, c.Cause, c.By, c.Incarnation = c.Gen.In(uint64(cmd.Expect)), KindOverride, cmd.By, cmd.Incarnation
+	return c
 }
 
 func (s *State) put(next Config) {

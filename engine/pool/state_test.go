@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -80,7 +81,7 @@ func TestInvariants(t *testing.T) {
 		for range rapid.IntRange(0, 60).Draw(t, "commands") {
 			cmd := drawCommand(t, s)
 			before, overrides, bytes := s.VM(cmd.VM), len(s.Overrides()), s.Snapshot()
-			members := s.Members()
+			members, vms := s.Members(), slices.Clone(s.VMs())
 			predicted, refusal := s.Check(cmd)
 			index += rapid.Uint64Range(1, 3).Draw(t, "gap")
 			result := s.Apply(index, cmd)
@@ -101,6 +102,7 @@ func TestInvariants(t *testing.T) {
 			}
 			membersHold(t, s, members, cmd, result.OK)
 			rulesHold(t, s, &cmd, result.OK)
+			eraHolds(t, s, vms, &cmd, result.OK)
 			again, err := Restore(s.Snapshot())
 			require.NoError(t, err)
 			require.Equal(t, s.Snapshot(), again.Snapshot())
@@ -126,7 +128,11 @@ func changed(t *rapid.T, before, after Config, cmd Command, overrides int) {
 		onlyTheHolderStarts(t, before, after, cmd)
 	}
 	if cmd.Kind == KindLevel {
-		require.Equal(t, model.Nodes(before.Primary), after.InSync, "the primary goes on alone")
+		if mirrors := []model.Level{model.LevelRestart, model.LevelHA}; slices.Contains(mirrors, before.Level) && slices.Contains(mirrors, after.Level) {
+			require.Equal(t, before.InSync, after.InSync, "the second copy is as good as before")
+		} else {
+			require.Equal(t, model.Nodes(before.Primary), after.InSync, "the primary goes on alone")
+		}
 		require.Equal(t, cmd.Level, after.Level)
 	} else {
 		require.Equal(t, before.Level, after.Level)
@@ -200,23 +206,45 @@ func membersHold(t *rapid.T, s *State, before Members, cmd Command, ok bool) {
 	}
 }
 
-// Of any number of proposals for one generation at most one wins.
+// eraHolds: with an override in an era of its own every VM goes on as it was, above all generations of the eras before; but
+// for those on shared storage. Nothing else changes the era.
+func eraHolds(t *rapid.T, s *State, before []Config, cmd *Command, ok bool) {
+	for _, c := range before {
+		after := s.VM(c.VM)
+		if !ok || cmd.Kind != KindOverride || cmd.Expect == 0 || c.Shared {
+			require.Equal(t, c.Gen.Era(), after.Gen.Era())
+			continue
+		}
+		require.Equal(t, uint64(cmd.Expect), after.Gen.Era())
+		require.Greater(t, after.Gen, c.Gen)
+		require.Equal(t, KindOverride, after.Cause)
+		after.Gen, after.Cause, after.By, after.Incarnation = c.Gen, c.Cause, c.By, c.Incarnation
+		require.Equal(t, c, after)
+	}
+}
+
+// Of any number of proposals for one generation at most one wins, and none after an override in an era of its own.
 func TestOneWinsPerGeneration(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := New(three)
 		s.Apply(1, Command{Kind: KindCreate, VM: 1, By: 1, Node: 1, Level: model.LevelFT, Homes: model.Nodes(1, 2)})
 		s.Apply(2, Command{Kind: KindAttach, VM: 1, Expect: 1, By: 1, Node: 2, BaseEpoch: 1})
 		gen := s.VM(1).Gen
-		won := 0
+		won, overridden := 0, false
 		for i := range rapid.IntRange(1, 20).Draw(t, "proposals") {
 			cmd := drawCommand(t, s)
 			cmd.VM, cmd.Expect = 1, gen
-			if s.Apply(uint64(3+i), cmd).OK && cmd.Kind != KindCreate && cmd.Kind.ForVM() {
+			ok := s.Apply(uint64(3+i), cmd).OK
+			if ok && cmd.Kind != KindCreate && cmd.Kind.ForVM() {
+				require.False(t, overridden)
 				won++
 			}
+			overridden = overridden || ok && cmd.Kind == KindOverride
 		}
 		require.LessOrEqual(t, won, 1)
-		require.Equal(t, gen+model.Gen(won), s.VM(1).Gen)
+		if !overridden {
+			require.Equal(t, gen+model.Gen(won), s.VM(1).Gen)
+		}
 	})
 }
 
@@ -250,8 +278,12 @@ func TestApply(t *testing.T) {
 	require.True(t, s.Apply(20, Command{Kind: KindStart, VM: 9, Expect: 1, By: 2, Node: 2, Override: true}).OK)
 	require.Equal(t, []Override{{Index: 19, Kind: KindOverride, By: 1, Node: 2, Incarnation: 4}, {Index: 20, Kind: KindStart, VM: 9, By: 2, Node: 2}}, s.Overrides())
 
-	require.Equal(t, uint64(20), s.Applied())
-	require.PanicsWithError(t, "pool: commands applied out of order: 20 after 20", func() { s.Apply(20, create) })
+	require.True(t, s.Apply(21, Command{Kind: KindOverride, By: 1, Node: 2, Expect: 7}).OK)
+	require.ErrorIs(t, s.Apply(22, Command{Kind: KindOverride, By: 1, Node: 2, Expect: 7}).Refused, ErrStale, "an era begins once")
+	require.Equal(t, model.Gen(7)<<32|3, s.VM(9).Gen)
+	require.ErrorIs(t, s.Apply(23, Command{Kind: KindBump, VM: 9, Expect: 3, By: 2}).Refused, ErrStale, "the generations before it are past")
+	require.True(t, s.Apply(24, Command{Kind: KindBump, VM: 9, Expect: 7<<32 | 3, By: 2}).OK)
+	require.PanicsWithError(t, "pool: commands applied out of order: 24 after 24", func() { s.Apply(24, create) })
 }
 
 func TestCommandRoundTrip(t *testing.T) {
@@ -315,6 +347,8 @@ func FuzzRestore(f *testing.F) {
 	f.Add(s.Snapshot())
 	s.Apply(24, Command{Kind: KindFailOver, VM: 3, Expect: 3, By: 5, Node: 5})
 	require.Equal(f, model.Nodes(1, 2), s.VM(3).Former)
+	f.Add(s.Snapshot())
+	require.True(f, s.Apply(25, Command{Kind: KindOverride, By: 1, Node: 2, Expect: 1 << 20}).OK)
 	f.Add(s.Snapshot())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if s, err := Restore(data); err == nil {

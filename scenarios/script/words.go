@@ -253,7 +253,7 @@ var (
 		{"direct", "it does no longer"},
 		{"amnesia", "a member lost the end of its control log and does not vote until it has caught up"},
 		{"outgrown", "a member runs a version that cannot read what the pool decided, and takes no part until it is upgraded"},
-		{"override", "an operator overrode the rules"},
+		{"override", "an operator overrode the rules, or a member learnt that others were told to go on without it"},
 		{"refused", "an order or a proposal was refused"},
 		{"no-quorum", "the pool cannot decide"},
 		{"rehomed", "a VM has another second home"},

@@ -18,6 +18,7 @@ type Contract struct {
 	fewest    int  // members of the pool at any time so far
 	shared    bool // there are VMs on shared storage
 	governed  bool // policies may move VMs by themselves
+	covered   bool // there are recovery copies
 
 	active  []window
 	ended   time.Duration       // when the newest fault that is over ended
@@ -28,6 +29,8 @@ type Contract struct {
 	corrupt map[model.VMID]bool // VMs with a corrupted copy
 
 	jumped map[model.NodeID]bool // members whose clock made a jump that is too short to be noticed
+
+	places []place // what was decided about lost places, and is not known to all
 
 	refused []Refusal
 	fate    []fate // by action
@@ -57,6 +60,7 @@ func New(s *script.Script, unbounded bool) *Contract {
 	}
 	for i := range s.VMs {
 		c.shared = c.shared || s.VMs[i].Shared
+		c.covered = c.covered || s.VMs[i].Recovery != ""
 		c.governed = c.governed || s.VMs[i].Memory > 0 || s.VMs[i].Home == ""
 	}
 	c.governed = c.governed || len(s.Policies) > 0
@@ -115,7 +119,7 @@ func (c *Contract) Executed() *script.Script {
 
 // decide returns the fault that may happen. A reason says that it is not the one drawn; then Kind 0 is none.
 func (c *Contract) decide(m *scenarios.Moment) (f faults.Fault, why string) {
-	for _, rule := range []func(*scenarios.Moment) (faults.Fault, string){c.operator, c.lease, c.log, c.disk, c.memory} {
+	for _, rule := range []func(*scenarios.Moment) (faults.Fault, string){c.operator, c.recovery, c.lease, c.log, c.disk, c.memory} {
 		if f, why = rule(m); why != "" {
 			return f, why
 		}

@@ -15,6 +15,7 @@ import (
 )
 
 const threeVoters = "host a\nhost b\nwitness w\n"
+const twoPlaces = "host a\nhost b\nhost c\nhost d spare\n"
 const twoVoters = "host a\nhost b\n"
 const fourHosts = "host a site north\nhost b site south\nhost c site north\nhost d site south\nwitness w\n"
 
@@ -38,6 +39,7 @@ func run(t *testing.T, s *script.Script, seed uint64, unbounded bool) (*contract
 func TestRules(t *testing.T) {
 	const ft, ha = "vm db level ft service log on a\n", "vm db level ha service log on a\n"
 	const shared = "tune lease-timeout 2s\nvm db level restart service log storage shared on a\n"
+	const dr = "vm db level ha service log on a second b dr c rpo 1s\n"
 	const two = "vm db level ft service log on a second b\nvm far level ft service log on c second d\n"
 	for _, c := range []struct {
 		name, pool, vm, actions, expect string
@@ -104,6 +106,22 @@ func TestRules(t *testing.T) {
 		{"a move while a daemon is about to crash", fourHosts, two, "at 2s crash-daemon a at-effect 60\nat 2.1s leave-host b\n", "", false,
 			[]string{"at 2s crash-daemon a at-effect 60"}},
 		{"a crash that may meet a policy's move", fourHosts, two + "policy apart db far\n", "at 2s crash-daemon a at-effect 60\n", "", false, nil},
+		{"a fail-over, honest", twoPlaces, dr, "at 2s power-off a\nat 2s power-off b\nat 3s override c declare-dead a\nat 4s fail-over db on c\nat 8s power-on a\nat 8s power-on b\n", "", true,
+			[]string{"at 2s power-off a", "at 2s power-off b", "at 3s override c declare-dead a", "at 4s fail-over db on c", "at 8s power-on a", "at 8s power-on b"}},
+		{"a fail-over while a home is alive", twoPlaces, dr, "at 2s power-off a\nat 4s fail-over db on c\nat 8s power-on a\n", "", true,
+			[]string{"at 2s power-off a", "at 8s power-on a"}},
+		{"a fail-over before a home comes back by itself", twoPlaces, dr, "at 2s power-off a\nat 2s power-off b for 9s\nat 4s fail-over db on c\nat 8s power-on a\n", "", true,
+			[]string{"at 2s power-off a", "at 2s power-off b for 9s", "at 8s power-on a"}},
+		{"freezing is not enough", twoPlaces, dr, "at 2s power-off b\nat 2s freeze a\nat 4s fail-over db on c\nat 8s thaw a\nat 9s power-on b\n", "", true,
+			[]string{"at 2s power-off b", "at 2s freeze a", "at 8s thaw a", "at 9s power-on b"}},
+		{"an override with a majority", twoPlaces, dr, "at 2s power-off a\nat 3s override c declare-dead a\nat 8s power-on a\n", "", true,
+			[]string{"at 2s power-off a", "at 8s power-on a"}},
+		{"a home comes back before the order is carried out", twoPlaces, dr, "at 2s power-off a\nat 2s power-off b\nat 4s fail-over db on c\nat 5s power-on a\n", "", false,
+			[]string{"at 2s power-off a", "at 2s power-off b", "at 4s fail-over db on c"}},
+		{"the dead come back over bad links", twoPlaces, dr, "at 2s power-off a\nat 2s power-off b\nat 3s override c declare-dead a\nat 4s fail-over db on c\nat 7s loss all a <-> c 50% for 2s\nat 8s power-on a\nat 10s power-on b\nat 10.1s power-off c for 1s\n", "", true,
+			[]string{"at 2s power-off a", "at 2s power-off b", "at 3s override c declare-dead a", "at 4s fail-over db on c", "at 8s power-on a", "at 10s power-on b"}},
+		{"a stranger joins before the dead are back", twoPlaces, dr, "at 2s power-off a\nat 2s power-off b\nat 3s override c declare-dead a\nat 5s join-host d\nat 8s power-on a\nat 12s power-on a\nat 12s power-on b\n", "", false,
+			[]string{"at 2s power-off a", "at 2s power-off b", "at 3s override c declare-dead a", "at 5s join-host d", "at 12s power-on a", "at 12s power-on b"}},
 		{"corruption, unbounded", threeVoters, ha, "at 2s disk-corrupt b db\nat 3s power-off a for 1s\n", "", true,
 			[]string{"at 2s disk-corrupt b db", "at 3s power-off a for 1s"}},
 	} {

@@ -20,6 +20,9 @@ func (c *Contract) operator(m *scenarios.Moment) (faults.Fault, string) {
 	if f.Kind == faults.Override && c.rolled > 0 {
 		return faults.Fault{}, "a member forgot the log, and whoever decides alone must know it all"
 	}
+	if f.Kind == faults.Override && c.covered {
+		return c.decidesAlone(m)
+	}
 	if !m.World.Powered(acting) || c.troubled(acting) {
 		return faults.Fault{}, "the host that the operator speaks to could not act now, and must not later"
 	}

@@ -63,11 +63,15 @@ func (c *Contract) begin(m *scenarios.Moment, f *faults.Fault) {
 		c.repair(m, f, repairs)
 		return
 	}
+	if distance(f) {
+		return
+	}
 	w := window{kind: f.Kind, members: append(slices.Clone(m.Members), m.Peers...), vm: f.VM, began: m.At, until: forever}
 	switch f.Kind {
-	case faults.SaveDisk, faults.Override, faults.ForceStart, faults.DiskCorrupt, faults.ClearFaults:
+	case faults.SaveDisk, faults.Override, faults.ForceStart, faults.DiskCorrupt, faults.ClearFaults, faults.FailOver, faults.TestFailOver:
 		return
-	case faults.Migrate, faults.SetLevel, faults.HandOver, faults.OrderVM, faults.ReplaceHome, faults.JoinHost, faults.LeaveHost:
+	case faults.Migrate, faults.SetLevel, faults.HandOver, faults.OrderVM, faults.ReplaceHome, faults.JoinHost, faults.LeaveHost,
+		faults.FailBack, faults.AddRecovery, faults.RemoveRecovery:
 		// How long what they lead to goes on is seen in the world: see stirred and Redundant.
 		w.until = m.At + c.settle()
 	case faults.HangVM: // its watchdog finds out a second later that it goes on

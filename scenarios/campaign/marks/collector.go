@@ -45,6 +45,8 @@ type track struct {
 	frozen   model.NodeSet
 	killed   model.NodeSet // homes whose daemon died since they last had an instance of their own
 	cutOff   model.NodeSet
+	point    sim.Stage // how far the newest recovery point is; 0: applied
+	failOver model.Gen // in which a start from the recovery copy was proposed
 }
 
 // New returns the collector for one run of the script.
@@ -111,6 +113,12 @@ func (c *Collector) Stage(_ time.Duration, vm model.VMID, stage sim.Stage, membe
 		if t.promote == member {
 			c.reach(LaunchFailedInPromotion)
 		}
+	case sim.StagePointSent, sim.StagePointSealed:
+		t.point = stage
+	case sim.StagePointApplied:
+		t.point = 0
+	case sim.StageFailOverProposed:
+		t.failOver = c.world.Config(vm).Gen
 	case sim.StageMended:
 		c.reach(Mended)
 	}
@@ -169,6 +177,7 @@ func (c *Collector) Fault(m *scenarios.Moment) {
 	c.ordered(m)
 	c.stopped(m)
 	for i := range c.vms {
+		c.onRecovery(m, model.VMID(i+1), &c.vms[i])
 		c.onVM(m, model.VMID(i+1), &c.vms[i])
 	}
 }

@@ -30,7 +30,7 @@ func (c *Collector) End(time.Duration) {
 		switch {
 		case n.Kind == model.NoticeOverride && n.VM == 0:
 			dead = true
-		case n.Kind == model.NoticeOverride:
+		case n.Kind == model.NoticeOverride && c.script.VMs[n.VM-1].Recovery == "":
 			ordered[n.VM] = true
 		case n.Kind == model.NoticeStarted && ordered[n.VM]:
 			ordered[n.VM] = false
@@ -50,6 +50,9 @@ func (c *Collector) notice(n *sim.Notice, before map[model.NoticeKind]bool) {
 	switch n.Kind {
 	case model.NoticeRefused:
 		c.reach(ProposalRefused)
+		if abandoned(n) {
+			c.reach(FailBackAbandoned)
+		}
 		if strings.Contains(n.Detail, policy.ErrNoPlace.Error()) {
 			c.reach(PolicyRefused)
 		}
@@ -68,6 +71,8 @@ func (c *Collector) notice(n *sim.Notice, before map[model.NoticeKind]bool) {
 		c.reach(PolicyMended)
 	case model.NoticeMoving:
 		c.reach(MovedByPolicy)
+	case model.NoticeTested:
+		c.reach(RecoveryTested)
 	case model.NoticeRetired:
 		c.reach(Retired)
 	case model.NoticeCleared:

@@ -77,6 +77,17 @@ const (
 	EverybodyOff
 	Retired
 	ClearedInService
+	FailedOver
+	FailedOverAgain
+	FailOverUnsettled
+	FailOverInResync
+	LostAtFailOver
+	FailedBack
+	FailBackAbandoned
+	PromotedAfterOverflow
+	RecoveryLostAtPoint
+	RecoveryAdded
+	RecoveryTested
 	NumMarks
 )
 
@@ -153,6 +164,17 @@ var list = [NumMarks]struct{ name, text string }{
 	EverybodyOff:             {"everybody-off", "every member was without power at once, the witness included"},
 	Retired:                  {"retired", "a component failed too often and was taken out of service"},
 	ClearedInService:         {"cleared", "what had been out of service was put back by an operator in the middle of faults"},
+	FailedOver:               {"failed-over", "a VM was started from its recovery copy"},
+	FailedOverAgain:          {"failed-over-again", "the place where a VM ran on its recovery copy was lost as well, and it was started from the copy at a former home"},
+	FailOverUnsettled:        {"fail-over-unsettled", "a fail-over was ordered while a recovery point was on its way, or being applied"},
+	FailOverInResync:         {"fail-over-in-resync", "a VM was started from its recovery copy that had lost its homes while one of them was brought up to date"},
+	LostAtFailOver:           {"lost-at-fail-over", "the host of a recovery copy was lost between its proposal to start the VM and the decision"},
+	FailedBack:               {"failed-back", "a VM returned from its recovery copy to its homes"},
+	FailBackAbandoned:        {"fail-back-abandoned", "a return to the homes was given up because the last point was not confirmed in time"},
+	PromotedAfterOverflow:    {"promoted-after-overflow", "a VM went over to another host that had to know what the recovery copy lacked after an overflow"},
+	RecoveryLostAtPoint:      {"recovery-lost-at-point", "the host of a recovery copy lost power with a point on its way, or half applied"},
+	RecoveryAdded:            {"recovery-added", "a VM got another recovery copy while it ran"},
+	RecoveryTested:           {"recovery-tested", "a test of a recovery copy served in the middle of faults"},
 }
 
 // String returns the mark's name.

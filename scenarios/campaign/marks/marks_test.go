@@ -34,6 +34,11 @@ const (
 
 	shared = "vm db level restart service log storage shared on a\nclients db count 3 rate 60/s keys 6\ntune lease-timeout 2s\n"
 	ha     = "vm db level ha service log on a\nclients db count 3 rate 60/s keys 6\n"
+
+	places   = "host a\nhost b\nhost c\n"
+	covered  = "vm db level ha service log on a second b dr c rpo 1s\nclients db count 4 rate 100/s keys 8\n"
+	lost     = "at 2s power-off a\nat 2s power-off b\nat 3s override c declare-dead a\n"
+	returned = "at 6s power-on a\nat 6s power-on b\n"
 )
 
 // TestMarks: each situation, made on purpose, is recognised; and a calm run reaches none.
@@ -94,6 +99,16 @@ func TestMarks(t *testing.T) {
 		{four, far + "at 2s power-off a for 3s\nat 2.5s power-off c for 6s\nrun 12s\nexpect state-lost(db)\n", []marks.Mark{marks.SiteLost}, nil},
 		{three + "host c spare\n", strings.Replace(ha, "on a", "on a second b", 1) + "at 2s join-host c\nrun 12s\n", []marks.Mark{marks.HostJoined}, []marks.Mark{marks.HostLeft}},
 		{four, "vm db level ft service log on a second b\nvm two level ft service log on c second a\npolicy site-same two\nclients db count 3 rate 60/s keys 6\nat 2s replace-home two from a to b\nrun 6s\n", []marks.Mark{marks.PolicyRefused}, []marks.Mark{marks.PolicyBroken}},
+		{places, covered + lost + "at 3.5s fail-over db on c\n" + returned + "at 12s fail-back db on c\nrun 16s\n", []marks.Mark{marks.FailedOver, marks.FailedBack}, []marks.Mark{marks.ForcedStart, marks.FailedOverAgain, marks.FailOverUnsettled, marks.FailOverInResync, marks.LostAtFailOver, marks.FailBackAbandoned}},
+		{places, covered + lost + "at 3.5s fail-over db on c\n" + returned + "at 11s power-off c\nat 12s fail-over db on a\nrun 16s\n", []marks.Mark{marks.FailedOverAgain}, []marks.Mark{marks.FailedBack}},
+		{places, covered + lost + "at 3.5s fail-over db on c\n" + returned + "at 9s delay all c <-> a 200ms\nat 10.5s fail-back db on c\nat 10.6s power-off a\nrun 26s\n", []marks.Mark{marks.FailBackAbandoned}, nil},
+		{places + "host d\nhost e\nvoters 5\n", covered + "at 2s power-off a\nat 2s power-off b\nat 4s fail-over db on c\nwhen db stage fail-over-proposed power-off c for 1s\nat 9s power-on a\nat 9s power-on b\nrun 16s\n", []marks.Mark{marks.LostAtFailOver}, nil},
+		{places, covered + "at 1s disk-slow c db by 1.5s for 6s\nwhen db stage point-sealed after 2s power-off a\nwhen db stage point-sealed after 2s power-off b\nwhen db stage point-sealed after 2s delay 500ms override c declare-dead a\nwhen db stage point-sealed after 2s delay 600ms fail-over db on c\nat 10s power-on a\nat 10s power-on b\nrun 16s\n", []marks.Mark{marks.FailOverUnsettled, marks.FailedOver}, []marks.Mark{marks.RecoveryLostAtPoint}},
+		{places, covered + "at 2s power-off b\nat 4s power-on b\nwhen db stage resync-halfway after 4s power-off a\nat 7s fail-over db on c\nat 10s power-on a\nrun 16s\n", []marks.Mark{marks.FailOverInResync}, nil},
+		{places, covered + "at 1s partition a b | c for 9s\nat 9.95s power-off a for 3s\nrun 16s\n", []marks.Mark{marks.PromotedAfterOverflow}, []marks.Mark{marks.FailedOver}},
+		{places, covered + "at 1s partition a b | c for 200ms\nat 3s power-off a for 1s\nrun 10s\n", nil, []marks.Mark{marks.PromotedAfterOverflow}},
+		{places, covered + "when db stage point-sent after 1s power-off c for 1s\nrun 6s\n", []marks.Mark{marks.RecoveryLostAtPoint}, []marks.Mark{marks.LostAtFailOver}},
+		{places, covered + "at 1s remove-recovery db\nat 3s add-recovery db on c rpo 1s\nat 8s test-fail-over db on c\nrun 10s\n", []marks.Mark{marks.RecoveryAdded, marks.RecoveryTested}, nil},
 	} {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			got := reached(t, c.pool, c.body)

@@ -15,6 +15,7 @@ const moveTime = 5 * time.Second
 // change recognises what one decision about a VM means after the one before it.
 func (c *Collector) change(vm model.VMID, before *pool.Config, now *sim.Change) {
 	cfg, at := &now.Config, now.At.Sub(c.zero)
+	c.movedRecovery(vm, before, now)
 	switch cfg.Cause {
 	case pool.KindRelease:
 		c.reach(HandedOver)

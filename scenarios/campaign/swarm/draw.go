@@ -59,6 +59,7 @@ func Draw(seed uint64, o Options) *script.Script {
 	d.tunes()
 	d.drawMix()
 	d.drawMoods()
+	d.distance()
 	d.episodes()
 	d.declare()
 	d.title(seed)

@@ -49,9 +49,11 @@ var sorts = []struct {
 	{weight: 3, draw: (*drawer).strike},
 	{weight: 2, absent: true, draw: (*drawer).cycle, fits: (*drawer).cyclable},
 	{weight: 4, absent: true, draw: (*drawer).siteLoss, fits: func(d *drawer) bool { return d.shape == split }},
-	{weight: 4, absent: true, draw: (*drawer).renew, fits: larger},
+	{weight: 4, absent: true, draw: (*drawer).renew, fits: changeable},
 	{weight: 4, absent: true, draw: (*drawer).interrupt},
 	{weight: 5, absent: true, draw: (*drawer).overtake, fits: onShared},
+	{weight: 8, absent: true, draw: (*drawer).disaster, fits: away},
+	{weight: 6, absent: true, draw: (*drawer).sever, fits: away},
 }
 
 // drawMoods switches some sorts of episodes off.
@@ -138,13 +140,14 @@ var steady = []script.Stage{
 	script.StageEpochStarted, script.StageCapturing, script.StageCaptured, script.StageCheckpointSent,
 	script.StageCheckpointReceived, script.StageSealed, script.StageAcknowledged, script.StageReleased,
 	script.StageIntentMarked, script.StageWriteIssued, script.StageWriteLocalDone, script.StageWriteRemoteDone,
+	script.StagePointSent, script.StagePointSealed, script.StagePointApplied,
 }
 
 // recovery are stages on the way back to full redundancy.
 var recovery = []script.Stage{
 	script.StageExposeProposed, script.StageExposed, script.StagePromoteProposed, script.StagePromoted, script.StageStarted,
 	script.StageResyncStarted, script.StageResyncHalfway, script.StageResyncCopied, script.StageAttachProposed,
-	script.StageAttached, script.StageProtected, script.StageClaimed,
+	script.StageAttached, script.StageProtected, script.StageClaimed, script.StageFailOverProposed,
 }
 
 // reaches reports whether a VM of its level, service and storage passes the stage.
@@ -152,6 +155,10 @@ func reaches(vm *script.VM, s script.Stage) bool {
 	switch s {
 	case script.StageClaimed:
 		return vm.Shared
+	case script.StagePointSent, script.StagePointSealed, script.StagePointApplied:
+		return vm.Recovery != "" && vm.Service != script.ServiceRegisters
+	case script.StageFailOverProposed:
+		return vm.Recovery != ""
 	case script.StageStarted:
 		return true
 	case script.StageWriteLocalDone:

@@ -14,6 +14,14 @@ func (d *drawer) govern() {
 	case d.shape == split:
 		d.sites(func(i int) bool { return i%2 == 0 })
 		d.crossing()
+	case d.shape == distant:
+		if d.Chance(1, 2) {
+			d.sites(func(i int) bool { return i < 2 })
+		}
+		d.apart()
+		if d.Chance(1, 2) {
+			d.room()
+		}
 	case d.shape == pair && len(s.VMs) > 1 && d.Chance(1, 4):
 		d.apart()
 	case (d.shape == several || d.shape == sharing && len(s.Hosts) > 2) && d.Chance(1, 2):
@@ -92,6 +100,7 @@ func (d *drawer) room() {
 		vm.Memory = 512 << d.Int(0, 2)
 		need[vm.Home] += vm.Memory
 		need[vm.Second] += vm.Memory
+		need[vm.Recovery] += vm.Memory // of "" nobody asks
 	}
 	for i := range d.script.Hosts {
 		h := &d.script.Hosts[i]

@@ -78,30 +78,36 @@ var table = []weighted{
 	{kind: faults.Override, weight: 6, draw: (*drawer).override, fits: func(d *drawer) bool {
 		return len(d.script.Hosts) == 2 && d.script.Witness.Name == ""
 	}},
-	{kind: faults.ForceStart, weight: 1, draw: (*drawer).forceStart, fits: func(d *drawer) bool { return d.script.VMs[0].Home != "" }},
+	{kind: faults.ForceStart, weight: 1, draw: (*drawer).forceStart, fits: func(d *drawer) bool {
+		return d.script.VMs[0].Home != "" && d.shape != distant // a fail-over takes the place of it there
+	}},
 	{kind: faults.SetLevel, weight: 3, draw: (*drawer).setLevel, fits: func(d *drawer) bool { return d.onDisk() != nil }},
 	{kind: faults.Migrate, weight: 3, draw: func(d *drawer) []part { return one(fault{Kind: faults.Migrate, VM: d.anyVM().Name}) }},
 	{kind: faults.Maintain, weight: 2, draw: (*drawer).maintain},
 	{kind: faults.Resume, with: faults.Maintain},
 	{kind: faults.ClearFaults, weight: 1, draw: func(*drawer) []part { return one(fault{Kind: faults.ClearFaults}) }},
 	{kind: faults.JoinHost, weight: 3, draw: (*drawer).joinHost, fits: larger},
-	{kind: faults.LeaveHost, weight: 3, draw: (*drawer).leaveHost, fits: larger},
-	{kind: faults.ReplaceHome, weight: 3, draw: (*drawer).replaceHome, fits: larger},
+	{kind: faults.LeaveHost, weight: 3, draw: (*drawer).leaveHost, fits: changeable},
+	{kind: faults.ReplaceHome, weight: 3, draw: (*drawer).replaceHome, fits: changeable},
 	{kind: faults.OrderVM, weight: 6, draw: (*drawer).orderVM, fits: func(d *drawer) bool { return d.lateVM() != nil }},
 	{kind: faults.StorageCut, weight: 5, draw: (*drawer).storageCut, fits: onShared},
 	{kind: faults.WatchdogDrift, weight: 3, draw: (*drawer).watchdogDrift, fits: onShared},
 	{kind: faults.HandOver, weight: 3, draw: (*drawer).handOver, fits: onShared},
-	{kind: faults.FailOver, left: recoveryElsewhere},
-	{kind: faults.FailBack, left: recoveryElsewhere},
-	{kind: faults.TestFailOver, left: recoveryElsewhere},
-	{kind: faults.AddRecovery, left: recoveryElsewhere},
-	{kind: faults.RemoveRecovery, left: recoveryElsewhere},
+	{kind: faults.FailOver, weight: 8, draw: (*drawer).failOver, fits: away},
+	{kind: faults.FailBack, with: faults.FailOver},
+	{kind: faults.TestFailOver, weight: 3, draw: (*drawer).testFailOver, fits: away},
+	{kind: faults.AddRecovery, with: faults.RemoveRecovery},
+	{kind: faults.RemoveRecovery, weight: 3, draw: (*drawer).removeRecovery, fits: away},
 }
 
 // larger reports whether hosts can come and go in the pool.
 func larger(d *drawer) bool { return len(d.script.Hosts) > 2 }
 
-const recoveryElsewhere = "plans have no recovery copies; the scripts of the library's folder dr certify them, and judge the histories by what a recovery point may lack"
+// changeable reports whether hosts can leave the pool, and VMs get other homes: not where recovery copies keep them.
+func changeable(d *drawer) bool { return larger(d) && d.shape != distant }
+
+// away reports whether there are recovery copies at another place.
+func away(d *drawer) bool { return d.shape == distant }
 
 // onShared reports whether there is a VM on shared storage.
 func onShared(d *drawer) bool { return d.shape == sharing }

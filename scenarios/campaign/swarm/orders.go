@@ -23,6 +23,9 @@ func (d *drawer) maintain() []part {
 func (d *drawer) setLevel() []part {
 	vm := d.onDisk()
 	first := fault{Kind: faults.SetLevel, VM: vm.Name, Level: faults.Level(d.Int(int(faults.LevelNone), int(faults.LevelFT)))}
+	if vm.Recovery != "" && first.Level == faults.LevelNone {
+		first.Level = faults.LevelRestart // none has no recovery copy
+	}
 	if d.Chance(1, 3) {
 		return one(first)
 	}

@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"fmt"
+	"time"
 
 	"holdfast/scenarios/script"
 )
@@ -14,12 +15,13 @@ const (
 	pair    shape = iota // two hosts and a witness
 	alone                // two hosts without one
 	several              // three to eight hosts
+	distant              // two places, with recovery copies at the other one
 	sharing              // VMs on shared storage
 	split                // two sites, a witness at a third
 	large                // nine to sixteen hosts
 )
 
-var shares = []uint32{pair: 46, alone: 9, several: 22, sharing: 15, split: 6, large: 2}
+var shares = []uint32{pair: 46, alone: 9, several: 14, distant: 8, sharing: 15, split: 6, large: 2}
 
 // pool draws hosts, witness and VMs.
 func (d *drawer) pool() {
@@ -32,6 +34,12 @@ func (d *drawer) pool() {
 		hosts, witness = d.Int(3, 8), d.Chance(1, 3)
 		if d.Chance(1, 3) {
 			spares = d.Int(1, 2)
+		}
+	case distant:
+		d.rough = true // the memory of an ft VM stays where its homes are
+		hosts, witness = []int{3, 3, 4}[d.Int(0, 2)], d.Chance(1, 4)
+		if d.Chance(1, 4) {
+			spares = 1
 		}
 	case sharing:
 		if d.Chance(1, 3) {
@@ -64,6 +72,8 @@ func (d *drawer) vms(hosts int) int {
 	switch {
 	case d.shape == large:
 		return d.Int(4, 10)
+	case d.shape == distant:
+		return d.Int(1, 2)
 	case hosts > 2:
 		return d.Int(2, min(hosts, 5))
 	case d.Chance(1, 4):
@@ -80,6 +90,9 @@ func (d *drawer) vm(i, hosts int) script.VM {
 		Level: []script.Level{script.LevelFT, script.LevelHA, script.LevelRestart}[d.Weighted([]uint32{60, 25, 15})],
 		Home:  d.script.Hosts[home].Name, Second: d.script.Hosts[second].Name,
 	}
+	if d.shape == distant {
+		v.Recovery, v.Target = d.elsewhere(home, hosts), d.magnitude(100*time.Millisecond, 5*time.Second)
+	}
 	if d.shape == sharing && (i == 0 || d.Chance(1, 2)) {
 		v.Level, v.Shared = script.LevelRestart, true
 	}
@@ -95,9 +108,16 @@ func (d *drawer) vm(i, hosts int) script.VM {
 	return v
 }
 
-// homes draws two hosts for a VM; in a pool of two sites one of each, hosts of even places being on the one site.
+// homes draws two hosts for a VM; in a pool of two sites one of each, hosts of even places being on the one site. Where
+// there are recovery copies, both are at the same place, which is that of the first two hosts or that of the next two.
 func (d *drawer) homes(hosts int) (home, second int) {
 	home = d.Int(0, hosts-1)
+	if d.shape == distant {
+		if hosts == 3 {
+			home %= 2 // the third host is alone at its place
+		}
+		return home, home ^ 1
+	}
 	if d.shape == split {
 		return home, (home + 1 + 2*d.Int(0, hosts/2-1)) % hosts
 	}
@@ -113,6 +133,9 @@ func (d *drawer) load() {
 		}
 		c := script.Clients{VM: vm.Name, Count: d.Int(2, 5), Rate: d.Int(8, 60) / share, Keys: d.Int(4, 16)}
 		c.Rate = max(c.Rate, 4)
+		if d.shape == distant && vm.Service == script.ServiceLog {
+			c.Rate = d.Int(40, 80) / share // what a recovery copy lacks has to become more than is kept
+		}
 		if vm.Service == script.ServiceBank {
 			// One check covers all accounts of a bank at once: few clients and a low rate keep it decidable.
 			c.Count, c.Rate, c.Keys = 2, min(c.Rate, 8), min(c.Keys, 6)

@@ -30,8 +30,11 @@ func (d *drawer) anyHost() faults.Role {
 	return faults.Named(d.script.Hosts[d.Int(0, len(d.script.Hosts)-1)].Name)
 }
 
-// home draws a home of the VM: by its part in the protocol, or by name if the plan names it.
+// home draws a home of the VM, or the host of its recovery copy: by its part in the protocol, or by name if the plan names it.
 func (d *drawer) home(vm *script.VM) faults.Role {
+	if vm.Recovery != "" { // while it runs there, nobody is its secondary
+		return []faults.Role{faults.Primary(vm.Name), faults.Named(vm.Home), faults.Named(vm.Second), faults.Named(vm.Recovery)}[d.Weighted([]uint32{3, 2, 2, 4})]
+	}
 	if vm.Home == "" {
 		return []faults.Role{faults.Primary(vm.Name), faults.Secondary(vm.Name)}[d.Weighted([]uint32{4, 3})]
 	}
@@ -80,6 +83,10 @@ func (d *drawer) wire() (a, b faults.Role, link faults.Link) {
 		return faults.Named(d.script.Hosts[i].Name), faults.Named(d.script.Hosts[j].Name), link
 	}
 	a, b = faults.Primary(vm.Name), faults.Secondary(vm.Name)
+	if vm.Recovery != "" {
+		far := [][2]string{{vm.Home, vm.Recovery}, {vm.Second, vm.Recovery}, {vm.Home, vm.Second}}[d.Weighted([]uint32{3, 3, 1})]
+		a, b = faults.Named(far[0]), faults.Named(far[1])
+	}
 	if d.Chance(1, 2) {
 		a, b = b, a
 	}

@@ -1,0 +1,82 @@
+package engine
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/engine/dr"
+	"holdfast/engine/model"
+	"holdfast/engine/pool"
+)
+
+// TestRightToLaunch: a life of a node launches what it proposed itself, also if only the generation moved since at the word
+// of somebody else, and nothing else.
+func TestRightToLaunch(t *testing.T) {
+	const life = 3
+	cfg := func(gen model.Gen, cause pool.Kind, by model.NodeID, incarnation uint64) pool.Config {
+		return pool.Config{VM: 7, Gen: gen, Level: model.LevelFT, Homes: model.Nodes(1, 2), Primary: 2, InSync: model.Nodes(2),
+			Cause: cause, By: by, Incarnation: incarnation}
+	}
+	promoted := cfg(5, pool.KindPromote, 2, life)
+	for name, c := range map[string]struct {
+		known []pool.Config
+		used  bool
+		want  right
+	}{
+		"promoted":              {known: []pool.Config{promoted}, want: right{5, 5, pool.KindPromote}},
+		"in an earlier life":    {known: []pool.Config{cfg(5, pool.KindPromote, 2, life-1)}},
+		"started by another":    {known: []pool.Config{cfg(5, pool.KindStart, 1, life)}},
+		"bumped by another":     {known: []pool.Config{promoted, cfg(6, pool.KindBump, 3, 1)}, want: right{5, 6, pool.KindPromote}},
+		"bumped twice":          {known: []pool.Config{promoted, cfg(6, pool.KindBump, 3, 1), cfg(7, pool.KindBump, 3, 1)}, want: right{5, 7, pool.KindPromote}},
+		"overridden":            {known: []pool.Config{promoted, cfg(9<<32|6, pool.KindOverride, 2, life)}, want: right{5, 9<<32 | 6, pool.KindPromote}},
+		"after a gap":           {known: []pool.Config{promoted, cfg(7, pool.KindBump, 3, 1)}, want: right{5, 0, pool.KindPromote}},
+		"overridden with a gap": {known: []pool.Config{promoted, cfg(9<<32|7, pool.KindOverride, 1, 1)}, want: right{5, 0, pool.KindPromote}},
+		"another level":         {known: []pool.Config{promoted, cfg(6, pool.KindLevel, 2, life)}, want: right{5, 0, pool.KindPromote}},
+		"used":                  {known: []pool.Config{promoted, cfg(6, pool.KindBump, 3, 1)}, used: true, want: right{5, 0, pool.KindPromote}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := testNode(t, 2)
+			n.incarnation = life
+			v := n.addVM(7)
+			for i := range c.known {
+				v.entitle(&c.known[i])
+				v.cfg = c.known[i]
+				if c.used {
+					v.right.in = 0
+				}
+			}
+			require.Equal(t, c.want, v.right)
+		})
+	}
+}
+
+// TestFromSource: the host with a recovery copy follows the VM's primary, in the generation that it knows or a later one.
+func TestFromSource(t *testing.T) {
+	const gen, history = 6, 4
+	open := model.Message{Kind: model.MsgShipOpen, From: 1, Gen: gen, Session: 9, Epoch: history}
+	for name, c := range map[string]struct {
+		change   func(*model.Message)
+		followed bool
+	}{
+		"as known":           {func(*model.Message) {}, true},
+		"a later one":        {func(m *model.Message) { m.Gen++ }, true},
+		"an earlier one":     {func(m *model.Message) { m.Gen-- }, false},
+		"of another history": {func(m *model.Message) { m.Epoch-- }, false},
+		"of the other home":  {func(m *model.Message) { m.From = 2 }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := testNode(t, 3)
+			v := n.addVM(7)
+			v.cfg = pool.Config{VM: 7, Gen: gen, Level: model.LevelHA, Homes: model.Nodes(1, 2), Primary: 1, Secondary: 2,
+				InSync: model.Nodes(1, 2), Recovery: 3, History: history, TargetMS: 500}
+			// The copy itself has followed nothing yet that would tell: it may come from before the generation.
+			v.recovery.tgt = dr.NewTarget(0, 7, n.cfg.recovery(), 1, history, history, 2)
+			n.out.Reset()
+			m := open
+			c.change(&m)
+			v.fromSource(&m)
+			require.Equal(t, c.followed, len(n.out.List) > 0)
+		})
+	}
+}
