@@ -23,6 +23,20 @@ type postgresServer struct {
 	refuse *pgproto3.ErrorResponse
 }
 
+// answerBy sets what is answered to statements from now on.
+func (s *postgresServer) answerBy(fail *pgproto3.ErrorResponse, silent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail, s.silent = fail, silent
+}
+
+// came returns how many statements came.
+func (s *postgresServer) came() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.statements
+}
+
 func (s *postgresServer) dial(context.Context) (net.Conn, error) {
 	near, far := net.Pipe()
 	go s.serve(far)
@@ -120,7 +134,7 @@ func openPostgres(t *testing.T, s *postgresServer) Session {
 func TestPostgres(t *testing.T) {
 	s := &postgresServer{}
 	operations(t, openPostgres(t, s))
-	require.Equal(t, 6, s.statements, "one for each operation")
+	require.Equal(t, 6, s.came(), "one for each operation")
 }
 
 func TestPostgresErrors(t *testing.T) {
@@ -139,18 +153,18 @@ func TestPostgresErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &postgresServer{}
 			session := openPostgres(t, s)
-			s.fail, s.silent = c.fail, c.fail == nil
+			s.answerBy(c.fail, c.fail == nil)
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
 			err := session.Write(ctx, "1", "7")
 			require.Error(t, err)
 			if !c.notDone {
 				require.NotErrorIs(t, err, ErrNotDone)
-				require.Equal(t, 1, s.statements, "it was not sent again")
+				require.Equal(t, 1, s.came(), "it was not sent again")
 				return
 			}
 			require.ErrorIs(t, err, ErrNotDone)
-			s.fail = nil
+			s.answerBy(nil, false)
 			require.NoError(t, session.Write(t.Context(), "1", "8"), "the session can be used on")
 		})
 	}

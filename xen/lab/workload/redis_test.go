@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +23,20 @@ type redisServer struct {
 	commands []string // what came, in its order
 	// answer, if it returns true, takes the place of the server's own answer.
 	answer func(command []string, conn net.Conn) bool
+}
+
+// answerBy has a function answer from now on, or the server itself.
+func (s *redisServer) answerBy(answer func([]string, net.Conn) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
+// came returns the commands that came.
+func (s *redisServer) came() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.commands)
 }
 
 // dial returns a connection with the server.
@@ -42,7 +57,10 @@ func (s *redisServer) serve(conn net.Conn) {
 		s.mu.Lock()
 		s.commands = append(s.commands, strings.Join(command, " "))
 		s.mu.Unlock()
-		if s.answer != nil && s.answer(command, conn) {
+		s.mu.Lock()
+		answer := s.answer
+		s.mu.Unlock()
+		if answer != nil && answer(command, conn) {
 			continue
 		}
 		if _, err := io.WriteString(conn, s.execute(command)); err != nil {
@@ -131,18 +149,18 @@ func operations(t *testing.T, s Session) {
 func TestRedis(t *testing.T) {
 	s := &redisServer{}
 	operations(t, openRedis(t, s))
-	require.Len(t, s.commands, 8, "one command for each operation and two to begin with: %q", s.commands)
+	require.Len(t, s.came(), 8, "one command for each operation and two to begin with: %q", s.came())
 }
 
 func TestRedisRefuses(t *testing.T) {
 	s := &redisServer{}
 	session := openRedis(t, s)
-	s.answer = func(_ []string, conn net.Conn) bool {
+	s.answerBy(func(_ []string, conn net.Conn) bool {
 		_, _ = io.WriteString(conn, "-MISCONF errors writing to the AOF file\r\n")
 		return true
-	}
+	})
 	require.ErrorIs(t, session.Write(t.Context(), "1", "7"), ErrNotDone)
-	s.answer = nil
+	s.answerBy(nil)
 	require.NoError(t, session.Write(t.Context(), "1", "8"), "the session can be used on")
 }
 
@@ -163,15 +181,15 @@ func TestRedisAnswerThatDoesNotCome(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &redisServer{}
 			session := openRedis(t, s)
-			s.answer = answer
+			s.answerBy(answer)
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
 			err := session.Write(ctx, "1", "7")
 			require.Error(t, err)
 			require.NotErrorIs(t, err, ErrNotDone)
-			require.Len(t, s.commands, 3, "it was not sent again: %q", s.commands)
+			require.Len(t, s.came(), 3, "it was not sent again: %q", s.came())
 			require.Error(t, session.Write(t.Context(), "1", "8"), "nor does the session connect again")
-			require.Len(t, s.commands, 3)
+			require.Len(t, s.came(), 3)
 		})
 	}
 }
