@@ -117,9 +117,9 @@ func (s Scenario) Replay() string {
 // Reduce returns the command line that searches for the smallest script that fails like s.
 func (s Scenario) Reduce() string { return s.command("reduce") }
 
-// OnLab returns the command line that runs s with a driver on the lab.
-func (s Scenario) OnLab(driver string) string {
-	word := "certify --backend lab --driver " + driver
+// OnLab returns the command line that runs s on the lab, with flags such as "--driver remus".
+func (s Scenario) OnLab(flags string) string {
+	word := "certify --backend lab " + flags
 	if s.Path == "" {
 		word += " --only"
 	}

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"holdfast/reports"
 	"holdfast/reports/render"
+	"holdfast/xen/lab"
 	"holdfast/xen/lab/certify"
 )
 
@@ -21,6 +24,8 @@ type certifyFlags struct {
 	json bool
 
 	backend, driver string
+	// kind and service of the guest, with the lab.
+	kind, service string
 }
 
 func (a *app) certifyCommand() *cobra.Command {
@@ -44,6 +49,8 @@ with the reason.`,
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of every scenario")
 	cmd.Flags().StringVar(&f.backend, "backend", simBackend, "what to run on: sim, or lab")
 	cmd.Flags().StringVar(&f.driver, "driver", "", "with --backend lab: how the VM is protected: "+strings.Join(certify.Drivers(), ", "))
+	cmd.Flags().StringVar(&f.kind, "type", "", "with --backend lab: how the guest is virtualised: pvh (default), pv or hvm")
+	cmd.Flags().StringVar(&f.service, "service", "", "with --backend lab: what guests with a disk serve: registers (default), redis or postgres")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the certificate on standard output, progress on standard error")
 	return cmd
 }
@@ -79,7 +86,7 @@ func (a *app) certify(cmd *cobra.Command, args []string, f certifyFlags) error {
 	p := newProgress(lines, len(sources))
 	err = a.executeAll(cmd.Context(), sources, f.seed, f.jobs, func(s reports.Scenario) {
 		if run.Backend != "" {
-			s.Again = s.OnLab(f.driver)
+			s.Again = s.OnLab(f.labFlags())
 		}
 		p.show(s)
 		run.Scenarios = append(run.Scenarios, s)
@@ -117,10 +124,45 @@ func (f *certifyFlags) checkBackend() error {
 		return fmt.Errorf("--backend %q: the backends are sim and lab", f.backend)
 	case f.backend == simBackend && f.driver != "":
 		return fmt.Errorf("--driver %s: only --backend lab has drivers; the simulator runs Holdfast's engine", f.driver)
+	case f.backend == simBackend && f.kind+f.service != "":
+		return errors.New("--type and --service describe the lab's guest; they need --backend lab")
+	case f.kind != "" && !slices.Contains(lab.Kinds(), lab.Kind(f.kind)):
+		return fmt.Errorf("--type %s: the types are %q", f.kind, lab.Kinds())
+	case f.service != "" && !slices.Contains(lab.ServiceNames(), lab.Service(f.service)):
+		return fmt.Errorf("--service %s: the services are %q", f.service, lab.ServiceNames())
 	case f.backend == labBackend && f.driver == "":
 		return fmt.Errorf("--backend lab needs --driver: %s", strings.Join(certify.Drivers(), ", "))
 	}
 	return nil
+}
+
+// guest returns what the flags say about the lab's guest.
+func (f *certifyFlags) guest() certify.Options {
+	return certify.Options{Kind: lab.Kind(f.kind), Service: lab.Service(f.service)}
+}
+
+// labFlags returns the flags that a scenario is run with on the lab.
+func (f *certifyFlags) labFlags() string {
+	flags := "--driver " + f.driver
+	if f.kind != "" {
+		flags += " --type " + f.kind
+	}
+	if f.service != "" {
+		flags += " --service " + f.service
+	}
+	return flags
+}
+
+// serves describes the guest where it is not the usual one, for people.
+func (f *certifyFlags) serves() string {
+	out := ""
+	if f.kind != "" {
+		out += ", a guest of type " + f.kind
+	}
+	if f.service != "" {
+		out += ", " + f.service
+	}
+	return out
 }
 
 // sources returns the given files, or what the patterns choose from the library.

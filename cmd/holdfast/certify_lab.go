@@ -21,6 +21,7 @@ const labName = "certify"
 // labRunner runs scenarios on the lab.
 type labRunner struct {
 	driver string
+	guest  certify.Options // what the guest is
 	say    func(format string, args ...any)
 	// histories is the folder for what clients saw.
 	histories string
@@ -28,7 +29,9 @@ type labRunner struct {
 
 // onLab prepares a run on the lab: it returns an app that runs scenarios there, and those of them that can run.
 func (a *app) onLab(f *certifyFlags, sources []source, run *reports.Run, lines stream) (*app, []source, error) {
-	l := &labRunner{driver: f.driver, say: a.steps(lines), histories: filepath.Join(f.out, "histories")}
+	l := &labRunner{
+		driver: f.driver, guest: f.guest(), say: a.steps(lines), histories: filepath.Join(f.out, "histories"),
+	}
 	chosen, skipped, err := l.sort(sources)
 	if err != nil {
 		return nil, nil, err
@@ -36,7 +39,7 @@ func (a *app) onLab(f *certifyFlags, sources []source, run *reports.Run, lines s
 	if len(chosen) == 0 {
 		return nil, nil, fmt.Errorf("none of %d scenarios can run: %s", len(sources), skipped[0].Reason)
 	}
-	run.Backend, run.Skipped = "lab with driver "+f.driver, skipped
+	run.Backend, run.Skipped = "lab with driver "+f.driver+f.serves(), skipped
 	f.jobs = 1 // two hosts are all that an ordinary computer emulates at a time
 	there := *a
 	there.run = l.run
@@ -50,7 +53,7 @@ func (l *labRunner) sort(sources []source) (run []source, skipped []reports.Skip
 		return nil, nil, err
 	}
 	for _, s := range sources {
-		if err := certify.Supported(s.Script, d); err != nil {
+		if err := certify.Supported(s.Script, d, l.guest); err != nil {
 			skipped = append(skipped, reports.Skipped{Name: s.Script.Name, Group: s.Group, Reason: err.Error()})
 		} else {
 			run = append(run, s)
@@ -65,7 +68,9 @@ func (l *labRunner) run(ctx context.Context, s *script.Script, o runOptions) (*r
 	if err != nil {
 		return nil, err
 	}
-	result, err := certify.RunAlone(ctx, c, s, l.driver, certify.Options{Seed: o.Seed, Say: l.say})
+	opt := l.guest
+	opt.Seed, opt.Say = o.Seed, l.say
+	result, err := certify.RunAlone(ctx, c, s, l.driver, opt)
 	if err != nil {
 		return nil, err
 	}

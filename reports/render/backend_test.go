@@ -21,7 +21,7 @@ func labRun() *reports.Run {
 	}
 	for i := range run.Scenarios {
 		s := &run.Scenarios[i]
-		s.Slowness, s.Again, s.TraceHash = 12.5, s.OnLab("remus"), ""
+		s.Slowness, s.Again, s.TraceHash = 12.5, s.OnLab("--driver remus"), ""
 	}
 	return run
 }

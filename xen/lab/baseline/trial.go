@@ -38,7 +38,7 @@ func Cases(drivers []string) ([]Case, error) {
 			if err != nil {
 				return nil, err
 			}
-			if certify.Supported(s, d) == nil {
+			if certify.Supported(s, d, certify.Options{}) == nil {
 				list = append(list, Case{driver, name})
 			}
 		}

@@ -16,13 +16,13 @@ func RunAlone(ctx context.Context, c lab.Config, s *script.Script, driver string
 	if err != nil {
 		return nil, err
 	}
-	if err := Supported(s, d); err != nil {
+	if err := Supported(s, d, opt); err != nil {
 		return nil, err
 	}
 	if opt.Say == nil {
 		opt.Say = func(string, ...any) {}
 	}
-	guest := GuestFor(s, d)
+	guest := GuestFor(s, d, opt)
 	c.Guest = &guest
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -1,6 +1,7 @@
 package certify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,6 @@ import (
 	"holdfast/reports/history"
 	"holdfast/scenarios/script"
 	"holdfast/xen/lab"
-	"holdfast/xen/lab/service"
 	"holdfast/xen/lab/workload"
 )
 
@@ -21,6 +21,10 @@ import (
 type Options struct {
 	// Seed chooses what clients ask for.
 	Seed uint64
+	// Kind is how the guest is virtualised; empty for PVH.
+	Kind lab.Kind
+	// Service is what a guest serves that keeps its data on a disk; empty for the lab's registers.
+	Service lab.Service
 	// Limits bound the check of the history; zero values mean their defaults.
 	Limits check.Limits
 	// Say is told what happens; nil: nobody.
@@ -56,8 +60,9 @@ const (
 const guestName = "vm"
 
 // GuestFor returns the guest that a lab has to have on its first host, from its saved state, before Run is called.
-func GuestFor(s *script.Script, d Driver) lab.Guest {
-	g := lab.Guest{Name: guestName, Kind: lab.PVH, Memory: 128}
+func GuestFor(s *script.Script, d Driver, opt Options) lab.Guest {
+	g := lab.Guest{Name: guestName, Kind: cmp.Or(opt.Kind, lab.PVH), Service: cmp.Or(opt.Service, lab.Registers)}
+	g.Memory = lab.Memory(g.Kind, g.Service)
 	if s.VMs[0].Service != script.ServiceRegisters {
 		g.Disk = "/dev/lab/data"
 	}
@@ -69,7 +74,7 @@ func GuestFor(s *script.Script, d Driver) lab.Guest {
 // fails only if ctx ends, if Supported fails, or if lab or driver cannot be brought to where the script begins; what goes wrong
 // afterwards is in the result.
 func Run(ctx context.Context, s *script.Script, d Driver, on Lab, opt Options) (*Result, error) {
-	if err := Supported(s, d); err != nil {
+	if err := Supported(s, d, opt); err != nil {
 		return nil, err
 	}
 	if opt.Say == nil {
@@ -125,7 +130,7 @@ type run struct {
 func newRun(s *script.Script, d Driver, on Lab, opt Options) *run {
 	r := &run{
 		script: s, driver: d, opt: opt, converged: -1,
-		pool:  &Pool{Lab: on, Guest: GuestFor(s, d), Level: s.VMs[0].Level, Home: "a", Second: "b", Factor: 1, Say: opt.Say},
+		pool:  &Pool{Lab: on, Guest: GuestFor(s, d, opt), Level: s.VMs[0].Level, Home: "a", Second: "b", Factor: 1, Say: opt.Say},
 		labOf: map[string]string{}, hit: map[string]string{}, hosts: map[string]*host{},
 	}
 	for _, name := range r.pool.Hosts() {
@@ -226,8 +231,11 @@ func (r *run) putConfig(ctx context.Context, name string) error {
 func (r *run) startClients(ctx context.Context) error {
 	c := r.script.Clients[0]
 	limit := min(max(r.pool.Real(timeout), minTimeout), maxLimit)
-	var err error
-	r.clients, err = workload.Start(ctx, workload.Registers{}, dialGuest(r.pool), workload.Load{
+	service, err := workload.Named(string(r.pool.Guest.Service))
+	if err != nil {
+		return err
+	}
+	r.clients, err = workload.Start(ctx, service, dialGuest(r.pool), workload.Load{
 		Object: r.script.VMs[0].Name, Clients: c.Count, Keys: c.Keys, Rate: float64(c.Rate) / r.pool.Factor,
 		Timeout: limit, Connect: limit, First: serveLimit, Seed: r.opt.Seed,
 	})
@@ -297,13 +305,17 @@ func guestIP(p *Pool) string { return lab.GuestAddress(p.Guest.Number) }
 
 // dialGuest connects with the guest's service.
 func dialGuest(p *Pool) workload.Dial {
-	address := fmt.Sprintf("%s:%d", guestIP(p), service.Port)
+	address := p.Guest.Address()
 	return func(ctx context.Context) (net.Conn, error) { return p.Lab.Dial(ctx, address) }
 }
 
 // askGuest asks the guest's service something and waits for its answer.
 func askGuest(ctx context.Context, p *Pool) error {
-	s, err := workload.Registers{}.Open(ctx, dialGuest(p))
+	service, err := workload.Named(string(p.Guest.Service))
+	if err != nil {
+		return err
+	}
+	s, err := service.Open(ctx, dialGuest(p))
 	if err != nil {
 		return err
 	}

@@ -6,15 +6,16 @@ import (
 
 	"holdfast/faults"
 	"holdfast/scenarios/script"
+	"holdfast/xen/lab"
 	"holdfast/xen/lab/disk"
 )
 
 // ErrUnsupported is wrapped by the error for a script that cannot be run here. Nothing was done then.
 var ErrUnsupported = errors.New("not on the lab")
 
-// Supported fails with ErrUnsupported and the first thing in the script that a driver, or the lab, cannot do or cannot
-// see, and why.
-func Supported(s *script.Script, d Driver) error {
+// Supported fails with ErrUnsupported and the first thing in the script that a driver, or the lab with such a guest, cannot
+// do or cannot see, and why.
+func Supported(s *script.Script, d Driver, opt Options) error {
 	refuse := func(line int, what fmt.Stringer, err error) error {
 		return fmt.Errorf("%w with driver %s: line %d: %s: %w", ErrUnsupported, d.Name(), line, what, err)
 	}
@@ -23,6 +24,9 @@ func Supported(s *script.Script, d Driver) error {
 	}
 	if err := d.Supports(&s.VMs[0]); err != nil {
 		return fmt.Errorf("%w with driver %s: line %d: vm %s: %w", ErrUnsupported, d.Name(), s.VMs[0].Note.Line, s.VMs[0].Name, err)
+	}
+	if err := guestSupported(s, d, opt); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}
 	for i := range s.Actions {
 		a := &s.Actions[i]
@@ -58,6 +62,18 @@ func poolSupported(s *script.Script) error {
 		return fmt.Errorf("line %d: tune: the settings are those of Holdfast's engine", s.Tunes[0].Note.Line)
 	}
 	return nil
+}
+
+// programs reports whether the guest serves something else than the lab's registers.
+func (o *Options) programs() bool { return o.Service != "" && o.Service != lab.Registers }
+
+// guestSupported checks what is asked of the guest besides the script.
+func guestSupported(s *script.Script, d Driver, opt Options) error {
+	if vm := &s.VMs[0]; opt.programs() && vm.Service != script.ServiceLog {
+		return fmt.Errorf("line %d: service %s: %s takes the place of a log on a disk only", vm.Note.Line, vm.Service, opt.Service)
+	}
+	g := GuestFor(s, d, opt)
+	return g.Validate()
 }
 
 // maxKeys is the largest number of keys: each is written once before a run and read once afterwards.

@@ -8,6 +8,7 @@ import (
 
 	"holdfast/scenarios/library"
 	"holdfast/scenarios/script"
+	"holdfast/xen/lab"
 )
 
 func TestSupported(t *testing.T) {
@@ -45,7 +46,7 @@ func TestSupported(t *testing.T) {
 		require.NoError(t, err, c.name)
 		d, err := NewDriver(c.driver)
 		require.NoError(t, err)
-		err = Supported(s, d)
+		err = Supported(s, d, Options{})
 		if c.want == "" {
 			require.NoError(t, err, c.name)
 			continue
@@ -77,7 +78,7 @@ func TestLibrary(t *testing.T) {
 		for _, name := range library.List() {
 			s, err := library.Get(name)
 			require.NoError(t, err)
-			if err := Supported(s, d); err == nil {
+			if err := Supported(s, d, Options{}); err == nil {
 				can = append(can, name)
 			} else {
 				require.ErrorIs(t, err, ErrUnsupported)
@@ -85,5 +86,34 @@ func TestLibrary(t *testing.T) {
 		}
 		t.Logf("%s: %d of %d: %s", driver, len(can), len(library.List()), strings.Join(can, " "))
 		require.GreaterOrEqual(t, len(can), least, driver)
+	}
+}
+
+// Other guests than the usual one fit to some scripts only.
+func TestSupportedGuests(t *testing.T) {
+	const pool = "scenario s\npurpose \"p\"\nhost a\nhost b\n"
+	memory, disk := pool+"vm db level ft service registers on a\nclients db\nrun 10s\n", pool+"vm db level restart service log on a\nclients db\nrun 10s\n"
+	for _, c := range []struct {
+		name, text, want string
+		opt              Options
+	}{
+		{"redis on a disk", disk + "expect primary(db) = b\n", "", Options{Service: lab.Redis}},
+		{"postgres without a disk", memory, "postgres takes the place of a log on a disk only", Options{Service: lab.Postgres}},
+		{"boots of redis", disk + "expect restarts(db) = 1\n", "", Options{Service: lab.Redis}},
+		{"boots of registers", disk + "expect restarts(db) = 1\n", "", Options{Service: lab.Registers, Kind: lab.HVM}},
+		{"redis in an emulated computer", disk, "an HVM guest serves registers only", Options{Service: lab.Redis, Kind: lab.HVM}},
+	} {
+		s, err := script.Parse("f", c.text)
+		require.NoError(t, err, c.name)
+		err = Supported(s, &watcher{}, c.opt)
+		if memory == c.text {
+			err = Supported(s, none{}, c.opt)
+		}
+		if c.want == "" {
+			require.NoError(t, err, c.name)
+			continue
+		}
+		require.ErrorIs(t, err, ErrUnsupported, c.name)
+		require.ErrorContains(t, err, c.want, c.name)
 	}
 }

@@ -22,6 +22,7 @@ func (Postgres) Name() string { return "postgres" }
 const (
 	postgresRead  = `SELECT value FROM registers WHERE key = $1`
 	postgresWrite = `INSERT INTO registers (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value`
+	postgresBoot  = `SELECT pg_postmaster_start_time()::text`
 	postgresCas   = `UPDATE registers SET value = $3 WHERE key = $1 AND value = $2`
 )
 
@@ -44,13 +45,21 @@ func (Postgres) Open(ctx context.Context, dial Dial) (Session, error) {
 		conn.Close()
 		return nil, err
 	}
-	return &postgresSession{pg, conn}, nil
+	s := &postgresSession{pg: pg, conn: conn}
+	if err := pg.QueryRow(ctx, postgresBoot).Scan(&s.boot); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 type postgresSession struct {
 	pg   *pgx.Conn
 	conn net.Conn
+	boot string
 }
+
+// Boot implements Booted: no two starts of the server are at the same instant.
+func (s *postgresSession) Boot() string { return s.boot }
 
 // completionUnknown is the SQLSTATE statement_completion_unknown.
 const completionUnknown = "40003"

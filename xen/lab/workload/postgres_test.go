@@ -83,7 +83,9 @@ func (s *postgresServer) serve(conn net.Conn) {
 func (s *postgresServer) execute(b *pgproto3.Backend, statement string, a []string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.statements++
+	if statement != postgresBoot {
+		s.statements++
+	}
 	if s.silent {
 		return true
 	}
@@ -100,8 +102,10 @@ func (s *postgresServer) execute(b *pgproto3.Backend, statement string, a []stri
 	b.Send(&pgproto3.BindComplete{})
 	tag, value, found := "", "", false
 	switch statement {
-	case postgresRead:
-		value, found = s.values[a[0]]
+	case postgresRead, postgresBoot:
+		if value, found = "2026-11-22 10:00:00", true; statement == postgresRead {
+			value, found = s.values[a[0]]
+		}
 		b.Send(&pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{{Name: []byte("value"), DataTypeOID: 25, DataTypeSize: -1, TypeModifier: -1}}})
 		if tag = "SELECT 0"; found {
 			b.Send(&pgproto3.DataRow{Values: [][]byte{[]byte(value)}})
@@ -133,7 +137,9 @@ func openPostgres(t *testing.T, s *postgresServer) Session {
 
 func TestPostgres(t *testing.T) {
 	s := &postgresServer{}
-	operations(t, openPostgres(t, s))
+	session := openPostgres(t, s)
+	require.Equal(t, "2026-11-22 10:00:00", session.(Booted).Boot())
+	operations(t, session)
 	require.Equal(t, 6, s.came(), "one for each operation")
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -34,11 +35,29 @@ func (Redis) Open(ctx context.Context, dial Dial) (Session, error) {
 		PoolSize: 1, MaxRetries: -1, DialerRetries: 1, // nothing is asked twice
 		ReadTimeout: -2, WriteTimeout: -2, // the end of a context closes the connection instead
 	})
-	if err := s.do(ctx, func() error { return s.client.Ping(ctx).Err() }); err != nil {
+	err = s.do(ctx, func() error { return s.client.Ping(ctx).Err() })
+	if err == nil {
+		err = s.do(ctx, func() error {
+			text, err := s.client.Info(ctx, "server").Result()
+			s.boot = runID(text)
+			return err
+		})
+	}
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// runID returns what names a start of the server in what INFO says.
+func runID(info string) string {
+	for line := range strings.Lines(info) {
+		if id, ok := strings.CutPrefix(strings.TrimSpace(line), "run_id:"); ok {
+			return id
+		}
+	}
+	return ""
 }
 
 // onlyOne returns a function that gives conn away once: a library that connects again by itself finds nobody.
@@ -56,7 +75,11 @@ func onlyOne(conn net.Conn) func() (net.Conn, error) {
 type redisSession struct {
 	conn   net.Conn
 	client *redis.Client
+	boot   string
 }
+
+// Boot implements Booted: a server that is started draws a name.
+func (s *redisSession) Boot() string { return s.boot }
 
 // do runs an operation until ctx ends. A reply that is an error means that nothing was done: every operation here is
 // one command, and the script changes nothing before its last step.

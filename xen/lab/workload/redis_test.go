@@ -100,6 +100,9 @@ func (s *redisServer) execute(c []string) string {
 	switch strings.ToUpper(c[0]) {
 	case "PING":
 		return "+PONG\r\n"
+	case "INFO":
+		const text = "# Server\r\nredis_version:7.0.15\r\nrun_id:abc\r\n"
+		return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)
 	case "GET":
 		if v, ok := s.values[c[1]]; ok {
 			return fmt.Sprintf("$%d\r\n%s\r\n", len(v), v)
@@ -148,8 +151,10 @@ func operations(t *testing.T, s Session) {
 
 func TestRedis(t *testing.T) {
 	s := &redisServer{}
-	operations(t, openRedis(t, s))
-	require.Len(t, s.came(), 8, "one command for each operation and two to begin with: %q", s.came())
+	session := openRedis(t, s)
+	require.Equal(t, "abc", session.(Booted).Boot())
+	operations(t, session)
+	require.Len(t, s.came(), 9, "one command for each operation and three to begin with: %q", s.came())
 }
 
 func TestRedisRefuses(t *testing.T) {
@@ -187,9 +192,9 @@ func TestRedisAnswerThatDoesNotCome(t *testing.T) {
 			err := session.Write(ctx, "1", "7")
 			require.Error(t, err)
 			require.NotErrorIs(t, err, ErrNotDone)
-			require.Len(t, s.came(), 3, "it was not sent again: %q", s.came())
+			require.Len(t, s.came(), 4, "it was not sent again: %q", s.came())
 			require.Error(t, session.Write(t.Context(), "1", "8"), "nor does the session connect again")
-			require.Len(t, s.came(), 3)
+			require.Len(t, s.came(), 4)
 		})
 	}
 }
