@@ -71,13 +71,18 @@ func (v *vm) trust() {
 
 // failDisk takes the local copy out of service; it is opened again a little later.
 func (v *vm) failDisk() {
+	v.sayBroken()
+	v.disk, v.marks, v.copy = diskFailed, nil, nil
+	v.diskAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
+}
+
+// sayBroken says and counts, once until it works again, that the local copy failed.
+func (v *vm) sayBroken() {
 	if !v.broken {
 		v.broken = true
 		v.n.out.Notify(model.NoticeDiskFault, v.id, v.self())
-		v.n.fault(pool.Part{Component: pool.ComponentDisk, Node: v.self(), VM: v.id})
+		v.n.fault(pool.Part{Component: model.ComponentDisk, Node: v.self(), VM: v.id})
 	}
-	v.disk, v.marks, v.copy = diskFailed, nil, nil
-	v.diskAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
 }
 
 // ensureDisk opens the local copy if it is time to; it reports whether it is open.
@@ -85,7 +90,7 @@ func (v *vm) ensureDisk() bool {
 	switch {
 	case v.disk == diskOpen:
 		return true
-	case v.disk == diskFailed && v.retired(pool.ComponentDisk):
+	case v.disk != diskOpening && v.retired(model.ComponentDisk) && v.cfg.InSync != model.Nodes(v.self()): // the only one in sync is better than none
 	case v.disk == diskClosed, v.disk == diskFailed && v.n.now >= v.diskAt:
 		v.disk = diskOpening
 		v.openedFor = v.copyGen()

@@ -41,7 +41,7 @@ func (v *vm) sayHung() {
 // is kept until the log agrees, so that it is never gone without a successor.
 func (v *vm) bootAnew() {
 	v.sayHung()
-	if !v.cfg.InSync.Has(v.self()) || v.main.LocalFailed() {
+	if v.stopped() || !v.cfg.InSync.Has(v.self()) || v.main.LocalFailed() {
 		v.giveUp()
 		return
 	}

@@ -17,19 +17,60 @@ type troubled struct {
 	n     int
 }
 
+// partOf returns what a command is about.
+func partOf(cmd *pool.Command) pool.Part {
+	return pool.Part{Component: cmd.Component, Node: cmd.Node, VM: cmd.VM}
+}
+
+// about returns a command of this node about a part.
+func (n *Node) about(kind pool.Kind, part pool.Part) pool.Command {
+	return pool.Command{Kind: kind, By: n.cfg.ID, Incarnation: n.incarnation, Node: part.Node, VM: part.VM, Component: part.Component}
+}
+
+// ruleOf returns the rule for a part, with the mean time between failures that holds for it; 0: none does.
+func (n *Node) ruleOf(part pool.Part) model.Repair {
+	rule := n.pool.Health(part).Rule
+	if rule.Mode == model.RepairByMTBF && rule.MTBF == 0 {
+		rule.MTBF = n.cfg.Timing.MTBF
+	}
+	return rule
+}
+
 // fault has the log count a fault. It is asked for once: one that is lost with a leader is not counted,
-// which errs on the side of the component.
+// which errs on the side of the component. One that is never to be repaired is taken out at once, and that is asked for
+// until it is decided.
 func (n *Node) fault(part pool.Part) {
-	cmd := pool.Command{Kind: pool.KindFault, By: n.cfg.ID, Incarnation: n.incarnation, Node: part.Node, VM: part.VM, Component: part.Component}
-	if n.cfg.Timing.MTBF > 0 && !planted.On(planted.FaultsUncounted) && n.tooOld(cmd.Format()) == "" && n.log.Quorate() && n.log.Propose(cmd.Encode()) == nil {
+	cmd, rule := n.about(pool.KindFault, part), n.ruleOf(part)
+	if rule == (model.Repair{}) || planted.On(planted.FaultsUncounted) || n.tooOld(cmd.Format()) != "" {
+		return
+	}
+	if n.log.Quorate() && n.log.Propose(cmd.Encode()) == nil {
 		n.logBusy = true
 	}
+	if rule.Mode == model.RepairNever && !n.outOfService(part) {
+		n.keepOrder(n.about(pool.KindRetire, part))
+	}
+}
+
+// outOfService reports whether a part is out of service, or will be as soon as the log has agreed.
+func (n *Node) outOfService(part pool.Part) bool {
+	return n.pool.Retired(part) || n.retiring(part)
+}
+
+// retiring reports whether this node asks the log to take a part out of service.
+func (n *Node) retiring(part pool.Part) bool {
+	for i := range n.orders {
+		if cmd := &n.orders[i].cmd; cmd.Kind == pool.KindRetire && partOf(cmd) == part {
+			return true
+		}
+	}
+	return false
 }
 
 // faulted takes that the log counted a fault. What an earlier life counted is learnt again at
 // the beginning of this one, at no known time, and does not count.
 func (n *Node) faulted(cmd *pool.Command) {
-	part := pool.Part{Component: cmd.Component, Node: cmd.Node, VM: cmd.VM}
+	part := partOf(cmd)
 	if cmd.By == n.cfg.ID {
 		n.out.Notify(model.NoticeFaultCounted, part.VM, part.Node).Detail = part.Component.String()
 	}
@@ -46,15 +87,18 @@ func (n *Node) faulted(cmd *pool.Command) {
 	}
 	t.times[t.n] = n.now
 	t.n++
-	soon := t.n == strikes && n.now.Sub(t.times[0]) < (strikes-1)*n.cfg.Timing.MTBF
+	rule := n.ruleOf(part)
+	soon := t.n == strikes && n.now.Sub(t.times[0]) < (strikes-1)*rule.MTBF
 	switch {
+	case rule.Mode == model.RepairNever:
+		soon = true // whoever had it may be gone
 	case planted.On(planted.StrikesForgotten):
 		soon = false
 	case planted.On(planted.RetireAnyway):
 		soon = t.n == strikes
 	}
 	if soon && n.log.Leading() && !n.pool.Retired(part) {
-		out := pool.Command{Kind: pool.KindRetire, By: n.cfg.ID, Incarnation: n.incarnation, Node: part.Node, VM: part.VM, Component: part.Component}
+		out := n.about(pool.KindRetire, part)
 		if n.tooOld(out.Format()) == "" && n.log.Propose(out.Encode()) == nil {
 			n.logBusy = true
 		}
@@ -89,32 +133,32 @@ func (n *Node) serviced(cmd *pool.Command) {
 }
 
 // retired reports whether this component of the VM on this host is out of service.
-func (v *vm) retired(component pool.Component) bool {
-	return v.n.pool.Retired(pool.Part{Component: component, Node: v.self(), VM: v.id}) && !planted.On(planted.RetiredUsed)
+func (v *vm) retired(component model.Component) bool {
+	return v.n.outOfService(pool.Part{Component: component, Node: v.self(), VM: v.id}) && !planted.On(planted.RetiredUsed)
 }
 
 // stopped reports whether the VM failed so often that it is not to be started any more.
 func (v *vm) stopped() bool {
-	return v.n.pool.Retired(pool.Part{Component: pool.ComponentVM, VM: v.id})
+	return v.n.outOfService(pool.Part{Component: model.ComponentVM, VM: v.id})
 }
 
 // guestFailed counts a crash or a hang of the guest.
-func (v *vm) guestFailed() { v.n.fault(pool.Part{Component: pool.ComponentVM, VM: v.id}) }
+func (v *vm) guestFailed() { v.n.fault(pool.Part{Component: model.ComponentVM, VM: v.id}) }
 
 // failing reports whether an ft VM should leave this host before more of it fails: its guest network port is out of
 // service and the other home's is not. Such a VM moves without anybody noticing; at the other levels a
 // move is a restart, and the way over the other host serves as well.
 func (v *vm) failing() bool {
-	port := func(node model.NodeID) pool.Part { return pool.Part{Component: pool.ComponentNIC, Node: node} }
+	port := func(node model.NodeID) pool.Part { return pool.Part{Component: model.ComponentNIC, Node: node} }
 	return v.cfg.Level == model.LevelFT && v.n.pool.Retired(port(v.self())) && !v.n.pool.Retired(port(v.other)) && v.peer().nic
 }
 
 // avoided reports whether the other home failed so often that nothing is built on it.
 func (v *vm) avoided() bool {
-	return v.n.pool.Retired(pool.Part{Component: pool.ComponentHost, Node: v.other})
+	return v.n.pool.Retired(pool.Part{Component: model.ComponentHost, Node: v.other})
 }
 
 // nicUsable reports whether this host's guest network works and is in service.
 func (n *Node) nicUsable() bool {
-	return n.nic && !n.pool.Retired(pool.Part{Component: pool.ComponentNIC, Node: n.cfg.ID})
+	return n.nic && !n.outOfService(pool.Part{Component: model.ComponentNIC, Node: n.cfg.ID})
 }

@@ -33,7 +33,7 @@ func (n *Node) apply(index uint64, data []byte) {
 	if planted.On(planted.NoCompareAndSwap) {
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
 	}
-	before := n.pool.Members()
+	before, retired := n.pool.Members(), cmd.Kind == pool.KindRetire && n.pool.Retired(partOf(&cmd))
 	result := n.pool.Apply(index, cmd)
 	n.membersChanged(before, &cmd)
 	n.resumeOrders()
@@ -47,8 +47,12 @@ func (n *Node) apply(index uint64, data []byte) {
 		switch cmd.Kind {
 		case pool.KindFault:
 			n.faulted(&cmd)
+		case pool.KindRepair:
+			n.touchAll()
 		case pool.KindRetire, pool.KindClear:
-			n.serviced(&cmd)
+			if !retired {
+				n.serviced(&cmd)
+			}
 		}
 	}
 	n.syncVMs()

@@ -163,7 +163,7 @@ func (n *Node) handle(ev *model.Event) {
 		n.receive(ev)
 	case model.EventNIC:
 		if n.nic = ev.Flags.Has(model.FlagOn); !n.nic {
-			n.fault(pool.Part{Component: pool.ComponentNIC, Node: n.cfg.ID})
+			n.fault(pool.Part{Component: model.ComponentNIC, Node: n.cfg.ID})
 		}
 		n.touchAll()
 	case model.EventOperator:

@@ -35,6 +35,9 @@ func (n *Node) order(o *model.Order) {
 		n.orderLevel(cmd)
 	case model.OrderClear:
 		n.orderChecked(pool.Command{Kind: pool.KindClear, By: n.cfg.ID, Incarnation: n.incarnation})
+	case model.OrderRepair:
+		cmd.Kind, cmd.Component, cmd.Repair = pool.KindRepair, o.Component, o.Repair
+		n.orderChecked(cmd)
 	case model.OrderMaintain, model.OrderResume:
 		cmd.Kind, cmd.Override = pool.KindMaintain, o.Kind == model.OrderResume
 		n.orderChecked(cmd)

@@ -241,7 +241,7 @@ func (n *Node) updateLinks(p *peer) {
 	} else {
 		n.out.Notify(model.NoticeSuspected, 0, p.id)
 		if n.log.Leading() && n.pool.Members().Hosts.Has(p.id) {
-			n.fault(pool.Part{Component: pool.ComponentHost, Node: p.id})
+			n.fault(pool.Part{Component: model.ComponentHost, Node: p.id})
 		}
 		n.log.Suspect(n.now, p.id)
 		n.logBusy = true

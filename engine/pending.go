@@ -66,7 +66,11 @@ func (n *Node) decided(cmd *pool.Command) bool {
 	case pool.KindPolicy:
 		return n.pool.Rules().Stated(cmd.Node, cmd.VM, cmd.Policy)
 	case pool.KindClear:
-		return len(n.pool.Parts()) == 0
+		return !n.pool.Troubled()
+	case pool.KindRetire:
+		return n.pool.Retired(partOf(cmd))
+	case pool.KindRepair:
+		return n.pool.Health(partOf(cmd)).Rule == cmd.Repair
 	case pool.KindLevel:
 		return n.pool.VM(cmd.VM).Level == cmd.Level
 	case pool.KindMaintain:

@@ -144,6 +144,7 @@ func (v *vm) checkLocal() bool {
 		v.propose(pool.Command{Kind: pool.KindDetach, Node: v.self()})
 		return false
 	case v.cfg.Level == model.LevelFT:
+		v.sayBroken()
 		v.out.HandOver(v.n.now)
 	default:
 		v.giveUp()

@@ -1,6 +1,9 @@
 package engine
 
-import "holdfast/engine/model"
+import (
+	"holdfast/engine/model"
+	"holdfast/engine/pool"
+)
 
 // report is what the other home said it has.
 type report struct {
@@ -18,8 +21,8 @@ func (v *vm) tell() {
 	}
 	m := v.n.out.Send(model.MsgReport, v.other, v.id)
 	m.Gen = v.cfg.Gen
-	if v.instance != absent || v.cfg.Shared && !v.shared.settled {
-		m.Flags |= model.FlagInstance
+	if v.instance != absent || v.cfg.Shared && !v.shared.settled || v.n.retiring(pool.Part{Component: model.ComponentVM, VM: v.id}) {
+		m.Flags |= model.FlagInstance // nobody may go on with a VM that is about to be taken out of service
 	}
 	if v.holdsVM() {
 		m.Flags |= model.FlagCheckpoint

@@ -175,6 +175,10 @@ func (v *vm) runShared() {
 		v.endInstance()
 	case v.hangs():
 		v.sayHung()
+		if v.stopped() {
+			v.endInstance()
+			break
+		}
 		v.propose(pool.Command{Kind: pool.KindStart, Node: v.self()})
 	default:
 		v.shared.away = false

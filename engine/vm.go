@@ -168,8 +168,8 @@ func (v *vm) event(ev *model.Event) {
 	case model.EventDied:
 		if v.instance != absent {
 			v.right.in = 0
-			v.lose()
 			v.guestFailed()
+			v.lose()
 		}
 	case model.EventDestroyed:
 		v.destroyed(ev)

@@ -101,6 +101,40 @@ var levelNames = [numLevels]string{"", "none", "restart", "ha", "ft"}
 // String returns the level's word in scripts.
 func (l Level) String() string { return enumName(levelNames[:], int(l)) }
 
+// Part is a component that can be taken out of service.
+type Part uint8
+
+// The parts: PartHost and PartNIC of a member, PartDisk of a member and a VM, PartVM of a VM.
+const (
+	PartHost Part = iota + 1
+	PartNIC
+	PartDisk
+	PartVM
+	numParts
+)
+
+var partNames = [numParts]string{"", "host", "nic", "disk", "vm"}
+
+// String returns the part's word in scripts.
+func (p Part) String() string { return enumName(partNames[:], int(p)) }
+
+// Repair is a rule for a part.
+type Repair uint8
+
+// The rules.
+const (
+	RepairDefault Repair = iota + 1
+	RepairAlways
+	RepairNever
+	RepairMTBF
+	numRepairs
+)
+
+var repairNames = [numRepairs]string{"", "default", "always", "never", "MTBF"}
+
+// String returns the rule's word in scripts; RepairMTBF is written as a duration.
+func (r Repair) String() string { return enumName(repairNames[:], int(r)) }
+
 // DefaultDaemonRestart is how long kill-daemon keeps the daemon down when it carries no "for".
 const DefaultDaemonRestart = 300 * time.Millisecond
 
@@ -144,6 +178,10 @@ type Fault struct {
 	Unsynced Unsynced
 	// Level is what SetLevel gives the VM.
 	Level Level
+	// Part says which component of Member or VM, or both, MTBF is about, and Repair what it says; RepairMTBF has
+	// the mean time between failures in Amount.
+	Part   Part
+	Repair Repair
 	// KeepLAN leaves an isolated host its guest network.
 	KeepLAN bool
 	// OldDisk restores the member's system disk as remembered by the last save-disk.

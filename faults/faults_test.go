@@ -41,6 +41,10 @@ func TestParse(t *testing.T) {
 		"override a declare-dead b":               {Kind: Override, Member: a, Peer: b},
 		"set-level db none":                       {Kind: SetLevel, VM: "db", Level: LevelNone},
 		"clear-faults":                            {Kind: ClearFaults},
+		"mtbf disk a db never":                    {Kind: MTBF, Part: PartDisk, Member: a, VM: "db", Repair: RepairNever},
+		"mtbf vm db always":                       {Kind: MTBF, Part: PartVM, VM: "db", Repair: RepairAlways},
+		"mtbf nic a 20s":                          {Kind: MTBF, Part: PartNIC, Member: a, Repair: RepairMTBF, Amount: 20 * time.Second},
+		"mtbf host a default":                     {Kind: MTBF, Part: PartHost, Member: a, Repair: RepairDefault},
 		"migrate db":                              {Kind: Migrate, VM: "db"},
 		"maintain a for 5s":                       {Kind: Maintain, Member: a, For: 5 * time.Second},
 		"force-start db on b":                     {Kind: ForceStart, VM: "db", Member: b},
@@ -190,6 +194,17 @@ func drawParam(t *rapid.T, p *param, f *Fault) {
 		roles := rapid.SliceOfNDistinct(drawSingle, 2, 8, rapid.ID).Draw(t, "roles")
 		split := rapid.IntRange(1, len(roles)-1).Draw(t, "split")
 		f.Groups = [][]Role{roles[:split:split], roles[split:]}
+	case paramPart:
+		if f.Part = Part(rapid.IntRange(1, int(numParts)-1).Draw(t, "part")); f.Part != PartVM {
+			f.Member = drawSingle.Draw(t, "member")
+		}
+		if f.Part >= PartDisk {
+			f.VM = drawName.Draw(t, "vm")
+		}
+	case paramRepair:
+		if f.Repair = Repair(rapid.IntRange(1, int(numRepairs)-1).Draw(t, "repair")); f.Repair == RepairMTBF {
+			f.Amount = time.Duration(rapid.Int64Range(1, int64(time.Hour/time.Millisecond)).Draw(t, "mtbf")) * time.Millisecond
+		}
 	case paramChance:
 		f.Chance = rapid.IntRange(1, lex.Millionth).Draw(t, "chance")
 	case paramAmount, paramBy:

@@ -67,6 +67,8 @@ const (
 	Maintain
 	Resume
 	ClearFaults
+	// MTBF states how often a component may fail before it is left out of service.
+	MTBF
 	OrderVM
 	HandOver
 	FailOver

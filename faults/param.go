@@ -2,6 +2,7 @@ package faults
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,49 @@ var (
 			return err
 		},
 		print: func(f *Fault) string { return f.Level.String() }}
+	paramPart = &param{syntax: "host ROLE|nic ROLE|disk ROLE VM|vm VM",
+		parse: func(p *parser) error {
+			i, err := p.OneOf("a component: host, nic, disk or vm", partNames[1:])
+			p.fault.Part = Part(i + 1)
+			if err == nil && p.fault.Part != PartVM {
+				err = p.single(&p.fault.Member)
+			}
+			if err == nil && p.fault.Part >= PartDisk {
+				err = p.vm()
+			}
+			return err
+		},
+		print: func(f *Fault) string {
+			s := f.Part.String()
+			if f.Part != PartVM {
+				s += " " + f.Member.String()
+			}
+			if f.Part >= PartDisk {
+				s += " " + f.VM
+			}
+			return s
+		}}
+	paramRepair = &param{syntax: "always|never|default|DURATION",
+		parse: func(p *parser) (err error) {
+			if slices.Contains(repairNames[1:RepairMTBF], p.Peek().Text) {
+				i, err := p.OneOf("a rule", repairNames[1:RepairMTBF])
+				p.fault.Repair = Repair(i + 1)
+				return err
+			}
+			at := p.Peek()
+			p.fault.Repair = RepairMTBF
+			p.fault.Amount, err = p.Duration("always, never, default, or a mean time between failures", time.Millisecond, time.Hour)
+			if err == nil && p.fault.Amount%time.Millisecond != 0 {
+				return p.Unexpected(at, "a mean time between failures in whole milliseconds")
+			}
+			return err
+		},
+		print: func(f *Fault) string {
+			if f.Repair == RepairMTBF {
+				return lex.FormatDuration(f.Amount)
+			}
+			return f.Repair.String()
+		}}
 	paramLink = &param{syntax: "LINK ROLE <-> ROLE",
 		parse: func(p *parser) error { return p.link() },
 		print: func(f *Fault) string {

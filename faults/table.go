@@ -130,6 +130,8 @@ func init() {
 			"The operator ends the host's maintenance."},
 		ClearFaults: {"clear-faults", ClassOperator, true, nil, nil,
 			"The operator has seen to everything that was taken out of service because it failed too often: it is in service again. Healing at the end of the run does the same."},
+		MTBF: {"mtbf", ClassOperator, true, list(paramPart, paramRepair), nil,
+			"The operator says when a component that fails is taken out of service: always is put back however often it fails, never is left out from its first fault on, a duration is its own mean time between failures (five faults within four times that), default is the setting mtbf. What is out of service stays so until clear-faults."},
 		ReplaceHome: {"replace-home", ClassOperator, true, list(paramVM, paramFrom, paramTo), nil,
 			"The operator has the second copy of the VM moved from the one host to the other."},
 		OrderVM: {"order-vm", ClassOperator, true, list(paramVM), nil,

@@ -133,6 +133,8 @@ func (r *run) order(f *faults.Fault, m model.NodeID) {
 		r.ends(f, 0, func() { w.Maintain(m, false) })
 	case faults.ClearFaults:
 		w.ClearFaults()
+	case faults.MTBF:
+		r.rule(f, m)
 	case faults.Resume:
 		w.Maintain(m, false)
 	case faults.JoinHost:
@@ -158,6 +160,26 @@ func (r *run) order(f *faults.Fault, m model.NodeID) {
 	case faults.RemoveRecovery:
 		w.RemoveRecovery(w.VM(f.VM))
 	}
+}
+
+// parts and modes are the engine's words for those of scripts.
+var (
+	parts = map[faults.Part]model.Component{
+		faults.PartHost: model.ComponentHost, faults.PartNIC: model.ComponentNIC, faults.PartDisk: model.ComponentDisk, faults.PartVM: model.ComponentVM,
+	}
+	modes = map[faults.Repair]model.RepairMode{faults.RepairAlways: model.RepairAlways, faults.RepairNever: model.RepairNever}
+)
+
+// rule states when a component is taken out of service.
+func (r *run) rule(f *faults.Fault, m model.NodeID) {
+	o := model.Order{Component: parts[f.Part], Repair: model.Repair{Mode: modes[f.Repair], MTBF: f.Amount}}
+	if f.Part != faults.PartVM {
+		o.Node = m
+	}
+	if f.Part >= faults.PartDisk {
+		o.VM = r.world.VM(f.VM)
+	}
+	r.world.StateRule(o)
 }
 
 // healAll ends every fault that is in effect.

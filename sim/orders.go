@@ -108,7 +108,7 @@ func (w *World) ClearFaults() { w.clearFaults(30) }
 
 func (w *World) clearFaults(looks int) {
 	for _, m := range w.nodes[1:] {
-		if m.running() && len(m.node.Pool().Parts()) > 0 {
+		if m.running() && m.node.Pool().Troubled() {
 			w.toPool(model.Order{Kind: model.OrderClear})
 			break
 		}
@@ -116,6 +116,12 @@ func (w *World) clearFaults(looks int) {
 	if looks > 1 {
 		w.At(w.now.Add(time.Second), func() { w.clearFaults(looks - 1) })
 	}
+}
+
+// StateRule has a rule stated for a component; the order needs no kind.
+func (w *World) StateRule(o model.Order) {
+	o.Kind = model.OrderRepair
+	w.toPool(o)
 }
 
 // OrderVM has a VM protected that was not when the pool was set up; an operator tells the first member that works.

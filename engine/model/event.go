@@ -131,6 +131,8 @@ const (
 	// OrderTestFailOver runs VM from a snapshot of its recovery copy; nothing else notices. It is given to the
 	// host that has the copy.
 	OrderTestFailOver
+	// OrderRepair states the rule Repair for a Component, of Node or VM or both.
+	OrderRepair
 )
 
 // Order is an operator's request to the pool, given to any member.
@@ -142,6 +144,9 @@ type Order struct {
 	Homes NodeSet
 	// Policy is what OrderPolicy states.
 	Policy Policy
+	// Component and Repair are what OrderRepair is about, and says.
+	Component Component
+	Repair    Repair
 	// Shared, with OrderCreate: the disk is one that both homes reach.
 	Shared bool
 	// Target is the recovery point target: 1 ms to 24 h, in whole milliseconds.

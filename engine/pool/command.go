@@ -74,6 +74,8 @@ const (
 	KindFailOver
 	// KindFailBack: the VM returns to its former homes, to the one with the recovery copy, Node.
 	KindFailBack
+	// KindRepair: Repair is the rule for the part (Component, Node, VM).
+	KindRepair
 
 	numKinds
 )
@@ -101,6 +103,7 @@ var kindNames = [...]string{
 	KindPolicy: "policy",
 	KindClaim:  "claim", KindRelease: "release", KindRenew: "renew",
 	KindAddRecovery: "add-recovery", KindRemoveRecovery: "remove-recovery", KindFailOver: "fail-over", KindFailBack: "fail-back",
+	KindRepair: "repair",
 }
 
 func (k Kind) String() string {
@@ -121,10 +124,11 @@ type Command struct {
 	Level       model.Level
 	Homes       model.NodeSet
 	BaseEpoch   model.Epoch
-	Component   Component
+	Component   model.Component
 	Override    bool
 	Policy      model.Policy
-	Shared      bool   // the disk is shared storage that both homes reach
+	Shared      bool // the disk is shared storage that both homes reach
+	Repair      model.Repair
 	TargetMS    uint32 // recovery point target in milliseconds; of KindAddRecovery only
 }
 
@@ -139,7 +143,7 @@ func (c Command) Format() uint8 {
 
 // Encode returns the command's only encoding: the version of the format that has such a command, then every field in
 // the order of the struct as a base-128 varint, Override and Shared as one (1 and 2); those of Policy for KindPolicy
-// only, and TargetMS for KindAddRecovery only, at the end.
+// only, TargetMS for KindAddRecovery only, and Repair for KindRepair only, at the end.
 func (c Command) Encode() []byte {
 	b := []byte{c.Format()}
 	for _, v := range [...]uint64{
@@ -153,6 +157,8 @@ func (c Command) Encode() []byte {
 		b = appendPolicy(b, c.Policy)
 	case KindAddRecovery:
 		b = protowire.AppendVarint(b, uint64(c.TargetMS))
+	case KindRepair:
+		b = protowire.AppendVarint(b, repairValue(c.Repair))
 	}
 	return b
 }
@@ -173,7 +179,7 @@ func Decode(data []byte) (Command, error) {
 		Expect: model.Gen(d.number("expected generation")), By: d.node("proposer"),
 		Incarnation: d.number("incarnation"), Node: d.node("node"),
 		Level: model.Level(d.below("level", uint64(model.LevelFT)+1)), Homes: d.nodes("homes"),
-		BaseEpoch: model.Epoch(d.number("base epoch")), Component: Component(d.below("component", uint64(numComponents))),
+		BaseEpoch: model.Epoch(d.number("base epoch")), Component: model.Component(d.below("component", uint64(model.NumComponents))),
 	}
 	marks := d.below("override and shared", 4)
 	c.Override, c.Shared = marks&1 != 0, marks&2 != 0
@@ -182,6 +188,9 @@ func Decode(data []byte) (Command, error) {
 	}
 	if c.Kind == KindAddRecovery {
 		c.TargetMS = uint32(d.below("recovery point target", 1<<32))
+	}
+	if c.Kind == KindRepair {
+		c.Repair = d.repair()
 	}
 	switch {
 	case c.Kind == 0:

@@ -76,7 +76,7 @@ func membership(m Members, vms []Config, cmd Command) (Members, error) {
 			return m, ErrProposer
 		}
 		return m, nil
-	case KindFault, KindRetire, KindClear:
+	case KindFault, KindRetire, KindClear, KindRepair:
 		return m, checkPart(m, cmd)
 	case KindJoin:
 		return join(m, cmd)

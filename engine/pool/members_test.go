@@ -58,7 +58,7 @@ func TestCheckMembers(t *testing.T) {
 func TestLeaving(t *testing.T) {
 	s := New(Members{Hosts: model.Nodes(1, 2, 3)})
 	require.True(t, s.Apply(1, Command{Kind: KindCreate, VM: 1, By: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)}).OK)
-	require.True(t, s.Apply(2, Command{Kind: KindFault, By: 1, Node: 2, VM: 1, Component: ComponentDisk}).OK)
+	require.True(t, s.Apply(2, Command{Kind: KindFault, By: 1, Node: 2, VM: 1, Component: model.ComponentDisk}).OK)
 	require.True(t, s.Apply(3, Command{Kind: KindLeave, By: 1, Node: 2}).OK)
 	require.Equal(t, Members{Hosts: model.Nodes(1, 2, 3), Leaving: model.Nodes(2)}, s.Members())
 	create := Command{Kind: KindCreate, VM: 2, By: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)}

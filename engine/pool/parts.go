@@ -8,53 +8,29 @@ import (
 	"holdfast/engine/model"
 )
 
-// Component is what a fault is counted against.
-type Component uint8
-
-// The components. The comment says which fields of a Part name one.
-const (
-	// ComponentNIC is the guest network port of Node.
-	ComponentNIC Component = iota + 1
-	// ComponentDisk is the copy of VM's disk on Node.
-	ComponentDisk
-	// ComponentHost is Node as a whole.
-	ComponentHost
-	// ComponentVM is the guest of VM, wherever it runs.
-	ComponentVM
-
-	numComponents
-)
-
-var componentNames = [...]string{
-	ComponentNIC: "nic", ComponentDisk: "disk", ComponentHost: "host", ComponentVM: "vm",
-}
-
-func (c Component) String() string {
-	if c > 0 && c < numComponents {
-		return componentNames[c]
-	}
-	return fmt.Sprintf("component(%d)", uint8(c))
-}
-
 // Part is one component of the pool. Fields that its Component does not use are zero.
 type Part struct {
-	Component Component
+	Component model.Component
 	Node      model.NodeID
 	VM        model.VMID
 }
 
-// Health is what the pool knows of a part that ever had a fault.
+// Health is what the pool knows of a part that had a fault, or for which there is a rule.
 type Health struct {
 	Part
 	Faults  uint64 // counted since it was cleared last
 	Retired bool   // out of service until it is cleared
+	Rule    model.Repair
 }
+
+// well reports whether there is nothing to clear.
+func (h *Health) well() bool { return h.Faults == 0 && !h.Retired }
 
 func comparePart(h Health, p Part) int {
 	return cmp.Or(cmp.Compare(h.Component, p.Component), cmp.Compare(h.Node, p.Node), cmp.Compare(h.VM, p.VM))
 }
 
-// Parts returns the parts that had faults, in the order of component, member and VM. The
+// Parts returns the parts that had faults or have a rule, in the order of component, member and VM. The
 // caller must not change the slice; Apply may.
 func (s *State) Parts() []Health { return s.parts }
 
@@ -64,6 +40,11 @@ func (s *State) Health(p Part) Health {
 		return s.parts[i]
 	}
 	return Health{Part: p}
+}
+
+// Troubled reports whether faults are counted, or anything is out of service.
+func (s *State) Troubled() bool {
+	return slices.ContainsFunc(s.parts, func(h Health) bool { return !h.well() })
 }
 
 // Retired reports whether a part is out of service.
@@ -79,12 +60,14 @@ func checkPart(m Members, cmd Command) error {
 		return ErrProposer
 	case cmd.Kind == KindClear && p == Part{}:
 		return nil
-	case p.Component == 0 || p.Component >= numComponents:
+	case p.Component == 0 || p.Component >= model.NumComponents:
 		return fmt.Errorf("%w: %v", ErrMember, p.Component)
-	case (p.Component == ComponentVM) != (p.Node == model.NoNode) || p.Node != model.NoNode && !m.All().Has(p.Node):
+	case (p.Component == model.ComponentVM) != (p.Node == model.NoNode) || p.Node != model.NoNode && !m.All().Has(p.Node):
 		return fmt.Errorf("%w: %v", ErrMember, p.Component)
-	case (p.VM != 0) != (p.Component == ComponentVM || p.Component == ComponentDisk):
+	case (p.VM != 0) != (p.Component == model.ComponentVM || p.Component == model.ComponentDisk):
 		return fmt.Errorf("%w: %v of VM %d", ErrMember, p.Component, p.VM)
+	case !cmd.Repair.Valid():
+		return fmt.Errorf("%w: a rule of mode %d with an MTBF of %v", ErrMember, cmd.Repair.Mode, cmd.Repair.MTBF)
 	}
 	return nil
 }
@@ -93,18 +76,32 @@ func checkPart(m Members, cmd Command) error {
 func (s *State) service(cmd Command) {
 	p := cmd.part()
 	if cmd.Kind == KindClear {
-		s.parts = slices.DeleteFunc(s.parts, func(h Health) bool { return p == Part{} || h.Part == p })
+		for i := range s.parts {
+			if h := &s.parts[i]; p == (Part{}) || h.Part == p {
+				h.Faults, h.Retired = 0, false
+			}
+		}
+		s.dropEmpty()
 		return
 	}
 	i, found := slices.BinarySearchFunc(s.parts, p, comparePart)
 	if !found {
 		s.parts = slices.Insert(s.parts, i, Health{Part: p})
 	}
-	if cmd.Kind == KindRetire {
+	switch cmd.Kind {
+	case KindRetire:
 		s.parts[i].Retired = true
-	} else {
+	case KindRepair:
+		s.parts[i].Rule = cmd.Repair
+		s.dropEmpty()
+	default:
 		s.parts[i].Faults++
 	}
+}
+
+// dropEmpty drops parts of which there is nothing to know.
+func (s *State) dropEmpty() {
+	s.parts = slices.DeleteFunc(s.parts, func(h Health) bool { return h.well() && h.Rule == model.Repair{} })
 }
 
 // forget drops what is known of parts of a host that left.

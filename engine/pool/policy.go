@@ -18,7 +18,7 @@ func (s *State) Rules() *policy.Rules { return &s.rules }
 func (s *State) View() policy.View {
 	hosts := s.members.Staying() &^ s.members.Maintenance
 	for rest := hosts; !rest.Empty(); rest = rest.Without(rest.First()) {
-		if id := rest.First(); s.Retired(Part{Component: ComponentHost, Node: id}) {
+		if id := rest.First(); s.Retired(Part{Component: model.ComponentHost, Node: id}) {
 			hosts = hosts.Without(id)
 		}
 	}

@@ -3,6 +3,7 @@ package pool
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -51,7 +52,7 @@ func (s *State) Snapshot() []byte {
 		put(moved...)
 		put(uint64(len(s.parts)))
 		for _, h := range s.parts {
-			put(uint64(h.Component), uint64(h.Node), uint64(h.VM), h.Faults, flag(h.Retired))
+			put(uint64(h.Component), uint64(h.Node), uint64(h.VM), h.Faults, flag(h.Retired)+2*repairValue(h.Rule))
 		}
 	}
 	if !s.rules.Empty() {
@@ -171,17 +172,38 @@ func (d *decoder) overrides(s *State) {
 	}
 }
 
+// repairValue returns a rule as one number: the mode, and above it the MTBF in milliseconds.
+func repairValue(r model.Repair) uint64 {
+	return uint64(r.Mode) + uint64(model.NumRepairModes)*uint64(r.MTBF/time.Millisecond)
+}
+
+// maxRepair bounds repairValue.
+const maxRepair = uint64(model.NumRepairModes) * uint64(model.MaxMTBF/time.Millisecond+1)
+
+func (d *decoder) repair() model.Repair { return d.repairOf(d.below("rule", maxRepair)) }
+
+func (d *decoder) repairOf(v uint64) model.Repair {
+	modes := uint64(model.NumRepairModes)
+	r := model.Repair{Mode: model.RepairMode(v % modes), MTBF: time.Duration(v/modes) * time.Millisecond}
+	if !r.Valid() {
+		d.fail("a rule of mode %d with an MTBF of %v", r.Mode, r.MTBF)
+	}
+	return r
+}
+
 func (d *decoder) parts(s *State) {
 	var last Health
 	for n := d.number("number of parts"); n > 0 && d.err == nil; n-- {
 		h := Health{Part: Part{
-			Component: Component(d.below("component", uint64(numComponents))), Node: d.node("node"), VM: model.VMID(d.below("VM", 1<<16)),
-		}, Faults: d.number("faults"), Retired: d.below("retired", 2) == 1}
+			Component: model.Component(d.below("component", uint64(model.NumComponents))), Node: d.node("node"), VM: model.VMID(d.below("VM", 1<<16)),
+		}, Faults: d.number("faults")}
+		marks := d.below("retired and rule", 2*maxRepair)
+		h.Retired, h.Rule = marks&1 != 0, d.repairOf(marks/2)
 		if d.err != nil {
 			return
 		}
 		about := Command{Kind: KindFault, By: s.members.All().First(), Component: h.Component, Node: h.Node, VM: h.VM}
-		if err := checkPart(s.members, about); err != nil || comparePart(last, h.Part) >= 0 || h.Faults == 0 && !h.Retired {
+		if err := checkPart(s.members, about); err != nil || comparePart(last, h.Part) >= 0 || h.well() && h.Rule == (model.Repair{}) {
 			d.fail("%d faults of %v of member %d, VM %d (%v)", h.Faults, h.Component, h.Node, h.VM, err)
 		}
 		last = h

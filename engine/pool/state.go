@@ -127,7 +127,7 @@ func (s *State) perform(cmd Command) error {
 		s.override(cmd)
 		s.beginEra(cmd)
 		return nil
-	case KindFault, KindRetire, KindClear:
+	case KindFault, KindRetire, KindClear, KindRepair:
 		s.service(cmd)
 		return nil
 	case KindPolicy:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -20,7 +21,7 @@ func drawCommand(t *rapid.T, s *State) Command {
 		By: node.Draw(t, "by"), Node: node.Draw(t, "node"), Level: model.Level(rapid.IntRange(0, 4).Draw(t, "level")),
 		Homes:       model.Nodes(node.Draw(t, "home"), node.Draw(t, "other home")),
 		BaseEpoch:   model.Epoch(rapid.IntRange(0, 2).Draw(t, "epoch")),
-		Component:   Component(rapid.IntRange(0, int(numComponents)).Draw(t, "component")),
+		Component:   model.Component(rapid.IntRange(0, int(model.NumComponents)).Draw(t, "component")),
 		Override:    rapid.Bool().Draw(t, "override"),
 		Shared:      rapid.Bool().Draw(t, "shared"),
 		Incarnation: rapid.Uint64Range(0, 3).Draw(t, "incarnation"),
@@ -48,11 +49,17 @@ func drawCommand(t *rapid.T, s *State) Command {
 	if cur := s.VM(c.VM); c.Kind == KindAttach && cur.Gen != 0 && rapid.Bool().Draw(t, "sensible") {
 		c.By, c.Node = cur.Primary, cur.Homes.Other(cur.Primary)
 	}
-	if c.Kind >= KindRetire && c.Kind <= KindClear || c.Kind == KindFault {
+	if c.Kind == KindRepair {
+		c.Repair.Mode = model.RepairMode(rapid.IntRange(0, int(model.NumRepairModes)-1).Draw(t, "mode"))
+		if c.Repair.Mode == model.RepairByMTBF {
+			c.Repair.MTBF = time.Duration(rapid.IntRange(0, 3).Draw(t, "mtbf")) * time.Second
+		}
+	}
+	if c.Kind >= KindRetire && c.Kind <= KindClear || c.Kind == KindFault || c.Kind == KindRepair {
 		switch c.Component {
-		case ComponentVM:
+		case model.ComponentVM:
 			c.Node = model.NoNode
-		case ComponentNIC, ComponentHost:
+		case model.ComponentNIC, model.ComponentHost:
 			c.VM = 0
 		}
 	}
@@ -259,19 +266,29 @@ func TestApply(t *testing.T) {
 	require.True(t, s.Apply(5, create).OK)
 	require.Equal(t, []model.VMID{4, 9}, []model.VMID{s.VMs()[0].VM, s.VMs()[1].VM})
 
-	require.True(t, s.Apply(6, Command{Kind: KindFault, By: 1, Node: 2, Component: ComponentNIC}).OK)
-	require.True(t, s.Apply(7, Command{Kind: KindFault, By: 1, Node: 2, Component: ComponentNIC}).OK)
-	require.ErrorIs(t, s.Apply(8, Command{Kind: KindFault, By: 1, Node: 9, Component: ComponentNIC}).Refused, ErrMember)
-	nic, guest := Part{Component: ComponentNIC, Node: 2}, Part{Component: ComponentVM, VM: 9}
+	require.True(t, s.Apply(6, Command{Kind: KindFault, By: 1, Node: 2, Component: model.ComponentNIC}).OK)
+	require.True(t, s.Apply(7, Command{Kind: KindFault, By: 1, Node: 2, Component: model.ComponentNIC}).OK)
+	require.ErrorIs(t, s.Apply(8, Command{Kind: KindFault, By: 1, Node: 9, Component: model.ComponentNIC}).Refused, ErrMember)
+	nic, guest := Part{Component: model.ComponentNIC, Node: 2}, Part{Component: model.ComponentVM, VM: 9}
 	require.Equal(t, Health{Part: nic, Faults: 2}, s.Health(nic))
-	require.ErrorIs(t, s.Apply(9, Command{Kind: KindRetire, By: 1, Node: 2, VM: 9, Component: ComponentVM}).Refused, ErrMember)
-	require.True(t, s.Apply(10, Command{Kind: KindRetire, By: 1, VM: 9, Component: ComponentVM}).OK)
+	require.ErrorIs(t, s.Apply(9, Command{Kind: KindRetire, By: 1, Node: 2, VM: 9, Component: model.ComponentVM}).Refused, ErrMember)
+	require.True(t, s.Apply(10, Command{Kind: KindRetire, By: 1, VM: 9, Component: model.ComponentVM}).OK)
 	require.True(t, s.Retired(guest))
 	require.False(t, s.Retired(nic))
 	require.Equal(t, []Health{{Part: nic, Faults: 2}, {Part: guest, Retired: true}}, s.Parts())
-	require.True(t, s.Apply(11, Command{Kind: KindClear, By: 1, VM: 9, Component: ComponentVM}).OK)
+	require.True(t, s.Apply(11, Command{Kind: KindClear, By: 1, VM: 9, Component: model.ComponentVM}).OK)
 	require.Len(t, s.Parts(), 1)
 	require.True(t, s.Apply(12, Command{Kind: KindClear, By: 1}).OK)
+	require.Empty(t, s.Parts())
+	never := model.Repair{Mode: model.RepairNever}
+	require.True(t, s.Apply(13, Command{Kind: KindRepair, By: 1, VM: 9, Component: model.ComponentVM, Repair: never}).OK)
+	require.ErrorIs(t, s.Apply(14, Command{Kind: KindRepair, By: 1, Node: 2, Component: model.ComponentNIC, Repair: model.Repair{MTBF: time.Nanosecond}}).Refused, ErrMember)
+	require.False(t, s.Troubled(), "a rule is no trouble")
+	require.True(t, s.Apply(15, Command{Kind: KindRetire, By: 1, VM: 9, Component: model.ComponentVM}).OK)
+	require.True(t, s.Troubled())
+	require.True(t, s.Apply(16, Command{Kind: KindClear, By: 1}).OK)
+	require.Equal(t, []Health{{Part: guest, Rule: never}}, s.Parts(), "what was stated outlives a repair")
+	require.True(t, s.Apply(17, Command{Kind: KindRepair, By: 1, VM: 9, Component: model.ComponentVM}).OK)
 	require.Empty(t, s.Parts())
 
 	require.True(t, s.Apply(19, Command{Kind: KindOverride, By: 1, Incarnation: 4, Node: 2}).OK)
@@ -290,7 +307,7 @@ func TestCommandRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCommand(t, New(three))
 		got, err := Decode(c.Encode())
-		if c.Kind == 0 || c.Kind >= numKinds || c.Level > model.LevelFT || c.Component >= numComponents || !known(c.Policy) {
+		if c.Kind == 0 || c.Kind >= numKinds || c.Level > model.LevelFT || c.Component >= model.NumComponents || !known(c.Policy) {
 			require.ErrorIs(t, err, ErrCommand)
 			return
 		}
@@ -331,7 +348,7 @@ func FuzzDecode(f *testing.F) {
 func FuzzRestore(f *testing.F) {
 	s := New(three)
 	s.Apply(1, Command{Kind: KindCreate, VM: 1, By: 1, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)})
-	s.Apply(2, Command{Kind: KindFault, By: 1, Node: 1, Component: ComponentHost})
+	s.Apply(2, Command{Kind: KindFault, By: 1, Node: 1, Component: model.ComponentHost})
 	s.Apply(3, Command{Kind: KindOverride, By: 1, Node: 2})
 	f.Add(s.Snapshot())
 	s.Apply(4, Command{Kind: KindRehome, VM: 1, Expect: 1, By: 1, Homes: model.Nodes(1, 3)})

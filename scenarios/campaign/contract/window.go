@@ -68,7 +68,8 @@ func (c *Contract) begin(m *scenarios.Moment, f *faults.Fault) {
 	}
 	w := window{kind: f.Kind, members: append(slices.Clone(m.Members), m.Peers...), vm: f.VM, began: m.At, until: forever}
 	switch f.Kind {
-	case faults.SaveDisk, faults.Override, faults.ForceStart, faults.DiskCorrupt, faults.ClearFaults, faults.FailOver, faults.TestFailOver:
+	case faults.SaveDisk, faults.Override, faults.ForceStart, faults.DiskCorrupt, faults.ClearFaults, faults.FailOver, faults.TestFailOver,
+		faults.MTBF:
 		return
 	case faults.Migrate, faults.SetLevel, faults.HandOver, faults.OrderVM, faults.ReplaceHome, faults.JoinHost, faults.LeaveHost,
 		faults.FailBack, faults.AddRecovery, faults.RemoveRecovery:

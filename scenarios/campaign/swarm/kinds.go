@@ -98,6 +98,7 @@ var table = []weighted{
 	{kind: faults.TestFailOver, weight: 3, draw: (*drawer).testFailOver, fits: away},
 	{kind: faults.AddRecovery, with: faults.RemoveRecovery},
 	{kind: faults.RemoveRecovery, weight: 3, draw: (*drawer).removeRecovery, fits: away},
+	{kind: faults.MTBF, weight: 2, draw: (*drawer).mtbf},
 }
 
 // larger reports whether hosts can come and go in the pool.

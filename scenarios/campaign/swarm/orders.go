@@ -12,6 +12,22 @@ func (d *drawer) onDisk() *script.VM {
 	return d.vmOf(func(vm *script.VM) bool { return vm.Service != script.ServiceRegisters })
 }
 
+// mtbf draws a rule for a component.
+func (d *drawer) mtbf() []part {
+	vm := d.anyVM()
+	f := fault{Kind: faults.MTBF, Part: faults.Part(d.Int(int(faults.PartHost), int(faults.PartVM))), Repair: faults.Repair(d.Int(int(faults.RepairDefault), int(faults.RepairMTBF)))}
+	if f.Part != faults.PartVM {
+		f.Member = d.home(vm)
+	}
+	if f.Part >= faults.PartDisk {
+		f.VM = vm.Name
+	}
+	if f.Repair == faults.RepairMTBF {
+		f.Amount = d.magnitude(time.Millisecond, time.Minute).Truncate(time.Millisecond)
+	}
+	return one(f)
+}
+
 func (d *drawer) maintain() []part {
 	if d.Chance(1, 2) {
 		return pairOf(fault{Kind: faults.Maintain, Member: d.anyHost()}, faults.Resume, d.length(10*time.Second))
