@@ -39,7 +39,7 @@ func (n *Node) known() model.NodeSet {
 	return n.pool.Members().All() | n.log.Voters() | n.log.Learners()
 }
 
-// mention takes over whom a peer hears, if this node is astray: one of them leads.
+// mention takes over whom a peer hears, or who speaks to this node, if it is astray: one of them leads.
 func (n *Node) mention(hears model.NodeSet) {
 	if hears&^n.mentioned != 0 && n.astray() {
 		n.mentioned |= hears

@@ -5,6 +5,9 @@ import "holdfast/engine/model"
 func (n *Node) receive(ev *model.Event) {
 	m := &ev.Message
 	p := &n.peers[m.From&model.MaxNode]
+	if p.id == model.NoNode && m.Kind == model.MsgHeartbeat && m.From != n.cfg.ID {
+		n.mention(model.Nodes(m.From)) // somebody who takes this node for a peer
+	}
 	if !n.inLife(p, m.Incarnation) {
 		return
 	}
