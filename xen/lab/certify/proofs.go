@@ -49,7 +49,7 @@ var proofs = []proof{
 func provePower(ctx context.Context, t *tester) (string, bool, error) {
 	before, err := t.uptime(ctx, "b")
 	if err == nil {
-		_, err = t.on(ctx, "b", "echo kept >/dev/lab/system; sync; echo lost >/run/marker")
+		_, err = t.on(ctx, "b", "echo kept | dd of=/dev/lab/system conv=fsync 2>/dev/null; echo lost >/run/marker")
 	}
 	if err == nil {
 		err = t.do(ctx, "power-off b")
