@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"holdfast/engine/model"
 	"holdfast/engine/planted"
 	"holdfast/engine/pool"
@@ -50,6 +52,14 @@ func (n *Node) fault(part pool.Part) {
 	if rule.Mode == model.RepairNever && !n.outOfService(part) {
 		n.keepOrder(n.about(pool.KindRetire, part))
 	}
+}
+
+// settleRetire forgets what asked for a part to be taken out of service as soon as the log has done it: an operator may
+// clear it in the same step, and it must not be asked for again.
+func (n *Node) settleRetire(cmd *pool.Command) {
+	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
+		return cmd.Kind == pool.KindRetire && o.cmd.Kind == pool.KindRetire && partOf(&o.cmd) == partOf(cmd)
+	})
 }
 
 // outOfService reports whether a part is out of service, or will be as soon as the log has agreed.

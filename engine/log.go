@@ -50,6 +50,7 @@ func (n *Node) apply(index uint64, data []byte) {
 		case pool.KindRepair:
 			n.touchAll()
 		case pool.KindRetire, pool.KindClear:
+			n.settleRetire(&cmd)
 			if !retired {
 				n.serviced(&cmd)
 			}
