@@ -12,7 +12,7 @@ ROUNDS     ?= 0
 BUGS       ?=
 PLANTED     = ./scenarios ./scenarios/campaign/reduce ./engine/control ./engine/dr ./engine/lease ./engine/mirror ./engine/pair ./engine/policy
 # Packages that start goroutines; make test runs them under the race detector as well.
-RACE       ?= ./cmd/... ./reports/... ./scenarios ./scenarios/campaign ./scenarios/campaign/reduce ./xen/...
+RACE       ?= ./cmd/... ./reports/... ./scenarios/campaign ./scenarios/campaign/reduce ./xen/...
 # Runs of each script with each driver in make lab-baseline; those that are done are not made again.
 RUNS       ?= 10
 # The longest that make lab-ci may take.

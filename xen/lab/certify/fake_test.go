@@ -35,6 +35,7 @@ type fakeLab struct {
 	acts    []string
 	refuse  string                     // an action that fails
 	onEvent func(l *fakeLab, a string) // after "off a" and so on; the lock is held
+	onList  func(l *fakeLab, a string) // after host a said which domains it has; the lock is held
 }
 
 // fakeHost is one of its hosts.
@@ -42,6 +43,7 @@ type fakeHost struct {
 	name        string
 	off, frozen bool
 	guest       *fakeGuest // nil: it runs none
+	moved       int        // how many guests came from the other host
 	conns       []*fakeConn
 }
 
@@ -67,6 +69,18 @@ func (l *fakeLab) newGuest(boot string) *fakeGuest {
 	l.t.Cleanup(func() { listener.Close() })
 	go server.Serve(listener)
 	return &fakeGuest{listener}
+}
+
+// move moves the guest of a host, if it has one, to the other. The lock is held.
+func (l *fakeLab) move(host string) {
+	from, to := l.hosts[host], l.hosts["b"]
+	if host == "b" {
+		to = l.hosts["a"]
+	}
+	if from.guest != nil {
+		from.guest, to.guest = nil, from.guest
+		to.moved++
+	}
 }
 
 // Act implements Lab.
@@ -192,7 +206,10 @@ func (d fakeDom0) Exec(_ context.Context, cmd agent.Command) (int, error) {
 	}
 	fmt.Fprintln(cmd.Out, "Name   ID   Mem VCPUs	State	Time(s)\nDomain-0   0  1024     1     r-----      21.9")
 	if h.guest != nil {
-		fmt.Fprintln(cmd.Out, guestName+"   1   128     1     -b----      48.7")
+		fmt.Fprintf(cmd.Out, "%s   %d   128     1     -b----      48.7\n", guestName, 1+h.moved)
+	}
+	if d.onList != nil {
+		d.onList(d.fakeLab, d.name)
 	}
 	return 0, nil
 }

@@ -139,28 +139,39 @@ func (o *observer) extend(host string, now time.Time) {
 	o.spans = append(o.spans, span{host, now.Add(-o.look), now})
 }
 
-// askHosts asks the toolstacks which domains of the VM run, unless a host cannot be asked.
+// askHosts asks the toolstacks which domains of the VM run, unless a host cannot be asked. They are asked one after the
+// other, so a guest that moves meanwhile is seen at both; only if the first still has the domain it had, both ran at a time.
 func (o *observer) askHosts(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 3*o.list)
 	defer cancel()
-	running := 0
-	for _, host := range o.pool.Hosts() {
-		if !o.reachable(host) {
-			return
-		}
-		domains, err := o.pool.Domains(ctx, host)
-		if err != nil {
-			return
-		}
-		if slices.ContainsFunc(domains, func(d Domain) bool { return d.Alive() }) {
-			running++
-		}
+	hosts := o.pool.Hosts()
+	before := o.running(ctx, hosts[0])
+	if len(before) == 0 || len(o.running(ctx, hosts[1])) == 0 {
+		return
 	}
-	if running == 2 {
+	after := o.running(ctx, hosts[0])
+	if slices.ContainsFunc(before, func(id int) bool { return slices.Contains(after, id) }) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.sides.Running++
 	}
+}
+
+// running returns the ids of the domains of the VM that run on a host, none if it cannot be asked. A host uses an id once.
+func (o *observer) running(ctx context.Context, host string) (ids []int) {
+	if !o.reachable(host) {
+		return nil
+	}
+	domains, err := o.pool.Domains(ctx, host)
+	if err != nil {
+		return nil
+	}
+	for _, d := range domains {
+		if d.Alive() {
+			ids = append(ids, d.ID)
+		}
+	}
+	return ids
 }
 
 // primary returns the host that sent the newest frame of the guest.
