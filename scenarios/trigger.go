@@ -33,7 +33,7 @@ var stages = map[script.Stage]sim.Stage{
 	script.StageWriteIssued: sim.StageWriteIssued, script.StageWriteLocalDone: sim.StageWriteLocal,
 	script.StageWriteRemoteDone: sim.StageWriteRemote, script.StagePointSent: sim.StagePointSent,
 	script.StagePointSealed: sim.StagePointSealed, script.StagePointApplied: sim.StagePointApplied,
-	script.StageFailOverProposed: sim.StageFailOverProposed,
+	script.StageFailOverProposed: sim.StageFailOverProposed, script.StageOverflow: sim.StageOverflow,
 }
 
 // schedule arranges for the script's actions.

@@ -136,7 +136,8 @@ func (o *Options) engineConfig(id model.NodeID) engine.Config {
 			Extents: diskExtents, ExtentSectors: extentSectors,
 			ActiveExtents: 24, CopyDepth: 4, IOTimeout: o.Timing.IOTimeout, Resend: min(50*time.Millisecond, o.Timing.IOTimeout/4),
 		},
-		Recovery: dr.Config{Journal: 384, Window: 64, CopyDepth: 4},
+		// A small journal: a cut of some seconds is longer than what it keeps.
+		Recovery: dr.Config{Journal: 128, Window: 64, CopyDepth: 4},
 	}
 }
 

@@ -37,6 +37,7 @@ const (
 	StagePointSealed  // the recovery copy has it durably
 	StagePointApplied // it is on the recovery copy
 	StageFailOverProposed
+	StageOverflow // more writes waited for the recovery copy than are kept
 	StageExtent // one extent was copied; StageResyncHalf follows from it
 	// The following are for those who watch; no script can wait for them.
 	StageAdopted      // a daemon took over an instance that an earlier life of it had left
@@ -92,6 +93,8 @@ func (w *World) notice(m *member, n *model.Notice) {
 		s = StageProtected
 	case model.NoticeClaimed:
 		s = StageClaimed
+	case model.NoticeOverflow:
+		s = StageOverflow
 	case model.NoticeProposed:
 		s = proposed(n.Detail)
 	}

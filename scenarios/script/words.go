@@ -84,6 +84,7 @@ const (
 	StagePointSealed
 	StagePointApplied
 	StageFailOverProposed
+	StageOverflow
 )
 
 // Event is a kind of notice that people and metrics see (R10).
@@ -222,6 +223,7 @@ var (
 		{"point-sealed", "the recovery copy has the point durably"},
 		{"point-applied", "the point is on the recovery copy, out of the journal"},
 		{"fail-over-proposed", "the host of the recovery copy asked the pool to start the VM from it"},
+		{"overflow", "more writes wait for the recovery copy than are kept"},
 	}
 	eventWords = []word{
 		{"suspected", "a member is no longer heard"},

@@ -132,7 +132,12 @@ func (d *drawer) strike(at time.Duration) {
 		return
 	}
 	t.Delay = 0
-	d.place(t, one(fault{Kind: faults.PowerOff, Member: faults.Primary(vm.Name), Unsynced: faults.Unsynced(d.Int(0, 3)), For: d.length(6 * time.Second)}))
+	d.place(t, one(d.lossOf(vm)))
+}
+
+// lossOf is the loss of the host that runs a VM, for a while.
+func (d *drawer) lossOf(vm *script.VM) fault {
+	return fault{Kind: faults.PowerOff, Member: faults.Primary(vm.Name), Unsynced: faults.Unsynced(d.Int(0, 3)), For: d.length(6 * time.Second)}
 }
 
 // steady are stages that a VM passes while nothing is wrong; those of ft first.

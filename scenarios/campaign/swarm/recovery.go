@@ -148,16 +148,21 @@ func (d *drawer) sever(from time.Duration) {
 		parts = one(loss)
 	case 3:
 		parts = one(fault{Kind: faults.DiskSlow, Member: there, VM: vm.Name, Amount: d.magnitude(10*time.Millisecond, time.Second), For: last})
-	default: // often for so long that more writes wait than are kept
+	default: // often for so long that more writes wait than are kept, and then the primary is lost before the copy has all
 		if d.Chance(1, 2) {
 			last = d.Duration(8*time.Second, 16*time.Second).Round(time.Millisecond)
+			full := script.Trigger{Kind: script.TriggerWhen, At: from, VM: vm.Name, Nth: 1, Stage: script.StageOverflow}
+			if d.Chance(1, 2) {
+				full.Delay = d.magnitude(time.Millisecond, 4*time.Second)
+			}
+			d.place(full, one(d.lossOf(vm)))
 		}
 		parts = append(one(cut(vm.Home, faults.Cut)), one(cut(vm.Second, faults.Cut))...)
 	}
 	d.place(t, parts)
 	if d.Chance(1, 2) {
 		t.Delay += d.Duration(last/2, last).Round(time.Millisecond)
-		d.place(t, one(fault{Kind: faults.PowerOff, Member: faults.Primary(vm.Name), Unsynced: faults.Unsynced(d.Int(0, 3)), For: d.length(6 * time.Second)}))
+		d.place(t, one(d.lossOf(vm)))
 	}
 }
 
