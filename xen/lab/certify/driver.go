@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"holdfast/faults"
 	"holdfast/faults/lex"
@@ -45,6 +46,28 @@ type State struct {
 	Missing string
 	// Hopeless: it will not become redundant without a person.
 	Hopeless bool
+}
+
+// poll asks each second until it is done or fails. At the end of ctx it fails with the cause and the end of what was told last, who
+// being its source.
+func poll(ctx context.Context, who string, ask func() (done bool, told string, err error)) error {
+	for {
+		done, told, err := ask()
+		if done || err != nil {
+			return err
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return fmt.Errorf("%w; %s: %s", context.Cause(ctx), who, lastLines(told, 3))
+		}
+	}
+}
+
+// lastLines returns the last n lines of a text as one.
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(len(lines)-n, 0):], "; ")
 }
 
 // drivers makes each driver, in the order in which they are listed.

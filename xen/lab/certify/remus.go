@@ -78,31 +78,17 @@ func (*remus) Protect(ctx context.Context, p *Pool) error {
 		return err
 	}
 	p.Say("the guest's memory goes to the second host")
-	for gone := 0; ; {
+	gone := 0
+	return poll(ctx, "xl remus said", func() (bool, string, error) {
 		log, err := p.Shell(ctx, p.Home, Processes+"cat /root/remus.log; [ -n \"$(processes '"+remusSends+"')\" ] || echo ENDED")
 		if gone++; !strings.HasSuffix(log, "ENDED") {
 			gone = 0
 		}
-		switch {
-		case err != nil:
-			return err
-		case gone > 5: // not only before it has begun
-			return fmt.Errorf("xl remus ended: %s", lastLines(log, 3))
-		case strings.Count(log, "Checkpointed save") >= 2:
-			return nil
+		if gone > 5 { // not only before it has begun
+			return false, "", fmt.Errorf("xl remus ended: %s", lastLines(log, 3))
 		}
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-			return fmt.Errorf("%w; xl remus said: %s", context.Cause(ctx), lastLines(log, 3))
-		}
-	}
-}
-
-// lastLines returns the last n lines of a text as one.
-func lastLines(text string, n int) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(lines[max(len(lines)-n, 0):], "; ")
+		return strings.Count(log, "Checkpointed save") >= 2, log, err
+	})
 }
 
 // Protected looks for both halves at work: a process that sends, and a domain that is being received.

@@ -20,6 +20,7 @@ func rules(r *Result) (list []string) {
 }
 
 func TestNothingHappens(t *testing.T) {
+	t.Parallel()
 	r := play(t, newFakeLab(t), fakeDriver{}, "run 200ms\nexpect pause(db) < 200ms\nexpect restarts(db) = 0\nexpect primary(db) = a\nexpect served(db) from 0s to 200ms\nexpect converged within 5s\n")
 	require.Equal(t, reports.Pass, r.Scenario.Outcome, "%v", r.Scenario.Failures)
 	require.Equal(t, minFactor, r.Scenario.Slowness)
@@ -34,6 +35,7 @@ func TestNothingHappens(t *testing.T) {
 
 // An instance that goes on elsewhere with all it had.
 func TestAPromotion(t *testing.T) {
+	t.Parallel()
 	l := newFakeLab(t)
 	kept := l.hosts["a"].guest
 	l.onEvent = func(l *fakeLab, a string) {
@@ -53,6 +55,7 @@ func TestAPromotion(t *testing.T) {
 
 // An instance that boots elsewhere without what it had acknowledged.
 func TestLostWork(t *testing.T) {
+	t.Parallel()
 	l := newFakeLab(t)
 	empty := l.newGuest("second")
 	l.onEvent = func(l *fakeLab, a string) {
@@ -70,6 +73,7 @@ func TestLostWork(t *testing.T) {
 
 // Nobody fences a primary that only stood still.
 func TestBothSidesAlive(t *testing.T) {
+	t.Parallel()
 	l := newFakeLab(t)
 	other := l.newGuest("second")
 	l.onEvent = func(l *fakeLab, a string) {
@@ -86,6 +90,7 @@ func TestBothSidesAlive(t *testing.T) {
 
 // A guest that moves just after its host was asked is seen at both, and is not two.
 func TestAMoveIsNotTwoSides(t *testing.T) {
+	t.Parallel()
 	l := newFakeLab(t)
 	l.onList = (*fakeLab).move
 	r := play(t, l, fakeDriver{}, "run 300ms\n")
@@ -95,6 +100,7 @@ func TestAMoveIsNotTwoSides(t *testing.T) {
 }
 
 func TestNobodyComesBack(t *testing.T) {
+	t.Parallel()
 	r := play(t, newFakeLab(t), fakeDriver{state: State{"nobody starts it again", true}}, "at 100ms power-off primary(db)\nrun 200ms\nexpect served(db) from 150ms to 200ms\n")
 	require.Equal(t, reports.Liveness, r.Scenario.Outcome)
 	require.Equal(t, []string{"R9", "R9", "expect"}, rules(r), "%v", r.Scenario.Failures)
@@ -105,6 +111,7 @@ func TestNobodyComesBack(t *testing.T) {
 
 // What could not be done as the script says proves nothing.
 func TestAnActionThatFails(t *testing.T) {
+	t.Parallel()
 	l := newFakeLab(t)
 	l.refuse = "off"
 	r := play(t, l, fakeDriver{}, "at 100ms power-off primary(db)\nrun 200ms\n")
@@ -114,6 +121,7 @@ func TestAnActionThatFails(t *testing.T) {
 
 // Times of the script are stretched, names are those of the lab.
 func TestFaultsOfTheNetwork(t *testing.T) {
+	t.Parallel()
 	l := newFakeLab(t)
 	play(t, l, fakeDriver{}, "at 10ms cut links primary(db) <-> secondary(db) for 20ms\nat 20ms delay a1 b -> a 5ms\nat 30ms loss all a <-> b 5%\nat 40ms slow a2 a <-> b 400KiB/s\nat 50ms partition a | b\nat 60ms nic-down b for 10ms\nrun 100ms\n")
 	require.Equal(t, []string{
@@ -123,6 +131,7 @@ func TestFaultsOfTheNetwork(t *testing.T) {
 
 // The home is the lab's first host, whatever it is called.
 func TestNamesOfHosts(t *testing.T) {
+	t.Parallel()
 	l := newFakeLab(t)
 	s, err := script.Parse("test.hfs", "scenario test\npurpose \"p\"\nhost left\nhost right\nvm db level ft service registers on right\nclients db\nat 20ms freeze left for 20ms\nat 50ms cut a1 left -> right\nrun 100ms\nexpect primary(db) = right\n")
 	require.NoError(t, err)
@@ -135,12 +144,14 @@ func TestNamesOfHosts(t *testing.T) {
 
 // What lasts to the end of the run is healed there, and later endings do not come.
 func TestHealing(t *testing.T) {
+	t.Parallel()
 	l := newFakeLab(t)
 	play(t, l, fakeDriver{}, "at 20ms power-off b\nat 50ms freeze a for 10s\nrun 100ms\n")
 	require.ElementsMatch(t, []string{"off b", "freeze a", "thaw a", "on b"}, l.acts)
 }
 
 func TestTheEndOfTheContext(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	s, err := script.Parse("test.hfs", "scenario test\npurpose \"p\"\nhost a\nhost b\nvm db level ft service registers on a\nclients db\nrun 60s\n")
 	require.NoError(t, err)

@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
-	"time"
 
 	"holdfast/faults"
 	"holdfast/scenarios/script"
@@ -81,20 +80,14 @@ func (w *watcher) Protect(ctx context.Context, p *Pool) error {
 		return err
 	}
 	p.Say("DRBD copies the disk")
-	for {
+	err := poll(ctx, "/proc/drbd says", func() (bool, string, error) {
 		state, err := p.Shell(ctx, p.Home, "cat /proc/drbd")
-		if err != nil {
-			return err
-		}
-		if inSync(state) {
-			return w.Restart(ctx, p, p.Second)
-		}
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-			return fmt.Errorf("%w; /proc/drbd says: %s", context.Cause(ctx), lastLines(state, 3))
-		}
+		return inSync(state), state, err
+	})
+	if err != nil {
+		return err
 	}
+	return w.Restart(ctx, p, p.Second)
 }
 
 // inSync reports whether both halves are connected and equal.
