@@ -32,6 +32,9 @@ func (n *Node) about(kind pool.Kind, part pool.Part) pool.Command {
 // ruleOf returns the rule for a part, with the mean time between failures that holds for it; 0: none does.
 func (n *Node) ruleOf(part pool.Part) model.Repair {
 	rule := n.pool.Health(part).Rule
+	if planted.On(planted.RuleIgnored) {
+		rule = model.Repair{Mode: model.RepairByMTBF}
+	}
 	if rule.Mode == model.RepairByMTBF && rule.MTBF == 0 {
 		rule.MTBF = n.cfg.Timing.MTBF
 	}
@@ -57,6 +60,9 @@ func (n *Node) fault(part pool.Part) {
 // settleRetire forgets what asked for a part to be taken out of service as soon as the log has done it: an operator may
 // clear it in the same step, and it must not be asked for again.
 func (n *Node) settleRetire(cmd *pool.Command) {
+	if planted.On(planted.ClearedRetired) {
+		return
+	}
 	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
 		return cmd.Kind == pool.KindRetire && o.cmd.Kind == pool.KindRetire && partOf(&o.cmd) == partOf(cmd)
 	})

@@ -20,7 +20,7 @@ type right struct {
 // the right is used.
 func (v *vm) entitle(cfg *pool.Config) {
 	before, r := &v.cfg, &v.right
-	own := cfg.By == v.self() && cfg.Incarnation == v.n.incarnation
+	own := cfg.By == v.self() && (cfg.Incarnation == v.n.incarnation || planted.On(planted.RightAssumed))
 	switch cfg.Cause {
 	case pool.KindStart, pool.KindPromote:
 		if *r = (right{}); own {
@@ -28,7 +28,7 @@ func (v *vm) entitle(cfg *pool.Config) {
 		}
 	case pool.KindBump, pool.KindOverride:
 		moved := cfg.Gen == before.Gen+1 || cfg.Gen == before.Gen.In(cfg.Gen.Era())
-		if r.in == 0 || r.in != before.Gen || !moved {
+		if r.in == 0 || r.in != before.Gen || !moved || planted.On(planted.RightDropped) {
 			r.in = 0
 			return
 		}

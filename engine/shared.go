@@ -3,6 +3,7 @@ package engine
 import (
 	"holdfast/engine/lease"
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 	"holdfast/engine/pool"
 )
 
@@ -82,7 +83,9 @@ func (v *vm) bringUpShared() {
 	switch {
 	case !settled:
 	case v.cfg.Cause != pool.KindClaim && (v.shared.away || v.disk == diskFailed || v.yields()) && v.otherAble():
-		v.shared.passed = v.cfg.Gen
+		if !planted.On(planted.PassedForgotten) {
+			v.shared.passed = v.cfg.Gen
+		}
 		v.propose(pool.Command{Kind: pool.KindRelease, Node: v.other})
 	case n.now < v.retryAt:
 		v.lookAgain(v.retryAt)

@@ -156,6 +156,12 @@ var unreached = map[planted.Bug]string{
 	planted.PointTorn:          "entries have to be missing when a point is sealed and its host lost at once; not in 2,000 plans",
 	planted.FailOverIncomplete: "it needs a fail-over before the first whole point; in one of two rounds of 2,000 plans",
 	planted.RecoveryRoomFree:   "no drawn plan demands that there is room where a recovery copy is; not in 2,000",
+	planted.EraKept:            "what an override discards has to meet decisions of the same generation after it; not in 2,000 plans",
+	planted.DeadDecide:         "a majority that was declared dead has to hear of the override from one that does not lead; not in 2,000 plans",
+	planted.PassedForgotten:    "the reason to pass a VM on has to go away while the request is on its way; not in 2,000 plans for shared storage",
+	planted.RuleIgnored:        "no drawn plan demands that a component is taken out of service, or stays in it; not in 2,000",
+	planted.ClearedRetired:     "the operator looks again every second and clears it once more; not in 2,000 plans",
+	planted.RightDropped:       "an override or a bump has to come between a promotion and its instance; not in 2,000 plans",
 }
 
 // byScript runs the bug's script with other seeds in each round.

@@ -74,6 +74,14 @@ var catch = map[planted.Bug]struct {
 	planted.FailBackEarly:       {"dr/fail-back-slow-disk", []string{"R5"}},
 	planted.RecoveryRoomFree:    {"dr/room-reserved", []string{"expect"}},
 	planted.RecoveryMoves:       {"dr/balance-spares", []string{"expect"}},
+	planted.EraKept:             {"found/override-discards-points", []string{"R2"}},
+	planted.EraIgnored:          {"found/override-discards-points", []string{"R6"}},
+	planted.DeadDecide:          {"found/declared-dead-decide", []string{"R2"}},
+	planted.PassedForgotten:     {"found/passed-on-then-started", []string{"R2"}},
+	planted.RuleIgnored:         {"health/never-repaired-disk", []string{"expect"}},
+	planted.ClearedRetired:      {"health/cleared-at-once", []string{"expect"}},
+	planted.RightDropped:        {"found/override-in-promotion", []string{"R3"}},
+	planted.RightAssumed:        {"ft/both-lost-primary-first-secondary-back-first", []string{"R2"}},
 }
 
 // elsewhere are the bugs whose window no scenario of the library hits; the test named finds them.

@@ -6,6 +6,7 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 )
 
 // aloneTerms is how far ForceAlone raises the election term above everything
@@ -63,6 +64,9 @@ func (l *Log) forceAlone(out *model.Effects, apply func(uint64, []byte)) {
 // decide among themselves once they have heard of anybody who knows better, leader or not. It is the floor of a member
 // that forgot, for the same reason: what it knows is not what counts.
 func (l *Log) overruledIn(term uint64) {
+	if planted.On(planted.DeadDecide) {
+		return
+	}
 	own := max(l.state.term, l.state.peak.Term, l.state.floor, l.role.term)
 	if term < own+aloneTerms/2 || l.Amnesia() || !l.Voters().Has(l.cfg.ID) {
 		return

@@ -15,5 +15,6 @@ func TestMachineFindsPlantedBugs(t *testing.T) {
 	hunt.Finds(t, test, planted.PointTorn, "R6: a point is sealed that lacks entries")
 	hunt.Finds(t, test, planted.PointUncommitted, "R6: the copy is at state")
 	hunt.Finds(t, test, planted.JournalReversed, "R6: the copy is torn")
+	hunt.Finds(t, test, planted.EraIgnored, "R6: the copy is torn|R7: the copy is current and differs")
 	hunt.Finds(t, test, planted.ChangesForgotten, "R6: the copy is torn|R7: the copy is current and differs")
 }

@@ -137,6 +137,22 @@ const (
 	RecoveryRoomFree
 	// RecoveryMoves lets policies move the second copy of a VM with a recovery copy.
 	RecoveryMoves
+	// EraKept lets VMs go on in their generations after an override, as if nothing had been discarded.
+	EraKept
+	// EraIgnored takes the points of a history that an override discarded for those of the history that goes on.
+	EraIgnored
+	// DeadDecide lets a member that was declared dead vote and lead although it has heard of the override.
+	DeadDecide
+	// PassedForgotten starts a VM on shared storage in the generation out of which this host asked to pass it on.
+	PassedForgotten
+	// RuleIgnored treats every component by the default rule, whatever an operator said about it.
+	RuleIgnored
+	// ClearedRetired asks again for a component to be taken out of service that was cleared in the step in which it was.
+	ClearedRetired
+	// RightDropped boots a VM that was to be promoted, because somebody else moved its generation meanwhile.
+	RightDropped
+	// RightAssumed launches a VM by the right that an earlier life of this host's daemon won.
+	RightAssumed
 	numBugs
 )
 

@@ -85,6 +85,14 @@ var about = [numBugs]struct {
 	FailBackEarly:       {"fail-back-early", []string{"R5"}, Recovery},
 	RecoveryRoomFree:    {"recovery-room-free", []string{"R9"}, Recovery},
 	RecoveryMoves:       {"recovery-moves", []string{"R9"}, Recovery},
+	EraKept:             {"era-kept", []string{"R2"}, Takeover},
+	EraIgnored:          {"era-ignored", []string{"R6"}, Recovery},
+	DeadDecide:          {"dead-decide", []string{"R2"}, Log},
+	PassedForgotten:     {"passed-forgotten", []string{"R2"}, Leases},
+	RuleIgnored:         {"rule-ignored", []string{"R9"}, MTBF},
+	ClearedRetired:      {"cleared-retired", []string{"R9"}, MTBF},
+	RightDropped:        {"right-dropped", []string{"R3"}, Takeover},
+	RightAssumed:        {"right-assumed", []string{"R2"}, Takeover},
 }
 
 // Rules returns the rules that the bug breaks, "R1" to "R10", the first one most of all.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 	"holdfast/engine/policy"
 )
 
@@ -150,7 +151,7 @@ func (s *State) perform(cmd Command) error {
 // it rests on, a lease and a wait, is counted from there, and nothing of it outlives its host.
 func (s *State) beginEra(cmd Command) {
 	for i := range s.vms {
-		if c := &s.vms[i]; cmd.Expect != 0 && !c.Shared {
+		if c := &s.vms[i]; cmd.Expect != 0 && !c.Shared && !planted.On(planted.EraKept) {
 			*c = c.Overridden(cmd)
 		}
 	}
