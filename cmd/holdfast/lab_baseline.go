@@ -32,7 +32,16 @@ prints what came of them as tables. Results and histories are kept below --out; 
 made again, so that an interrupted command goes on where it ended.`,
 		Example: "  holdfast lab baseline --runs 10\n  holdfast lab baseline --runs 0 --write docs/baseline.md",
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.baseline(cmd.Context(), o, f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c := o.config
+			if !cmd.Flags().Changed("lab") { // the default lab is for people
+				var err error
+				if c, err = lab.Default("baseline"); err != nil {
+					return err
+				}
+			}
+			return a.baseline(cmd.Context(), c, f)
+		},
 	}
 	cmd.Flags().StringVar(&f.out, "out", "out/baseline", "folder for results")
 	cmd.Flags().StringVar(&f.write, "write", "", "page in which the tables are replaced; empty: print them")
@@ -42,7 +51,7 @@ made again, so that an interrupted command goes on where it ended.`,
 }
 
 // baseline makes the trials that are not done, and then the tables of all that are.
-func (a *app) baseline(ctx context.Context, o *labOptions, f baselineFlags) error {
+func (a *app) baseline(ctx context.Context, c lab.Config, f baselineFlags) error {
 	if f.runs < 0 {
 		return fmt.Errorf("--runs %d: 0 or more", f.runs)
 	}
@@ -51,13 +60,6 @@ func (a *app) baseline(ctx context.Context, o *labOptions, f baselineFlags) erro
 	}
 	if _, err := render.OpenFolder(f.out); err != nil {
 		return err
-	}
-	c := o.config
-	if c.Name == "default" { // which is for people
-		var err error
-		if c, err = lab.Default("baseline"); err != nil {
-			return err
-		}
 	}
 	say := a.steps(a.err)
 	p := &baseline.Plan{
