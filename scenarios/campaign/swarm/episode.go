@@ -52,6 +52,8 @@ var sorts = []struct {
 	{weight: 4, absent: true, draw: (*drawer).renew, fits: changeable},
 	{weight: 4, absent: true, draw: (*drawer).interrupt},
 	{weight: 5, absent: true, draw: (*drawer).overtake, fits: onShared},
+	{weight: 3, absent: true, draw: (*drawer).relent, fits: func(d *drawer) bool { return d.paired() != nil }},
+	{weight: 3, absent: true, draw: (*drawer).straggle, fits: func(d *drawer) bool { return d.logged() != nil }},
 	{weight: 8, absent: true, draw: (*drawer).disaster, fits: away},
 	{weight: 6, absent: true, draw: (*drawer).sever, fits: away},
 }
