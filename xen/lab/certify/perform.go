@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"holdfast/faults"
@@ -98,18 +99,24 @@ func (r *run) onHost(ctx context.Context, f faults.Fault, host string) (end func
 		}
 		return nil, r.powerOn(ctx, host)
 	case faults.Freeze:
-		return func(ctx context.Context) error { return r.thaw(ctx, host) }, r.freeze(ctx, host)
+		return func(ctx context.Context) error { return r.goOn(ctx, host) }, r.freeze(ctx, host)
 	case faults.Thaw:
-		return nil, r.thaw(ctx, host)
+		return nil, r.goOn(ctx, host)
+	}
+	if f.Kind.Class() == faults.ClassDisk {
+		return nil, r.disk(ctx, f, host)
+	}
+	if !r.reachable(host) {
+		r.note("%s: host %s does not run, so there is nothing to hit", f, r.name(host))
+		return nil, nil
+	}
+	switch f.Kind {
 	case faults.HangVM:
-		return func(ctx context.Context) error { return r.unhang(ctx, host) }, r.hang(ctx, host)
+		return r.onThisBoot(host, func(ctx context.Context) error { return r.unhang(ctx, host) }), r.hang(ctx, host)
 	case faults.KillDaemon, faults.StopDaemon, faults.ContinueDaemon:
 		return r.daemon(ctx, f, host)
 	case faults.ToolstackError, faults.ToolstackHang, faults.HalfCreate:
 		return r.toolstack(ctx, f, host)
-	}
-	if f.Kind.Class() == faults.ClassDisk {
-		return nil, r.disk(ctx, f, host)
 	}
 	return nil, fmt.Errorf("%w: %s", wire.ErrNotOfNetwork, f.Kind)
 }
@@ -124,27 +131,80 @@ func (r *run) disk(ctx context.Context, f faults.Fault, host string) error {
 	return err
 }
 
-// hang stops a guest; unhang lets it go on.
+// onThisBoot returns what does something in a host's dom0 later. It does nothing if the host has lost its power by then: what was to be
+// mended is gone with the power, and start-up has its own way. A host that stands still by then does it when it goes on.
+func (r *run) onThisBoot(name string, do func(context.Context) error) func(context.Context) error {
+	boot, _ := r.bootOf(name)
+	var late func(context.Context) error
+	late = func(ctx context.Context) error {
+		switch now, phase := r.bootOf(name); {
+		case now != boot || phase == off:
+			return nil
+		case phase == frozen:
+			r.hosts[name].owed = append(r.hosts[name].owed, late)
+			return nil
+		}
+		return do(ctx)
+	}
+	return late
+}
+
+// bootOf returns how often a host was switched on, and what it does.
+func (r *run) bootOf(name string) (int, phase) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hosts[name].boot, r.hosts[name].phase
+}
+
+// goOn has a host go on that stands still, and does what was to be done there meanwhile.
+func (r *run) goOn(ctx context.Context, name string) error {
+	err := r.thaw(ctx, name)
+	if err != nil || !r.reachable(name) {
+		return err
+	}
+	owed := r.hosts[name].owed
+	r.hosts[name].owed = nil
+	for _, do := range owed {
+		err = errors.Join(err, do(ctx))
+	}
+	return err
+}
+
+// hang stops a guest; unhang lets it go on, if it is still there and stopped: a driver may have destroyed it, or made another one.
 func (r *run) hang(ctx context.Context, name string) error {
 	_, err := r.pool.Shell(ctx, name, "xl pause "+r.pool.Guest.Name)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.hosts[name].hung = err == nil
 	return err
 }
 
 func (r *run) unhang(ctx context.Context, name string) error {
-	if !r.hosts[name].hung || !r.reachable(name) {
+	if !r.hung(name) || !r.reachable(name) {
 		return nil
 	}
-	r.hosts[name].hung = false
-	_, err := r.pool.Shell(ctx, name, "xl unpause "+r.pool.Guest.Name)
+	domains, err := r.pool.Domains(ctx, name)
+	for _, d := range domains {
+		if d.Name == r.pool.Guest.Name && strings.Contains(d.State, "p") {
+			_, err = r.pool.Shell(ctx, name, "xl unpause "+d.Name)
+		}
+	}
+	if err == nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.hosts[name].hung = false
+	}
 	return err
 }
 
-// daemon hits the driver's daemon.
+func (r *run) hung(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hosts[name].hung
+}
+
+// daemon hits the driver's daemon on a host that can be reached.
 func (r *run) daemon(ctx context.Context, f faults.Fault, host string) (end func(context.Context) error, err error) {
-	if !r.reachable(host) {
-		return nil, nil // no daemon runs there
-	}
 	signal := func(ctx context.Context, name string) error {
 		// That none runs is no error: hosts have different parts of a driver.
 		_, err := r.pool.Shell(ctx, host, Signal(name, r.driver.Daemon()))
@@ -152,7 +212,7 @@ func (r *run) daemon(ctx context.Context, f faults.Fault, host string) (end func
 	}
 	switch f.Kind {
 	case faults.StopDaemon:
-		return func(ctx context.Context) error { return signal(ctx, "CONT") }, signal(ctx, "STOP")
+		return r.onThisBoot(host, func(ctx context.Context) error { return signal(ctx, "CONT") }), signal(ctx, "STOP")
 	case faults.ContinueDaemon:
 		return nil, signal(ctx, "CONT")
 	}
@@ -160,8 +220,9 @@ func (r *run) daemon(ctx context.Context, f faults.Fault, host string) (end func
 	if after == 0 {
 		after = faults.DefaultDaemonRestart
 	}
+	restart := r.onThisBoot(host, func(ctx context.Context) error { return r.driver.Restart(ctx, r.pool, host) })
 	r.later(r.now()+after, func(ctx context.Context) {
-		if err := r.driver.Restart(ctx, r.pool, host); err != nil && ctx.Err() == nil {
+		if err := restart(ctx); err != nil && ctx.Err() == nil {
 			r.fail("crash", "starting the daemon on %s: %v", r.name(host), err)
 		}
 	})
@@ -191,7 +252,7 @@ func (r *run) finishDue(ctx context.Context) {
 func (r *run) healEverything(ctx context.Context) error {
 	_, err := r.pool.Lab.Fault(ctx, "heal-all")
 	for _, host := range r.pool.Hosts() {
-		err = errors.Join(err, r.powerOn(ctx, host), r.thaw(ctx, host))
+		err = errors.Join(err, r.powerOn(ctx, host), r.goOn(ctx, host))
 		if !r.reachable(host) {
 			continue // it boots, and knows nothing of faults
 		}
