@@ -95,8 +95,9 @@ func inSync(state string) bool {
 	return strings.Contains(state, "cs:Connected") && strings.Contains(state, "ds:UpToDate/UpToDate")
 }
 
-// Restart starts the script, which watches the first host from the second one.
-func (*watcher) Restart(ctx context.Context, p *Pool, host string) error {
+// Restart starts the script, which watches the first host from the second one, unless it runs there: of two that take over at the
+// same time, each would destroy the guest that the other one started.
+func (w *watcher) Restart(ctx context.Context, p *Pool, host string) error {
 	if host != p.Second {
 		return nil // it runs on the second host only
 	}
@@ -104,8 +105,9 @@ func (*watcher) Restart(ctx context.Context, p *Pool, host string) error {
 		return err
 	}
 	first := Index(p.Other(host))
-	_, err := p.Shell(ctx, host, Background("watcher", fmt.Sprintf("sh %s %d r0 %s %s %s",
-		watcherPlace, p.Seconds(silence, leastSilence), p.Guest.ConfigFile(), lab.Address("alink0", first), lab.Address("alink1", first))))
+	start := Background("watcher", fmt.Sprintf("sh %s %d r0 %s %s %s",
+		watcherPlace, p.Seconds(silence, leastSilence), p.Guest.ConfigFile(), lab.Address("alink0", first), lab.Address("alink1", first)))
+	_, err := p.Shell(ctx, host, Processes+"if [ -z \"$(processes '"+w.Daemon()+"')\" ]; then "+start+" fi")
 	return err
 }
 
