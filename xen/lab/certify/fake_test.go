@@ -87,7 +87,10 @@ func (l *fakeLab) move(host string) {
 }
 
 // Act implements Lab.
-func (l *fakeLab) Act(_ context.Context, host, action string) error {
+func (l *fakeLab) Act(ctx context.Context, host, action string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.hosts[host]

@@ -160,9 +160,12 @@ func create(g *lab.Guest) string {
 	return "code=0; xl create " + g.ConfigFile() + " >/dev/null 2>&1 || code=$?; echo $code $(xl list | grep -c '^" + g.Name + " ') $(xl list | grep '^" + g.Name + " ' | tr -s ' ' | cut -d' ' -f5)"
 }
 
+// probe is the guest that proofs create on b.
+const probe = "probe"
+
 // creations has the guest's configuration on b and another network address there, so that it harms nobody.
 func (t *tester) creations(ctx context.Context) (lab.Guest, error) {
-	g := lab.Guest{Name: "probe", Kind: lab.PVH, Number: 99, Memory: 128}
+	g := lab.Guest{Name: probe, Kind: lab.PVH, Number: 99, Memory: 128}
 	return g, t.run.pool.Put(ctx, "b", g.ConfigFile(), g.Config())
 }
 
