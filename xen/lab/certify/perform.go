@@ -18,7 +18,16 @@ func (r *run) perform(ctx context.Context, f faults.Fault, hosts []string) error
 		if f.Kind == faults.HealAll {
 			return r.healEverything(ctx)
 		}
-		return r.network(ctx, f)
+		if f.Member.Kind != faults.RoleAll {
+			return r.network(ctx, f)
+		}
+		for _, host := range hosts {
+			f.Member = faults.Named(r.name(host))
+			if err := r.network(ctx, f); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	if f.Kind == faults.HangVM {
 		hosts = []string{r.observer.primary()}
@@ -70,7 +79,7 @@ func (r *run) network(ctx context.Context, f faults.Fault) error {
 	return err
 }
 
-// resolve replaces a role by the name of a lab host. All hosts at once stand in no fault of the network that the lab has.
+// resolve replaces a role, if it is one, by the name of the lab host that it means.
 func (r *run) resolve(role *faults.Role) error {
 	if role.Kind == faults.RoleNone {
 		return nil
@@ -80,7 +89,7 @@ func (r *run) resolve(role *faults.Role) error {
 		return err
 	}
 	if len(hosts) != 1 {
-		return fmt.Errorf("%s: the lab's network needs one host", role)
+		return fmt.Errorf("%s: one host has to be named here", role)
 	}
 	*role = faults.Named(hosts[0])
 	return nil

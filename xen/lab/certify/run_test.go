@@ -129,6 +129,19 @@ func TestFaultsOfTheNetwork(t *testing.T) {
 	}, l.faults)
 }
 
+// All hosts are as many faults, one for each; the lab has their names.
+func TestFaultsOfAllHosts(t *testing.T) {
+	t.Parallel()
+	l := newFakeLab(t)
+	s, err := script.Parse("test.hfs", "scenario test\npurpose \"p\"\nhost b\nhost a\nvm db level ft service registers on b\nclients db\nat 10ms isolate all keep-lan for 20ms\nat 20ms nic-down all for 10ms\nrun 100ms\n")
+	require.NoError(t, err)
+	r, err := Run(t.Context(), s, fakeDriver{}, l, Options{look: 20 * time.Millisecond, list: 50 * time.Millisecond})
+	require.NoError(t, err)
+	require.Equal(t, reports.Pass, r.Scenario.Outcome, "%v", r.Scenario.Failures)
+	require.Equal(t, []string{"isolate a keep-lan for 80ms", "isolate b keep-lan for 80ms", "nic-down a for 40ms", "nic-down b for 40ms", "heal-all"}, l.faults)
+	require.Len(t, r.Scenario.Faults, 2)
+}
+
 // The home is the lab's first host, whatever it is called.
 func TestNamesOfHosts(t *testing.T) {
 	t.Parallel()
