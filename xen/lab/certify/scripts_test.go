@@ -81,6 +81,13 @@ func TestWatcherScript(t *testing.T) {
 	}, after)
 }
 
+// The documentation shows the mirror as it is.
+func TestTheResourceIsDocumented(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "lab.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(text), "\n```\n"+drbdResource+"```\n")
+}
+
 // localDom0 runs scripts on this computer, with other paths than a host has.
 type localDom0 struct {
 	fakeDom0
