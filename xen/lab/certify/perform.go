@@ -9,7 +9,6 @@ import (
 
 	"holdfast/faults"
 	"holdfast/reports"
-	"holdfast/xen/lab/wire"
 )
 
 // perform does a fault that Supported has let pass, to the hosts that its first role means. What ends by itself is put into the agenda.
@@ -127,7 +126,7 @@ func (r *run) onHost(ctx context.Context, f faults.Fault, host string) (end func
 	case faults.ToolstackError, faults.ToolstackHang, faults.HalfCreate:
 		return r.toolstack(ctx, f, host)
 	}
-	return nil, fmt.Errorf("%w: %s", wire.ErrNotOfNetwork, f.Kind)
+	return nil, fmt.Errorf("%w: %s", ErrUnsupported, f.Kind)
 }
 
 // disk does a fault of the disk that a host has for the guest, with times stretched as all times of the script. The lab ends it.
@@ -216,7 +215,7 @@ func (r *run) hung(name string) bool {
 func (r *run) daemon(ctx context.Context, f faults.Fault, host string) (end func(context.Context) error, err error) {
 	signal := func(ctx context.Context, name string) error {
 		// That none runs is no error: hosts have different parts of a driver.
-		_, err := r.pool.Shell(ctx, host, Signal(name, r.driver.Daemon()))
+		_, err := r.pool.Shell(ctx, host, signalAll(name, r.driver.Daemon()))
 		return err
 	}
 	switch f.Kind {
@@ -267,7 +266,7 @@ func (r *run) healEverything(ctx context.Context) error {
 		}
 		err = errors.Join(err, r.unhang(ctx, host), r.healToolstack(ctx, host))
 		if r.driver.Daemon() != "" {
-			_, e := r.pool.Shell(ctx, host, Signal("CONT", r.driver.Daemon()))
+			_, e := r.pool.Shell(ctx, host, signalAll("CONT", r.driver.Daemon()))
 			err = errors.Join(err, e)
 		}
 	}

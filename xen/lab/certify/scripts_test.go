@@ -119,22 +119,24 @@ func TestOneWatcher(t *testing.T) {
 		text, _ := os.ReadFile(ready)
 		return strings.Fields(string(text))
 	}
-	t.Cleanup(func() { _, _ = p.Shell(context.WithoutCancel(t.Context()), "b", Signal("KILL", (&watcher{}).Daemon())) })
+	t.Cleanup(func() {
+		_, _ = p.Shell(context.WithoutCancel(t.Context()), "b", signalAll("KILL", (&watcher{}).Daemon()))
+	})
 
 	w := &watcher{}
 	require.NoError(t, w.Restart(t.Context(), p, "b"))
 	require.Eventually(t, func() bool { return len(started()) == 1 }, 30*time.Second, time.Millisecond)
 	require.NoError(t, w.Restart(t.Context(), p, "b"))
 	require.Never(t, func() bool { return len(started()) > 1 }, time.Second, 20*time.Millisecond)
-	out, err := p.Shell(t.Context(), "b", Processes+"processes '"+w.Daemon()+"'")
+	out, err := p.Shell(t.Context(), "b", processes+"processes '"+w.Daemon()+"'")
 	require.NoError(t, err)
 	require.Equal(t, started(), strings.Fields(out))
 
 	require.NoError(t, w.Restart(t.Context(), p, "a"), "nothing runs on the first host")
-	_, err = p.Shell(t.Context(), "b", Signal("KILL", w.Daemon()))
+	_, err = p.Shell(t.Context(), "b", signalAll("KILL", w.Daemon()))
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		out, err := p.Shell(t.Context(), "b", Processes+"processes '"+w.Daemon()+"'")
+		out, err := p.Shell(t.Context(), "b", processes+"processes '"+w.Daemon()+"'")
 		return err == nil && out == ""
 	}, 30*time.Second, time.Millisecond)
 	require.NoError(t, w.Restart(t.Context(), p, "b"))
@@ -179,7 +181,7 @@ func TestToolstackWrapper(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
-// Processes finds a process by its command line, with the shell that hosts have.
+// The function processes finds a process by its command line, with the shell that hosts have.
 func TestProcesses(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
@@ -191,9 +193,9 @@ func TestProcesses(t *testing.T) {
 	require.NoError(t, cmd.Start())
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	pattern := "(^|/)bash " + script + " with"
-	out, err := exec.Command(bash, "--posix", "-ec", Processes+"processes '"+pattern+"'").Output()
+	out, err := exec.Command(bash, "--posix", "-ec", processes+"processes '"+pattern+"'").Output()
 	require.NoError(t, err)
 	require.Contains(t, strings.Fields(string(out)), strconv.Itoa(cmd.Process.Pid))
-	require.NoError(t, exec.Command(bash, "--posix", "-ec", Signal("KILL", pattern)).Run())
+	require.NoError(t, exec.Command(bash, "--posix", "-ec", signalAll("KILL", pattern)).Run())
 	require.Error(t, cmd.Wait(), "it was killed")
 }

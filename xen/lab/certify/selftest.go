@@ -87,7 +87,7 @@ func (t *tester) restore(ctx context.Context) error {
 		err = t.up(ctx, "b")
 	}
 	if err == nil {
-		_, err = t.on(ctx, "b", "xl destroy "+probe+" 2>/dev/null || true\n"+Signal("KILL", sleeper))
+		_, err = t.on(ctx, "b", "xl destroy "+probe+" 2>/dev/null || true\n"+signalAll("KILL", sleeper))
 	}
 	return err
 }
@@ -112,7 +112,7 @@ func (dummy) Restart(ctx context.Context, p *Pool, host string) error {
 	if err := p.Put(ctx, host, "/root/sleeper", "while :; do sleep 1; done\n"); err != nil {
 		return err
 	}
-	_, err := p.Shell(ctx, host, Background("sleeper", "sh /root/sleeper"))
+	_, err := p.Shell(ctx, host, inBackground("sleeper", "sh /root/sleeper"))
 	return err
 }
 

@@ -31,10 +31,6 @@ const (
 
 func (*watcher) Name() string { return "watcher" }
 
-func (*watcher) About() string {
-	return "a shell script on the second host that restarts the guest when the first is not heard on either A-link, over DRBD 8.4 protocol C; no fencing"
-}
-
 func (*watcher) Supports(vm *script.VM) error {
 	if err := ownDisk(vm); err != nil {
 		return err
@@ -104,10 +100,10 @@ func (w *watcher) Restart(ctx context.Context, p *Pool, host string) error {
 	if err := p.Put(ctx, host, watcherPlace, watcherScript); err != nil {
 		return err
 	}
-	first := Index(p.Other(host))
-	start := Background("watcher", fmt.Sprintf("sh %s %d r0 %s %s %s",
+	first := hostNumber(p.Other(host))
+	start := inBackground("watcher", fmt.Sprintf("sh %s %d r0 %s %s %s",
 		watcherPlace, p.Seconds(silence, leastSilence), p.Guest.ConfigFile(), lab.Address("alink0", first), lab.Address("alink1", first)))
-	_, err := p.Shell(ctx, host, Processes+"if [ -z \"$(processes '"+w.Daemon()+"')\" ]; then "+start+" fi")
+	_, err := p.Shell(ctx, host, processes+"if [ -z \"$(processes '"+w.Daemon()+"')\" ]; then "+start+" fi")
 	return err
 }
 
@@ -115,7 +111,7 @@ func (w *watcher) Restart(ctx context.Context, p *Pool, host string) error {
 func (w *watcher) Protected(ctx context.Context, p *Pool) (State, error) {
 	runs, watches := []string{}, ""
 	for _, host := range p.Hosts() {
-		out, err := p.Shell(ctx, host, Processes+"[ -z \"$(processes '"+w.Daemon()+"')\" ] || echo watches; cat /proc/drbd; xl list")
+		out, err := p.Shell(ctx, host, processes+"[ -z \"$(processes '"+w.Daemon()+"')\" ] || echo watches; cat /proc/drbd; xl list")
 		if err != nil {
 			return State{}, err
 		}
