@@ -18,8 +18,6 @@ import (
 type Driver interface {
 	// Name in small letters.
 	Name() string
-	// About says in one sentence what it does.
-	About() string
 	// Supports fails with the reason why it cannot protect such a VM.
 	Supports(vm *script.VM) error
 	// Does fails with the reason why a fault of a daemon cannot be done: it depends on what the daemon is.

@@ -36,6 +36,8 @@ type fakeLab struct {
 	refuse  string                     // an action that fails
 	onEvent func(l *fakeLab, a string) // after "off a" and so on; the lock is held
 	onList  func(l *fakeLab, a string) // after host a said which domains it has; the lock is held
+	// onShell sees each other script that a host runs, and may answer it; the lock is held.
+	onShell func(l *fakeLab, host, text string) (out string, code int)
 }
 
 // fakeHost is one of its hosts.
@@ -43,7 +45,8 @@ type fakeHost struct {
 	name        string
 	off, frozen bool
 	guest       *fakeGuest // nil: it runs none
-	moved       int        // how many guests came from the other host
+	paused      bool
+	moved       int // how many guests came from the other host
 	conns       []*fakeConn
 }
 
@@ -84,7 +87,10 @@ func (l *fakeLab) move(host string) {
 }
 
 // Act implements Lab.
-func (l *fakeLab) Act(_ context.Context, host, action string) error {
+func (l *fakeLab) Act(ctx context.Context, host, action string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.hosts[host]
@@ -94,7 +100,7 @@ func (l *fakeLab) Act(_ context.Context, host, action string) error {
 	}
 	switch action {
 	case "off":
-		h.off, h.guest = true, nil
+		h.off, h.guest, h.paused = true, nil, false
 		for _, c := range h.conns {
 			c.Conn.Close()
 		}
@@ -201,12 +207,30 @@ func (d fakeDom0) Exec(_ context.Context, cmd agent.Command) (int, error) {
 	if h.off || h.frozen {
 		return 0, errors.New("the host does not answer")
 	}
-	if !strings.Contains(strings.Join(cmd.Args, " "), "xl list") {
+	text := cmd.Args[len(cmd.Args)-1]
+	switch action, ok := strings.CutPrefix(text, "xl "); {
+	case ok && (action == "pause "+guestName || action == "unpause "+guestName):
+		d.acts = append(d.acts, strings.Fields(action)[0]+" "+d.name)
+		if h.guest == nil {
+			return 1, nil
+		}
+		h.paused = strings.HasPrefix(action, "pause")
 		return 0, nil
+	case !strings.Contains(text, "xl list"):
+		if d.onShell == nil {
+			return 0, nil
+		}
+		out, code := d.onShell(d.fakeLab, d.name, text)
+		fmt.Fprintln(cmd.Out, out)
+		return code, nil
+	}
+	state := "-b----"
+	if h.paused {
+		state = "--p---"
 	}
 	fmt.Fprintln(cmd.Out, "Name   ID   Mem VCPUs	State	Time(s)\nDomain-0   0  1024     1     r-----      21.9")
 	if h.guest != nil {
-		fmt.Fprintf(cmd.Out, "%s   %d   128     1     -b----      48.7\n", guestName, 1+h.moved)
+		fmt.Fprintf(cmd.Out, "%s   %d   128     1     %s      48.7\n", guestName, 1+h.moved, state)
 	}
 	if d.onList != nil {
 		d.onList(d.fakeLab, d.name)

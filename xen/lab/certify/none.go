@@ -9,12 +9,10 @@ import (
 	"holdfast/xen/lab"
 )
 
-// none is no protection: the VM was created with xl create, and nobody looks after it.
+// none is no protection: the VM was created with xl create, and nobody restarts anything.
 type none struct{}
 
 func (none) Name() string { return "none" }
-
-func (none) About() string { return "xl create, and nobody restarts anything" }
 
 // Supports any level, for comparison: that is what the same faults do without protection.
 func (none) Supports(vm *script.VM) error { return ownDisk(vm) }
@@ -24,11 +22,7 @@ var errNoDaemon = errors.New("it has no daemon")
 
 func (none) Does(*faults.Fault) error { return errNoDaemon }
 
-func (none) Guest(g *lab.Guest) {
-	if g.Disk != "" {
-		g.Disk = "/dev/lab/data"
-	}
-}
+func (none) Guest(*lab.Guest) {}
 
 func (none) Protect(context.Context, *Pool) error { return nil }
 

@@ -1,6 +1,7 @@
 package certify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,10 +25,26 @@ func RunAlone(ctx context.Context, c lab.Config, s *script.Script, driver string
 	}
 	guest := GuestFor(s, d, opt)
 	c.Guest = &guest
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	supervise := func(ctx context.Context, ready func()) error { return lab.Supervise(ctx, c, opt.Say, ready) }
+	return during(ctx, supervise, func(ctx context.Context) (*Result, error) {
+		return Run(ctx, s, d, OfClient(lab.NewClient(c)), opt)
+	})
+}
+
+// errEnded is the cause of the end of a run whose lab ended without an error.
+var errEnded = errors.New("the lab ended during the run: somebody asked it to; try again")
+
+// during does something while a lab is up, and ends the lab. If the lab ends before, so does the context of what is done, with the lab's
+// error as its cause.
+func during(ctx context.Context, supervise func(ctx context.Context, ready func()) error, do func(context.Context) (*Result, error)) (*Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	ready, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- lab.Supervise(ctx, c, opt.Say, func() { close(ready) }) }()
+	go func() {
+		err := supervise(ctx, func() { close(ready) })
+		cancel(cmp.Or(err, errEnded))
+		ended <- err
+	}()
 	select {
 	case <-ready:
 	case err := <-ended:
@@ -36,9 +53,9 @@ func RunAlone(ctx context.Context, c lab.Config, s *script.Script, driver string
 		}
 		return nil, fmt.Errorf("starting the lab: %w", err)
 	}
-	result, err := Run(ctx, s, d, OfClient(lab.NewClient(c)), opt)
-	cancel()
-	if e := <-ended; e != nil && !errors.Is(e, context.Canceled) {
+	result, err := do(ctx)
+	cancel(nil)
+	if e := <-ended; e != nil && !errors.Is(e, context.Canceled) && !errors.Is(err, e) {
 		err = errors.Join(err, e)
 	}
 	return result, err

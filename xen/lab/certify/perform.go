@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"holdfast/faults"
 	"holdfast/reports"
-	"holdfast/xen/lab/wire"
 )
 
 // perform does a fault that Supported has let pass, to the hosts that its first role means. What ends by itself is put into the agenda.
@@ -17,7 +17,16 @@ func (r *run) perform(ctx context.Context, f faults.Fault, hosts []string) error
 		if f.Kind == faults.HealAll {
 			return r.healEverything(ctx)
 		}
-		return r.network(ctx, f)
+		if f.Member.Kind != faults.RoleAll {
+			return r.network(ctx, f)
+		}
+		for _, host := range hosts {
+			f.Member = faults.Named(r.name(host))
+			if err := r.network(ctx, f); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	if f.Kind == faults.HangVM {
 		hosts = []string{r.observer.primary()}
@@ -69,7 +78,7 @@ func (r *run) network(ctx context.Context, f faults.Fault) error {
 	return err
 }
 
-// resolve replaces a role by the name of a lab host. All hosts at once stand in no fault of the network that the lab has.
+// resolve replaces a role, if it is one, by the name of the lab host that it means.
 func (r *run) resolve(role *faults.Role) error {
 	if role.Kind == faults.RoleNone {
 		return nil
@@ -79,7 +88,7 @@ func (r *run) resolve(role *faults.Role) error {
 		return err
 	}
 	if len(hosts) != 1 {
-		return fmt.Errorf("%s: the lab's network needs one host", role)
+		return fmt.Errorf("%s: one host has to be named here", role)
 	}
 	*role = faults.Named(hosts[0])
 	return nil
@@ -98,20 +107,26 @@ func (r *run) onHost(ctx context.Context, f faults.Fault, host string) (end func
 		}
 		return nil, r.powerOn(ctx, host)
 	case faults.Freeze:
-		return func(ctx context.Context) error { return r.thaw(ctx, host) }, r.freeze(ctx, host)
+		return func(ctx context.Context) error { return r.goOn(ctx, host) }, r.freeze(ctx, host)
 	case faults.Thaw:
-		return nil, r.thaw(ctx, host)
+		return nil, r.goOn(ctx, host)
+	}
+	if f.Kind.Class() == faults.ClassDisk {
+		return nil, r.disk(ctx, f, host)
+	}
+	if !r.reachable(host) {
+		r.note("%s: host %s does not run, so there is nothing to hit", f, r.name(host))
+		return nil, nil
+	}
+	switch f.Kind {
 	case faults.HangVM:
-		return func(ctx context.Context) error { return r.unhang(ctx, host) }, r.hang(ctx, host)
+		return r.onThisBoot(host, func(ctx context.Context) error { return r.unhang(ctx, host) }), r.hang(ctx, host)
 	case faults.KillDaemon, faults.StopDaemon, faults.ContinueDaemon:
 		return r.daemon(ctx, f, host)
 	case faults.ToolstackError, faults.ToolstackHang, faults.HalfCreate:
 		return r.toolstack(ctx, f, host)
 	}
-	if f.Kind.Class() == faults.ClassDisk {
-		return nil, r.disk(ctx, f, host)
-	}
-	return nil, fmt.Errorf("%w: %s", wire.ErrNotOfNetwork, f.Kind)
+	return nil, fmt.Errorf("%w: %s", ErrUnsupported, f.Kind)
 }
 
 // disk does a fault of the disk that a host has for the guest, with times stretched as all times of the script. The lab ends it.
@@ -124,35 +139,88 @@ func (r *run) disk(ctx context.Context, f faults.Fault, host string) error {
 	return err
 }
 
-// hang stops a guest; unhang lets it go on.
+// onThisBoot returns what does something in a host's dom0 later. It does nothing if the host has lost its power by then: what was to be
+// mended is gone with the power, and start-up has its own way. A host that stands still by then does it when it goes on.
+func (r *run) onThisBoot(name string, do func(context.Context) error) func(context.Context) error {
+	boot, _ := r.bootOf(name)
+	var late func(context.Context) error
+	late = func(ctx context.Context) error {
+		switch now, phase := r.bootOf(name); {
+		case now != boot || phase == off:
+			return nil
+		case phase == frozen:
+			r.hosts[name].owed = append(r.hosts[name].owed, late)
+			return nil
+		}
+		return do(ctx)
+	}
+	return late
+}
+
+// bootOf returns how often a host was switched on, and what it does.
+func (r *run) bootOf(name string) (int, phase) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hosts[name].boot, r.hosts[name].phase
+}
+
+// goOn has a host go on that stands still, and does what was to be done there meanwhile.
+func (r *run) goOn(ctx context.Context, name string) error {
+	err := r.thaw(ctx, name)
+	if err != nil || !r.reachable(name) {
+		return err
+	}
+	owed := r.hosts[name].owed
+	r.hosts[name].owed = nil
+	for _, do := range owed {
+		err = errors.Join(err, do(ctx))
+	}
+	return err
+}
+
+// hang stops a guest; unhang lets it go on, if it is still there and stopped: a driver may have destroyed it, or made another one.
 func (r *run) hang(ctx context.Context, name string) error {
 	_, err := r.pool.Shell(ctx, name, "xl pause "+r.pool.Guest.Name)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.hosts[name].hung = err == nil
 	return err
 }
 
 func (r *run) unhang(ctx context.Context, name string) error {
-	if !r.hosts[name].hung || !r.reachable(name) {
+	if !r.hung(name) || !r.reachable(name) {
 		return nil
 	}
-	r.hosts[name].hung = false
-	_, err := r.pool.Shell(ctx, name, "xl unpause "+r.pool.Guest.Name)
+	domains, err := r.pool.Domains(ctx, name)
+	for _, d := range domains {
+		if d.Name == r.pool.Guest.Name && strings.Contains(d.State, "p") {
+			_, err = r.pool.Shell(ctx, name, "xl unpause "+d.Name)
+		}
+	}
+	if err == nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.hosts[name].hung = false
+	}
 	return err
 }
 
-// daemon hits the driver's daemon.
+func (r *run) hung(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hosts[name].hung
+}
+
+// daemon hits the driver's daemon on a host that can be reached.
 func (r *run) daemon(ctx context.Context, f faults.Fault, host string) (end func(context.Context) error, err error) {
-	if !r.reachable(host) {
-		return nil, nil // no daemon runs there
-	}
 	signal := func(ctx context.Context, name string) error {
 		// That none runs is no error: hosts have different parts of a driver.
-		_, err := r.pool.Shell(ctx, host, Signal(name, r.driver.Daemon()))
+		_, err := r.pool.Shell(ctx, host, signalAll(name, r.driver.Daemon()))
 		return err
 	}
 	switch f.Kind {
 	case faults.StopDaemon:
-		return func(ctx context.Context) error { return signal(ctx, "CONT") }, signal(ctx, "STOP")
+		return r.onThisBoot(host, func(ctx context.Context) error { return signal(ctx, "CONT") }), signal(ctx, "STOP")
 	case faults.ContinueDaemon:
 		return nil, signal(ctx, "CONT")
 	}
@@ -160,8 +228,9 @@ func (r *run) daemon(ctx context.Context, f faults.Fault, host string) (end func
 	if after == 0 {
 		after = faults.DefaultDaemonRestart
 	}
+	restart := r.onThisBoot(host, func(ctx context.Context) error { return r.driver.Restart(ctx, r.pool, host) })
 	r.later(r.now()+after, func(ctx context.Context) {
-		if err := r.driver.Restart(ctx, r.pool, host); err != nil && ctx.Err() == nil {
+		if err := restart(ctx); err != nil && ctx.Err() == nil {
 			r.fail("crash", "starting the daemon on %s: %v", r.name(host), err)
 		}
 	})
@@ -191,13 +260,13 @@ func (r *run) finishDue(ctx context.Context) {
 func (r *run) healEverything(ctx context.Context) error {
 	_, err := r.pool.Lab.Fault(ctx, "heal-all")
 	for _, host := range r.pool.Hosts() {
-		err = errors.Join(err, r.powerOn(ctx, host), r.thaw(ctx, host))
+		err = errors.Join(err, r.powerOn(ctx, host), r.goOn(ctx, host))
 		if !r.reachable(host) {
 			continue // it boots, and knows nothing of faults
 		}
 		err = errors.Join(err, r.unhang(ctx, host), r.healToolstack(ctx, host))
 		if r.driver.Daemon() != "" {
-			_, e := r.pool.Shell(ctx, host, Signal("CONT", r.driver.Daemon()))
+			_, e := r.pool.Shell(ctx, host, signalAll("CONT", r.driver.Daemon()))
 			err = errors.Join(err, e)
 		}
 	}

@@ -72,8 +72,8 @@ func (p *Pool) Other(host string) string {
 	return p.Home
 }
 
-// Index returns the number of a host, from which its addresses follow.
-func Index(host string) int { return int(host[0] - 'a') }
+// hostNumber returns the number of a host from which its addresses follow: 0 for "a", 1 for "b", and so on; a name of the lab is one letter.
+func hostNumber(host string) int { return int(host[0] - 'a') }
 
 // Real returns how long a time of the script takes.
 func (p *Pool) Real(d time.Duration) time.Duration { return time.Duration(float64(d) * p.Factor) }
@@ -83,21 +83,22 @@ func (p *Pool) Seconds(d time.Duration, least int) int {
 	return max(int(math.Ceil(p.Real(d).Seconds())), least)
 }
 
-// ErrHost is returned when a command on a host failed.
-var ErrHost = errors.New("a command on a host failed")
+// errHost is returned when a command on a host failed.
+var errHost = errors.New("a command on a host failed")
 
 // commandLimit is the longest that a command on a host may take before it counts as failed: a host that stands still
 // answers nothing.
 const commandLimit = 10 * time.Minute
 
-// Shell runs a script in a host's dom0 and returns what it printed on its output. It fails with ErrHost if the script does.
+// Shell runs a script in a host's dom0 and returns what it printed on its output. It fails if the script does,
+// or has not ended within commandLimit.
 func (p *Pool) Shell(ctx context.Context, host, text string) (string, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, commandLimit, fmt.Errorf("%w: no end after %v on %s", ErrHost, commandLimit, host))
+	ctx, cancel := context.WithTimeoutCause(ctx, commandLimit, fmt.Errorf("%w: no end after %v on %s", errHost, commandLimit, host))
 	defer cancel()
 	var out, errs bytes.Buffer
 	code, err := p.Lab.Host(ctx, host).Exec(ctx, agent.Command{Args: []string{"sh", "-ec", text}, Dir: "/root", Out: &out, Err: &errs})
 	if err == nil && code != 0 {
-		err = fmt.Errorf("%w: %s, exit code %d: %s", ErrHost, host, code, strings.TrimSpace(errs.String()+out.String()))
+		err = fmt.Errorf("%w: %s, exit code %d: %s", errHost, host, code, strings.TrimSpace(errs.String()+out.String()))
 	}
 	return strings.TrimSpace(out.String()), err
 }
@@ -107,16 +108,16 @@ func (p *Pool) Put(ctx context.Context, host, place, text string) error {
 	return p.Lab.Host(ctx, host).Push(ctx, place, 0o755, int64(len(text)), strings.NewReader(text))
 }
 
-// Background is the shell text that starts a command which goes on when its starter is gone; what it prints goes to a
+// inBackground is the shell text that starts a command which goes on when its starter is gone; what it prints goes to a
 // file in /root.
-func Background(log, command string) string {
+func inBackground(log, command string) string {
 	return fmt.Sprintf("setsid %s </dev/null >>/root/%s.log 2>&1 &", command, log)
 }
 
-// Processes is shell text that defines a function of that name: processes RE prints the numbers of the processes whose command line
+// processes is shell text that defines a function of that name: processes RE prints the numbers of the processes whose command line
 // matches an extended regular expression. Debian's static busybox has no pgrep, and starting a process for each one there is
 // takes an emulated host seconds.
-const Processes = `processes() {
+const processes = `processes() {
 	local p c
 	for p in /proc/[0-9]*; do
 		mapfile -d '' -t c <$p/cmdline && [[ "${c[*]}" =~ $1 ]] && echo ${p##*/}
@@ -125,9 +126,9 @@ const Processes = `processes() {
 }
 `
 
-// Signal is shell text that sends a signal to the processes whose command line matches, if there are any.
-func Signal(name, pattern string) string {
-	return fmt.Sprintf("%sfor p in $(processes '%s'); do kill -%s $p || true; done", Processes, pattern, name)
+// signalAll is shell text that sends a signal to the processes whose command line matches, if there are any.
+func signalAll(name, pattern string) string {
+	return fmt.Sprintf("%sfor p in $(processes '%s'); do kill -%s $p || true; done", processes, pattern, name)
 }
 
 // Domain is a domain of a VM as the toolstack of a host shows it.

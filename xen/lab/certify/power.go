@@ -19,8 +19,9 @@ const (
 // host is what a run knows of a host.
 type host struct {
 	phase phase
-	boot  int  // how often it was switched on
-	hung  bool // its guest was paused
+	boot  int                           // how often it was switched on
+	hung  bool                          // its guest was paused
+	owed  []func(context.Context) error // what is to be done in its dom0 when it goes on
 }
 
 // phaseOf returns what a host does.
@@ -55,6 +56,9 @@ func (r *run) powerOff(ctx context.Context, name string, how faults.Unsynced) er
 	if !r.change(name, off, up, booting, frozen) {
 		return nil
 	}
+	r.mu.Lock()
+	r.hosts[name].hung = false // the guest is gone
+	r.mu.Unlock()
 	f := faults.Fault{Kind: faults.PowerOff, Member: faults.Named(name), Unsynced: how}
 	_, err := r.pool.Lab.Fault(ctx, f.String())
 	return err

@@ -113,7 +113,7 @@ func proveFreeze(ctx context.Context, t *tester) (string, bool, error) {
 }
 
 // sleepers prints the states of the processes that stand for a daemon, such as S or T.
-const sleepers = Processes + "for p in $(processes '" + sleeper + "'); do read -r a b c rest </proc/$p/stat; echo $p $c; done"
+const sleepers = processes + "for p in $(processes '" + sleeper + "'); do read -r a b c rest </proc/$p/stat; echo $p $c; done"
 
 func proveKill(ctx context.Context, t *tester) (string, bool, error) {
 	if err := t.run.driver.Restart(ctx, t.run.pool, "b"); err != nil {
@@ -147,7 +147,7 @@ func proveStop(ctx context.Context, t *tester) (string, bool, error) {
 		return "", false, err
 	}
 	goes, err := t.on(ctx, "b", sleepers)
-	_, e := t.on(ctx, "b", Signal("KILL", sleeper))
+	_, e := t.on(ctx, "b", signalAll("KILL", sleeper))
 	if err == nil {
 		err = e
 	}
@@ -160,9 +160,12 @@ func create(g *lab.Guest) string {
 	return "code=0; xl create " + g.ConfigFile() + " >/dev/null 2>&1 || code=$?; echo $code $(xl list | grep -c '^" + g.Name + " ') $(xl list | grep '^" + g.Name + " ' | tr -s ' ' | cut -d' ' -f5)"
 }
 
+// probe is the guest that proofs create on b.
+const probe = "probe"
+
 // creations has the guest's configuration on b and another network address there, so that it harms nobody.
 func (t *tester) creations(ctx context.Context) (lab.Guest, error) {
-	g := lab.Guest{Name: "probe", Kind: lab.PVH, Number: 99, Memory: 128}
+	g := lab.Guest{Name: probe, Kind: lab.PVH, Number: 99, Memory: 128}
 	return g, t.run.pool.Put(ctx, "b", g.ConfigFile(), g.Config())
 }
 
@@ -375,7 +378,7 @@ func provePackets(fault string, right func(p, well packets) bool) func(context.C
 
 // packets sends numbered packets from a to b on the first availability link.
 func (t *tester) packets(ctx context.Context) (p packets, err error) {
-	if _, err := t.on(ctx, "b", "rm -f /root/packets.log; "+Background("packets", "/init packets receive 9000")+" sleep 0.5"); err != nil {
+	if _, err := t.on(ctx, "b", "rm -f /root/packets.log; "+inBackground("packets", "/init packets receive 9000")+" sleep 0.5"); err != nil {
 		return p, err
 	}
 	if _, err := t.on(ctx, "a", fmt.Sprintf("/init packets send %s:9000 %d %d", lab.Address("alink0", 1), packetsSent, packetBytes)); err != nil {

@@ -30,10 +30,6 @@ const (
 
 func (*remus) Name() string { return "remus" }
 
-func (*remus) About() string {
-	return "xl remus -F -n -d: checkpoints of memory every 200 ms over one link; no network buffering, no disk replication, no fencing"
-}
-
 func (*remus) Supports(vm *script.VM) error {
 	if err := ownDisk(vm); err != nil {
 		return err
@@ -69,18 +65,18 @@ func (*remus) Checkpoints() bool { return true }
 func (*remus) Protect(ctx context.Context, p *Pool) error {
 	seconds := p.Seconds(silence, leastSilence)
 	serve := fmt.Sprintf("/init stream serve %d %d xl migrate-receive -r", remusPort, seconds)
-	if _, err := p.Shell(ctx, p.Second, Background("receive", serve)); err != nil {
+	if _, err := p.Shell(ctx, p.Second, inBackground("receive", serve)); err != nil {
 		return err
 	}
-	connect := fmt.Sprintf("/init stream connect %s:%d %d", lab.Address("alink0", Index(p.Second)), remusPort, seconds)
+	connect := fmt.Sprintf("/init stream connect %s:%d %d", lab.Address("alink0", hostNumber(p.Second)), remusPort, seconds)
 	send := fmt.Sprintf("xl remus -F -n -d -i %d -s '' %s '%s'", remusInterval.Milliseconds(), guestName, connect)
-	if _, err := p.Shell(ctx, p.Home, Background("remus", send)); err != nil {
+	if _, err := p.Shell(ctx, p.Home, inBackground("remus", send)); err != nil {
 		return err
 	}
 	p.Say("the guest's memory goes to the second host")
 	gone := 0
 	return poll(ctx, "xl remus said", func() (bool, string, error) {
-		log, err := p.Shell(ctx, p.Home, Processes+"cat /root/remus.log; [ -n \"$(processes '"+remusSends+"')\" ] || echo ENDED")
+		log, err := p.Shell(ctx, p.Home, processes+"cat /root/remus.log; [ -n \"$(processes '"+remusSends+"')\" ] || echo ENDED")
 		if gone++; !strings.HasSuffix(log, "ENDED") {
 			gone = 0
 		}
@@ -95,7 +91,7 @@ func (*remus) Protect(ctx context.Context, p *Pool) error {
 func (*remus) Protected(ctx context.Context, p *Pool) (State, error) {
 	sends, receives := "", ""
 	for _, host := range p.Hosts() {
-		out, err := p.Shell(ctx, host, Processes+"[ -z \"$(processes '"+remusSends+"')\" ] || echo sends; xl list")
+		out, err := p.Shell(ctx, host, processes+"[ -z \"$(processes '"+remusSends+"')\" ] || echo sends; xl list")
 		if err != nil {
 			return State{}, err
 		}

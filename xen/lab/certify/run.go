@@ -52,8 +52,8 @@ const (
 	settleBudget = 3 * time.Second
 	// timeout is that of a client's operation in the script's time, with bounds of real time: a connection that
 	// is dead must not hide for long that somebody serves, and a slow answer is not a dead connection.
-	timeout              = 500 * time.Millisecond
-	minTimeout, maxLimit = 4 * time.Second, 15 * time.Second
+	timeout                   = 500 * time.Millisecond
+	leastTimeout, mostTimeout = 4 * time.Second, 15 * time.Second
 )
 
 // guestName is the VM's name in the toolstack, whatever the script calls it, so that one saved state serves all scripts.
@@ -230,7 +230,7 @@ func (r *run) putConfig(ctx context.Context, name string) error {
 // startClients starts the clients that the script asks for, and returns when every key was written.
 func (r *run) startClients(ctx context.Context) error {
 	c := r.script.Clients[0]
-	limit := min(max(r.pool.Real(timeout), minTimeout), maxLimit)
+	limit := min(max(r.pool.Real(timeout), leastTimeout), mostTimeout)
 	service, err := workload.Named(string(r.pool.Guest.Service))
 	if err != nil {
 		return err
@@ -242,9 +242,12 @@ func (r *run) startClients(ctx context.Context) error {
 	return err
 }
 
-// end ends everything in the background.
+// end ends everything in the background: nobody uses the lab when it returns.
 func (r *run) end() {
 	r.stop()
+	if r.clients != nil {
+		r.clients.Stop()
+	}
 	r.wait.Wait()
 }
 

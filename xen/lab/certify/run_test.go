@@ -2,6 +2,9 @@ package certify
 
 import (
 	"context"
+	"errors"
+	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -129,6 +132,19 @@ func TestFaultsOfTheNetwork(t *testing.T) {
 	}, l.faults)
 }
 
+// All hosts are as many faults, one for each; the lab has their names.
+func TestFaultsOfAllHosts(t *testing.T) {
+	t.Parallel()
+	l := newFakeLab(t)
+	s, err := script.Parse("test.hfs", "scenario test\npurpose \"p\"\nhost b\nhost a\nvm db level ft service registers on b\nclients db\nat 10ms isolate all keep-lan for 20ms\nat 20ms nic-down all for 10ms\nrun 100ms\n")
+	require.NoError(t, err)
+	r, err := Run(t.Context(), s, fakeDriver{}, l, Options{look: 20 * time.Millisecond, list: 50 * time.Millisecond})
+	require.NoError(t, err)
+	require.Equal(t, reports.Pass, r.Scenario.Outcome, "%v", r.Scenario.Failures)
+	require.Equal(t, []string{"isolate a keep-lan for 80ms", "isolate b keep-lan for 80ms", "nic-down a for 40ms", "nic-down b for 40ms", "heal-all"}, l.faults)
+	require.Len(t, r.Scenario.Faults, 2)
+}
+
 // The home is the lab's first host, whatever it is called.
 func TestNamesOfHosts(t *testing.T) {
 	t.Parallel()
@@ -160,4 +176,53 @@ func TestTheEndOfTheContext(t *testing.T) {
 	_, err = Run(ctx, s, fakeDriver{}, newFakeLab(t), Options{})
 	require.ErrorIs(t, err, context.Canceled)
 	require.Less(t, time.Since(start), 30*time.Second)
+}
+
+// gate is a lab to which nobody can connect any more once it is shut, and whoever tries is kept until let go.
+type gate struct {
+	*fakeLab
+	shut     atomic.Bool
+	tries    chan struct{}
+	let      chan struct{}
+	underway atomic.Int32
+}
+
+func (g *gate) Dial(ctx context.Context, address string) (net.Conn, error) {
+	g.underway.Add(1)
+	defer g.underway.Add(-1)
+	if g.shut.Load() {
+		select {
+		case g.tries <- struct{}{}:
+		default:
+		}
+		<-g.let
+		return nil, errors.New("shut")
+	}
+	return g.fakeLab.Dial(ctx, address)
+}
+
+// A run that is broken off has ended its clients when it returns.
+func TestTheEndOfTheClients(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s, err := script.Parse("test.hfs", "scenario test\npurpose \"p\"\nhost a\nhost b\nvm db level ft service registers on a\nclients db\nat 10ms power-off a\nrun 60s\n")
+	require.NoError(t, err)
+	g := &gate{fakeLab: newFakeLab(t), tries: make(chan struct{}, 1), let: make(chan struct{})}
+	g.onEvent = func(*fakeLab, string) { g.shut.Store(true) }
+	ended := make(chan int32, 1)
+	go func() {
+		_, _ = Run(ctx, s, fakeDriver{}, g, Options{})
+		ended <- g.underway.Load()
+	}()
+	<-g.tries
+	cancel()
+	select {
+	case n := <-ended:
+		close(g.let)
+		t.Fatalf("it returned while %d clients still use the lab", n)
+	case <-time.After(200 * time.Millisecond):
+	}
+	close(g.let)
+	require.Zero(t, <-ended)
 }

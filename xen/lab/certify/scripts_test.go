@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"holdfast/xen/lab"
+	"holdfast/xen/lab/agent"
 )
 
 // stubs writes programs that log how they were called, and returns their folder. Each is the rest of a shell script.
@@ -78,6 +81,68 @@ func TestWatcherScript(t *testing.T) {
 	}, after)
 }
 
+// The documentation shows the mirror as it is.
+func TestTheResourceIsDocumented(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "lab.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(text), "\n```\n"+drbdResource+"```\n")
+}
+
+// localDom0 runs scripts on this computer, with other paths than a host has.
+type localDom0 struct {
+	fakeDom0
+	bash  string
+	path  string            // PATH of the scripts
+	place *strings.Replacer // of paths
+}
+
+func (d localDom0) Host(context.Context, string) Dom0 { return d }
+
+func (d localDom0) Exec(ctx context.Context, cmd agent.Command) (int, error) {
+	c := exec.CommandContext(ctx, d.bash, "--posix", "-ec", d.place.Replace(cmd.Args[len(cmd.Args)-1]))
+	c.Env, c.Stdout, c.Stderr = append(os.Environ(), "PATH="+d.path), cmd.Out, cmd.Err
+	return 0, c.Run()
+}
+
+// However often it is started, one watcher runs.
+func TestOneWatcher(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("no bash here; hosts have one")
+	}
+	dir := t.TempDir()
+	place, ready := filepath.Join(dir, "watcher"), filepath.Join(dir, "started")
+	d := localDom0{bash: bash, path: os.Getenv("PATH"), place: strings.NewReplacer(watcherPlace, place, "/root/", dir+"/")}
+	require.NoError(t, os.WriteFile(place, []byte("echo $$ >>"+ready+"\nwhile :; do sleep 0.1; done\n"), 0o755))
+	p := &Pool{Lab: d, Home: "a", Second: "b", Factor: 1, Guest: lab.Guest{Name: guestName}}
+	started := func() []string {
+		text, _ := os.ReadFile(ready)
+		return strings.Fields(string(text))
+	}
+	t.Cleanup(func() {
+		_, _ = p.Shell(context.WithoutCancel(t.Context()), "b", signalAll("KILL", (&watcher{}).Daemon()))
+	})
+
+	w := &watcher{}
+	require.NoError(t, w.Restart(t.Context(), p, "b"))
+	require.Eventually(t, func() bool { return len(started()) == 1 }, 30*time.Second, time.Millisecond)
+	require.NoError(t, w.Restart(t.Context(), p, "b"))
+	require.Never(t, func() bool { return len(started()) > 1 }, time.Second, 20*time.Millisecond)
+	out, err := p.Shell(t.Context(), "b", processes+"processes '"+w.Daemon()+"'")
+	require.NoError(t, err)
+	require.Equal(t, started(), strings.Fields(out))
+
+	require.NoError(t, w.Restart(t.Context(), p, "a"), "nothing runs on the first host")
+	_, err = p.Shell(t.Context(), "b", signalAll("KILL", w.Daemon()))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		out, err := p.Shell(t.Context(), "b", processes+"processes '"+w.Daemon()+"'")
+		return err == nil && out == ""
+	}, 30*time.Second, time.Millisecond)
+	require.NoError(t, w.Restart(t.Context(), p, "b"))
+	require.Eventually(t, func() bool { return len(started()) == 2 }, 30*time.Second, time.Millisecond)
+}
+
 // The wrapper hands everything on but what it was told to break.
 func TestToolstackWrapper(t *testing.T) {
 	dir := stubs(t, map[string]string{"real": ""})
@@ -116,7 +181,7 @@ func TestToolstackWrapper(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
-// Processes finds a process by its command line, with the shell that hosts have.
+// The function processes finds a process by its command line, with the shell that hosts have.
 func TestProcesses(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
@@ -128,9 +193,9 @@ func TestProcesses(t *testing.T) {
 	require.NoError(t, cmd.Start())
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	pattern := "(^|/)bash " + script + " with"
-	out, err := exec.Command(bash, "--posix", "-ec", Processes+"processes '"+pattern+"'").Output()
+	out, err := exec.Command(bash, "--posix", "-ec", processes+"processes '"+pattern+"'").Output()
 	require.NoError(t, err)
 	require.Contains(t, strings.Fields(string(out)), strconv.Itoa(cmd.Process.Pid))
-	require.NoError(t, exec.Command(bash, "--posix", "-ec", Signal("KILL", pattern)).Run())
+	require.NoError(t, exec.Command(bash, "--posix", "-ec", signalAll("KILL", pattern)).Run())
 	require.Error(t, cmd.Wait(), "it was killed")
 }

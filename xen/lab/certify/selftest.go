@@ -23,7 +23,7 @@ type Seen struct {
 	OK   bool   `json:"ok"`
 }
 
-// fault is one fault with how it shows.
+// proof is how one fault shows.
 type proof struct {
 	kind faults.Kind
 	from string // where it is looked at
@@ -32,11 +32,18 @@ type proof struct {
 }
 
 // CheckFaults does every kind of fault that the lab has to its hosts, and looks from inside of hosts or guest whether it does what it
-// says. The lab's first host runs the guest of the lab's configuration, which this leaves running. report is told
-// of each as it was seen. It fails if something could not be tried, or with ErrFaults if a fault does not do what it says.
-func CheckFaults(ctx context.Context, on Lab, guest lab.Guest, report func(Seen)) error {
+// says. The lab's first host runs the guest of the lab's configuration, which this leaves running. The second host loses its power
+// several times, and what the beginning of its disks held. report is told of each as it was seen. It fails if something could not be
+// tried, or with ErrFaults if a fault does not do what it says. However it ends, and if ctx does, no fault stays in effect.
+func CheckFaults(ctx context.Context, on Lab, guest lab.Guest, report func(Seen)) (err error) {
 	t := newTester(on, guest)
-	defer t.run.wait.Wait()
+	defer func() {
+		limited, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreLimit, fmt.Errorf("not within %v", restoreLimit))
+		defer cancel()
+		if e := t.restore(limited); e != nil {
+			err = errors.Join(err, fmt.Errorf("undoing the faults, \"holdfast lab down\" and \"lab up\" do so for certain: %w", e))
+		}
+	}()
 	var bad []string
 	for _, p := range proofs {
 		t.text = p.kind.String()
@@ -56,6 +63,33 @@ func CheckFaults(ctx context.Context, on Lab, guest lab.Guest, report func(Seen)
 		return fmt.Errorf("%w: %s", ErrFaults, strings.Join(bad, "; "))
 	}
 	return nil
+}
+
+// restoreLimit is how long it may take to undo all faults, a boot included.
+const restoreLimit = 3 * time.Minute
+
+// restore undoes every fault that a proof left behind, and what it left on the second host.
+func (t *tester) restore(ctx context.Context) error {
+	r := t.run
+	r.wait.Wait()
+	for _, host := range r.pool.Hosts() {
+		if r.phaseOf(host) != booting {
+			continue
+		}
+		// Its boot was broken off, nobody knows where.
+		if err := r.powerOff(ctx, host, faults.UnsyncedSeeded); err != nil {
+			return err
+		}
+	}
+	r.due = nil // healing does more
+	err := r.healEverything(ctx)
+	if err == nil {
+		err = t.up(ctx, "b")
+	}
+	if err == nil {
+		_, err = t.on(ctx, "b", "xl destroy "+probe+" 2>/dev/null || true\n"+signalAll("KILL", sleeper))
+	}
+	return err
 }
 
 // ErrFaults is returned when a fault of the lab does not do what it says.
@@ -78,7 +112,7 @@ func (dummy) Restart(ctx context.Context, p *Pool, host string) error {
 	if err := p.Put(ctx, host, "/root/sleeper", "while :; do sleep 1; done\n"); err != nil {
 		return err
 	}
-	_, err := p.Shell(ctx, host, Background("sleeper", "sh /root/sleeper"))
+	_, err := p.Shell(ctx, host, inBackground("sleeper", "sh /root/sleeper"))
 	return err
 }
 
@@ -131,7 +165,7 @@ func (t *tester) number(ctx context.Context, host, text string) (int64, error) {
 func (t *tester) up(ctx context.Context, host string) error {
 	t.run.wait.Wait()
 	if !t.run.reachable(host) {
-		return fmt.Errorf("host %s did not come up: %v", host, t.run.failures)
+		return fmt.Errorf("host %s is not up: %v", host, t.run.failures)
 	}
 	return nil
 }

@@ -60,6 +60,18 @@ func poolSupported(s *script.Script) error {
 		return fmt.Errorf("line %d: policy: nobody here knows policies", s.Policies[0].Note.Line)
 	case len(s.Tunes) > 0:
 		return fmt.Errorf("line %d: tune: the settings are those of Holdfast's engine", s.Tunes[0].Note.Line)
+	case s.Voters != 0:
+		return fmt.Errorf("line %d: voters: the drivers vote on nothing", s.VotersNote.Line)
+	case s.VMs[0].Memory != 0:
+		return fmt.Errorf("line %d: vm %s: memory: a guest of the lab has as much as its saved state", s.VMs[0].Note.Line, s.VMs[0].Name)
+	}
+	for _, h := range s.Hosts {
+		switch {
+		case h.Site != "":
+			return fmt.Errorf("line %d: host %s: site: the lab's hosts stand side by side", h.Note.Line, h.Name)
+		case h.Memory != 0:
+			return fmt.Errorf("line %d: host %s: memory: a host of the lab has as much as its saved state", h.Note.Line, h.Name)
+		}
 	}
 	return nil
 }
@@ -97,7 +109,10 @@ func actionSupported(s *script.Script, f *faults.Fault, d Driver) error {
 		}
 		return d.Does(f)
 	case faults.ClassToolstack:
-		return toolstackSupported(f)
+		if f.Kind == faults.CrashVM {
+			return errors.New("dom0 cannot make a guest crash that has not asked for it")
+		}
+		return nil
 	case faults.ClassDisk:
 		return diskSupported(s, f)
 	case faults.ClassClock:
@@ -121,16 +136,6 @@ func hostSupported(f *faults.Fault) error {
 		return errors.New("an emulated processor has no speed that could be set")
 	case f.Kind == faults.SaveDisk || f.OldDisk:
 		return errors.New("the drivers keep nothing on the system disk")
-	}
-	return nil
-}
-
-func toolstackSupported(f *faults.Fault) error {
-	switch f.Kind {
-	case faults.CrashVM:
-		return errors.New("dom0 cannot make a guest crash that has not asked for it")
-	case faults.HangVM:
-		return nil
 	}
 	return nil
 }

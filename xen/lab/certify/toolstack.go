@@ -23,7 +23,7 @@ case " $* " in *" create "*) if take half; then $real "$@" -p; echo "xl: failed 
 exec $real "$@"
 `
 
-// installWrapper puts the wrapper into the place of xl, once after each boot.
+// installWrapper puts the wrapper into the place of xl. It may be there already: a boot removes it.
 func (r *run) installWrapper(ctx context.Context, host string) error {
 	if err := r.pool.Put(ctx, host, "/run/xl/wrapper", wrapper); err != nil {
 		return err
@@ -32,11 +32,8 @@ func (r *run) installWrapper(ctx context.Context, host string) error {
 	return err
 }
 
-// toolstack does a fault of the toolstack and returns what ends it.
+// toolstack does a fault of the toolstack on a host that can be reached, and returns what ends it.
 func (r *run) toolstack(ctx context.Context, f faults.Fault, host string) (end func(context.Context) error, err error) {
-	if !r.reachable(host) {
-		return nil, nil // it will boot well
-	}
 	if err := r.installWrapper(ctx, host); err != nil {
 		return nil, err
 	}
@@ -48,7 +45,7 @@ func (r *run) toolstack(ctx context.Context, f faults.Fault, host string) (end f
 		text = fmt.Sprintf("echo %d > /run/xl/half", f.Count)
 	}
 	_, err = r.pool.Shell(ctx, host, text)
-	return func(ctx context.Context) error { return r.healToolstack(ctx, host) }, err
+	return r.onThisBoot(host, func(ctx context.Context) error { return r.healToolstack(ctx, host) }), err
 }
 
 // healToolstack makes a host's toolstack well.

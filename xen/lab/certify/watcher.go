@@ -31,10 +31,6 @@ const (
 
 func (*watcher) Name() string { return "watcher" }
 
-func (*watcher) About() string {
-	return "a shell script on the second host that restarts the guest when the first is not heard on either A-link, over DRBD 8.4 protocol C; no fencing"
-}
-
 func (*watcher) Supports(vm *script.VM) error {
 	if err := ownDisk(vm); err != nil {
 		return err
@@ -95,17 +91,19 @@ func inSync(state string) bool {
 	return strings.Contains(state, "cs:Connected") && strings.Contains(state, "ds:UpToDate/UpToDate")
 }
 
-// Restart starts the script, which watches the first host from the second one.
-func (*watcher) Restart(ctx context.Context, p *Pool, host string) error {
+// Restart starts the script, which watches the first host from the second one, unless it runs there: of two that take over at the
+// same time, each would destroy the guest that the other one started.
+func (w *watcher) Restart(ctx context.Context, p *Pool, host string) error {
 	if host != p.Second {
 		return nil // it runs on the second host only
 	}
 	if err := p.Put(ctx, host, watcherPlace, watcherScript); err != nil {
 		return err
 	}
-	first := Index(p.Other(host))
-	_, err := p.Shell(ctx, host, Background("watcher", fmt.Sprintf("sh %s %d r0 %s %s %s",
-		watcherPlace, p.Seconds(silence, leastSilence), p.Guest.ConfigFile(), lab.Address("alink0", first), lab.Address("alink1", first))))
+	first := hostNumber(p.Other(host))
+	start := inBackground("watcher", fmt.Sprintf("sh %s %d r0 %s %s %s",
+		watcherPlace, p.Seconds(silence, leastSilence), p.Guest.ConfigFile(), lab.Address("alink0", first), lab.Address("alink1", first)))
+	_, err := p.Shell(ctx, host, processes+"if [ -z \"$(processes '"+w.Daemon()+"')\" ]; then "+start+" fi")
 	return err
 }
 
@@ -113,7 +111,7 @@ func (*watcher) Restart(ctx context.Context, p *Pool, host string) error {
 func (w *watcher) Protected(ctx context.Context, p *Pool) (State, error) {
 	runs, watches := []string{}, ""
 	for _, host := range p.Hosts() {
-		out, err := p.Shell(ctx, host, Processes+"[ -z \"$(processes '"+w.Daemon()+"')\" ] || echo watches; cat /proc/drbd; xl list")
+		out, err := p.Shell(ctx, host, processes+"[ -z \"$(processes '"+w.Daemon()+"')\" ] || echo watches; cat /proc/drbd; xl list")
 		if err != nil {
 			return State{}, err
 		}

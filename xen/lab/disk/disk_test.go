@@ -160,7 +160,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 }
 
 func TestFaultsThatCannotBe(t *testing.T) {
-	for kind, want := range map[faults.Kind]string{faults.IODelay: "does not know the I/O time-out", faults.StorageCut: "no shared storage", faults.Cut: "cut"} {
+	for kind, want := range map[faults.Kind]string{faults.IODelay: "does not know the I/O time-out", faults.StorageCut: "no shared storage", faults.Cut: "cut: it is no fault of a disk"} {
 		err := Possible(faults.Fault{Kind: kind})
 		require.ErrorIs(t, err, ErrFault)
 		require.ErrorContains(t, err, want)

@@ -61,7 +61,7 @@ func Possible(f faults.Fault) error {
 	case faults.StorageCut:
 		return fmt.Errorf("%w: %s: the lab's hosts have no shared storage", ErrFault, f.Kind)
 	}
-	return fmt.Errorf("%w: %s", ErrFault, f.Kind)
+	return fmt.Errorf("%w: %s: it is no fault of a disk", ErrFault, f.Kind)
 }
 
 // Inject does a fault to the disk. A second fault of the same kind replaces the first; different kinds add up. With a

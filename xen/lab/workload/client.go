@@ -127,7 +127,6 @@ func (c *client) connect(ctx context.Context) bool {
 	defer cancel()
 	s, err := c.run.service.Open(ctx, c.run.dial)
 	if err != nil {
-		c.run.count(func(st *Stats) { st.Refused++ })
 		return false
 	}
 	c.session = s

@@ -1,10 +1,11 @@
 // Package workload makes clients of a guest in the lab, and takes down what they saw as a history that
 // reports/check can judge.
 //
-//	Run ──► N clients ──► Session ──► Service ──► Dial ──► the lab's user-space network ──► guest
-//	  │         │
-//	  │         └── each operation: begin, outcome ──► history.Recorder
-//	  └── Stop, last reads, History
+//	Start ──► N clients ──► Service.Open ──► Session ──► Dial ──► the lab's user-space network ──► guest
+//	  │           │
+//	  │           └── each operation: begin, outcome ──► history.Recorder
+//	  ▼
+//	Recording: Stop ──► LastReads ──► Finish ──► history.History
 //
 // A Service is what runs in the guest, as a client sees it: keys that are read, written, and compared and swapped.
 // There is one implementation for each program that guests run; the clients are the same for all.

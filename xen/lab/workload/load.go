@@ -43,7 +43,7 @@ func (l *Load) validate() error {
 	case l.Keys < 1 || l.Keys > MaxKeys:
 		return fmt.Errorf("%w: %d keys; 1 to %d", ErrLoad, l.Keys, MaxKeys)
 	case l.Rate <= 0 || l.Timeout <= 0 || l.Connect <= 0:
-		return fmt.Errorf("%w: rate and times must be above 0", ErrLoad)
+		return fmt.Errorf("%w: rate %v/s, time-out %v, time to connect %v; all three above 0", ErrLoad, l.Rate, l.Timeout, l.Connect)
 	}
 	return nil
 }
@@ -55,10 +55,6 @@ func (l *Load) period() time.Duration {
 
 // Stats counts what the clients met.
 type Stats struct {
-	// Answered operations, the first writes and last reads included.
-	Answered int64
-	// Sessions that were opened, and Refused: tries that failed.
-	Sessions, Refused int64
 	// Resets are sessions that ended with an error of the network or the service; Timeouts those in which an
 	// operation took too long.
 	Resets, Timeouts int64
@@ -66,10 +62,6 @@ type Stats struct {
 	// service tells.
 	Boots []string
 }
-
-// Booted is a Session that knows which start of the guest it is connected with. The name changes exactly if the guest
-// lost its memory.
-type Booted interface{ Boot() string }
 
 // header is the beginning of the history: nothing is known of any key before its first write.
 func (l *Load) header() history.History {

@@ -21,6 +21,8 @@ type postgresServer struct {
 	silent bool
 	// refuse is the answer to a new connection.
 	refuse *pgproto3.ErrorResponse
+	// startup is how the last connection began.
+	startup *pgproto3.StartupMessage
 }
 
 // answerBy sets what is answered to statements from now on.
@@ -46,8 +48,14 @@ func (s *postgresServer) dial(context.Context) (net.Conn, error) {
 func (s *postgresServer) serve(conn net.Conn) {
 	defer conn.Close()
 	b := pgproto3.NewBackend(conn, conn)
-	if _, err := b.ReceiveStartupMessage(); err != nil {
+	m, err := b.ReceiveStartupMessage()
+	if err != nil {
 		return
+	}
+	if startup, ok := m.(*pgproto3.StartupMessage); ok {
+		s.mu.Lock()
+		s.startup = startup
+		s.mu.Unlock()
 	}
 	if s.refuse != nil {
 		b.Send(s.refuse)
@@ -180,4 +188,26 @@ func TestPostgresStillStarts(t *testing.T) {
 	s := &postgresServer{refuse: &pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "57P03", Message: "the database system is starting up"}}
 	_, err := Postgres{}.Open(t.Context(), s.dial)
 	require.ErrorContains(t, err, "starting up")
+}
+
+// What whoever runs the lab has set for other servers changes nothing.
+func TestPostgresIgnoresTheEnvironment(t *testing.T) {
+	for name, value := range map[string]string{
+		"PGHOST": "elsewhere", "PGPORT": "1,2", "PGUSER": "somebody", "PGDATABASE": "other", "PGOPTIONS": "-c synchronous_commit=off",
+		"PGAPPNAME": "app", "PGTZ": "UTC", "PGSSLMODE": "require", "PGSSLNEGOTIATION": "direct", "PGTARGETSESSIONATTRS": "read-only",
+		"PGCHANNELBINDING": "require", "PGREQUIREAUTH": "scram-sha-256", "PGMINPROTOCOLVERSION": "3.2", "PGCONNECT_TIMEOUT": "soon", "PGSSLCERTMODE": "perhaps",
+	} {
+		t.Setenv(name, value)
+	}
+	s := &postgresServer{values: map[string]string{}}
+	session, err := Postgres{}.Open(t.Context(), s.dial)
+	require.NoError(t, err)
+	require.NoError(t, session.Write(t.Context(), "0", "1"))
+	require.NoError(t, session.Close())
+	require.Equal(t, map[string]string{"user": "postgres", "database": "postgres"}, s.startup.Parameters)
+	require.Equal(t, uint32(pgproto3.ProtocolVersion30), s.startup.ProtocolVersion)
+
+	t.Setenv("PGSERVICE", "nowhere")
+	_, err = Postgres{}.Open(t.Context(), s.dial)
+	require.ErrorContains(t, err, "PG* variables")
 }

@@ -181,7 +181,6 @@ func (r *Recording) end(t history.Token, a answer) (process int64) {
 	case a.err != nil:
 		out = history.Outcome{Status: history.Unknown}
 	default:
-		r.stats.Answered++
 		if a.refused {
 			out.Status = history.Refused
 		}
@@ -196,12 +195,14 @@ func (r *Recording) count(change func(*Stats)) {
 	change(&r.stats)
 }
 
-// met takes note of a start of the guest.
+// met takes note of a start of the guest, if the session tells.
 func (r *Recording) met(s Session) {
 	b, ok := s.(Booted)
+	if !ok {
+		return
+	}
 	r.count(func(st *Stats) {
-		st.Sessions++
-		if ok && !slices.Contains(st.Boots, b.Boot()) {
+		if !slices.Contains(st.Boots, b.Boot()) {
 			st.Boots = append(st.Boots, b.Boot())
 		}
 	})

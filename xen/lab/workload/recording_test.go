@@ -101,9 +101,13 @@ func start(t *testing.T, s Service, dial Dial, l Load) *Recording {
 	return r
 }
 
-// waitFor waits until so many operations were answered.
-func waitFor(t *testing.T, r *Recording, answers int64) {
-	require.Eventually(t, func() bool { return r.Stats().Answered >= answers }, 30*time.Second, time.Millisecond)
+// waitFor waits until so many operations have begun.
+func waitFor(t *testing.T, r *Recording, operations int) {
+	require.Eventually(t, func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.rec.Len() >= operations
+	}, 30*time.Second, time.Millisecond)
 }
 
 func finish(t *testing.T, r *Recording) *history.History {
@@ -246,16 +250,17 @@ func TestValuesAreUnique(t *testing.T) {
 }
 
 func TestBadLoads(t *testing.T) {
-	for name, change := range map[string]func(*Load){
-		"clients": func(l *Load) { l.Clients = MaxClients + 1 },
-		"keys":    func(l *Load) { l.Keys = 0 },
-		"rate":    func(l *Load) { l.Rate = 0 },
-		"timeout": func(l *Load) { l.Timeout = 0 },
+	for text, change := range map[string]func(*Load){
+		"9 clients; 1 to 8": func(l *Load) { l.Clients = MaxClients + 1 },
+		"0 keys; 1 to 4096": func(l *Load) { l.Keys = 0 },
+		"rate 0/s":          func(l *Load) { l.Rate = 0 },
+		"time-out 0s, time to connect 1s; all three above 0": func(l *Load) { l.Timeout = 0 },
 	} {
 		l := someLoad()
 		change(&l)
 		_, err := Start(t.Context(), newStore(), nil, l)
-		require.ErrorIs(t, err, ErrLoad, name)
+		require.ErrorIs(t, err, ErrLoad)
+		require.ErrorContains(t, err, text)
 	}
 }
 

@@ -35,5 +35,9 @@ type Session interface {
 	Close() error
 }
 
+// Booted is a Session that knows which start of the guest it is connected with. The name changes exactly if the guest
+// lost its memory.
+type Booted interface{ Boot() string }
+
 // ErrNotDone says that an operation certainly did not happen.
 var ErrNotDone = errors.New("the operation was not done")

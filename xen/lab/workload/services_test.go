@@ -16,5 +16,5 @@ func TestServicesHaveNames(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Registers{}, s)
 	_, err = Named("mysql")
-	require.ErrorContains(t, err, `"mysql"`)
+	require.EqualError(t, err, `no client for a service "mysql"; the services are registers, redis, postgres`)
 }
