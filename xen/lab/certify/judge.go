@@ -170,7 +170,7 @@ func (r *run) compare(x *script.Expect, e *evidence) (ok bool, got string) {
 	}
 	switch x.Kind {
 	case script.ExpectPause:
-		_, d := pauseAt(e.scaled, 0, r.script.Run)
+		_, d := check.PauseAt(e.scaled, 0, r.script.Run)
 		return x.Comparator.Holds(int64(d), int64(x.Duration)), "longest pause " + reports.FormatNS(int64(d))
 	case script.ExpectPromotions:
 		return counted(e.promotions(), "moves without a boot")
@@ -195,7 +195,7 @@ func (r *run) compare(x *script.Expect, e *evidence) (ok bool, got string) {
 		d := time.Duration(float64(r.converged) / r.pool.Factor)
 		return d <= x.Duration, "converged after " + reports.FormatNS(int64(d))
 	case script.ExpectStalled, script.ExpectServed:
-		n := completions(e.scaled, x.From, x.To)
+		n := check.Answers(e.scaled, x.From, x.To)
 		return (n > 0) == (x.Kind == script.ExpectServed), fmt.Sprintf("%d operations completed", n)
 	}
 	return true, "declared"
@@ -238,10 +238,10 @@ func (r *run) measure(e *evidence, sides *Sides) Real {
 		m.Ends = append(m.Ends, r.name(host))
 	}
 	for i := range e.real.Operations {
-		switch e.real.Operations[i].Status {
-		case history.OK, history.Refused:
+		switch o := &e.real.Operations[i]; {
+		case check.Answered(o):
 			m.Answered++
-		case history.Unknown:
+		case o.Status == history.Unknown:
 			m.Unknown++
 		}
 	}
@@ -252,7 +252,7 @@ func (r *run) measure(e *evidence, sides *Sides) Real {
 		m.FaultNS = int64(before)
 		m.RecoveryNS = int64(recovery(e.real, before, time.Since(r.zero), r.pool.Real(noPause)))
 	}
-	_, pause := pauseAt(e.real, 0, end)
+	_, pause := check.PauseAt(e.real, 0, end)
 	m.PauseNS = int64(pause)
 	m.Before = serviceOf(e.real, before)
 	m.Checkpoint, m.Checkpoints = r.pauses.measured()

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"holdfast/reports/history"
+	"holdfast/scenarios/script"
 )
 
 // answered returns a history with an operation of 10 ms for each time at which one was answered, and one that was not.
@@ -39,17 +40,28 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
-func TestPause(t *testing.T) {
+func TestServiceOf(t *testing.T) {
 	const s = time.Second
-	begin, length := pauseAt(answered(1*s, 2*s, 6*s, 7*s), 0, 8*s)
-	require.Equal(t, []time.Duration{2 * s, 4 * s}, []time.Duration{begin, length})
-	_, length = pauseAt(answered(1*s, 2*s), 0, 8*s)
-	require.Equal(t, 6*s, length, "the end of the run ends a pause")
 	h := answered(1*s, 2*s, 6*s)
-	require.Equal(t, 1, completions(h, 2*s, 6*s))
 	require.Equal(t, Service{Seconds: 3, Operations: 2, P50NS: 1e7, P99NS: 1e7, MaxNS: 1e7}, serviceOf(h, 3*s))
+	h.Operations[1].Status = history.Fail
+	require.Equal(t, 1, serviceOf(h, 3*s).Operations, "an error at once is no service")
 	require.Equal(t, int64(3e9), scale(h, 2).Operations[2].ReturnTime)
 	require.Equal(t, int64(6e9), h.Operations[2].ReturnTime, "the history itself stays as it is")
+}
+
+// A service that only says that it cannot do anything serves nobody.
+func TestErrorsAreNoService(t *testing.T) {
+	s, err := script.Parse("test.hfs", "scenario test\npurpose \"p\"\nhost a\nhost b\nvm db level ft service registers on a\nclients db\nrun 4s\nexpect pause(db) < 2s\nexpect served(db) from 2s to 4s\nexpect stalled(db) from 2s to 4s\n")
+	require.NoError(t, err)
+	h := answered(1*time.Second, 2*time.Second, 3*time.Second)
+	h.Operations[1].Status, h.Operations[2].Status = history.Fail, history.Fail
+	var met []bool
+	for i := range s.Expects {
+		ok, _ := newRun(s, fakeDriver{}, newFakeLab(t), Options{}).compare(&s.Expects[i], &evidence{scaled: h})
+		met = append(met, ok)
+	}
+	require.Equal(t, []bool{false, false, true}, met[:3])
 }
 
 func TestFactor(t *testing.T) {
