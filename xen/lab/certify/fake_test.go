@@ -36,6 +36,10 @@ type fakeLab struct {
 	refuse  string                     // an action that fails
 	onEvent func(l *fakeLab, a string) // after "off a" and so on; the lock is held
 	onList  func(l *fakeLab, a string) // after host a said which domains it has; the lock is held
+	// hook is called before "xl list a", "on a", "heal-all" and so on, and can make them slow, or fail. It is set before the run, and nil for nothing.
+	hook func(ctx context.Context, what string) error
+	// selfTest returns what the next self-test of a host says, nil for a host that is as fast as real ones.
+	selfTest func(host string) (rounds, wrong int)
 }
 
 // fakeHost is one of its hosts.
@@ -84,7 +88,10 @@ func (l *fakeLab) move(host string) {
 }
 
 // Act implements Lab.
-func (l *fakeLab) Act(_ context.Context, host, action string) error {
+func (l *fakeLab) Act(ctx context.Context, host, action string) error {
+	if err := l.hooked(ctx, action+" "+host); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.hosts[host]
@@ -113,8 +120,19 @@ func (l *fakeLab) Act(_ context.Context, host, action string) error {
 	return nil
 }
 
+// hooked calls the hook, if there is one.
+func (l *fakeLab) hooked(ctx context.Context, what string) error {
+	if l.hook == nil {
+		return nil
+	}
+	return l.hook(ctx, what)
+}
+
 // Fault implements Lab.
 func (l *fakeLab) Fault(ctx context.Context, text string) (string, error) {
+	if err := l.hooked(ctx, text); err != nil {
+		return "", err
+	}
 	f, err := faults.Parse(text)
 	if err == nil && f.Kind == faults.PowerOff {
 		return "", l.Act(ctx, f.Member.Name, "off")
@@ -194,7 +212,12 @@ type fakeDom0 struct {
 }
 
 // Exec implements Dom0: the toolstack knows xl list, and nothing else.
-func (d fakeDom0) Exec(_ context.Context, cmd agent.Command) (int, error) {
+func (d fakeDom0) Exec(ctx context.Context, cmd agent.Command) (int, error) {
+	if strings.Contains(strings.Join(cmd.Args, " "), "xl list") {
+		if err := d.hooked(ctx, "xl list "+d.name); err != nil {
+			return 0, err
+		}
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	h := d.hosts[d.name]
@@ -217,8 +240,14 @@ func (d fakeDom0) Exec(_ context.Context, cmd agent.Command) (int, error) {
 // Push implements Dom0.
 func (fakeDom0) Push(context.Context, string, os.FileMode, int64, io.Reader) error { return nil }
 
-// SelfTest implements Dom0: its host is as fast as real ones.
-func (fakeDom0) SelfTest(context.Context, int) (int, int, error) { return 1000, 0, nil }
+// SelfTest implements Dom0.
+func (d fakeDom0) SelfTest(context.Context, int) (int, int, error) {
+	if d.selfTest == nil {
+		return 1000, 0, nil
+	}
+	rounds, wrong := d.selfTest(d.name)
+	return rounds, wrong, nil
+}
 
 // fakeDriver does what a test says, through the lab's onEvent.
 type fakeDriver struct {
@@ -231,7 +260,7 @@ func (fakeDriver) Supports(*script.VM) error                         { return ni
 func (f fakeDriver) Protected(context.Context, *Pool) (State, error) { return f.state, nil }
 
 // play runs a script on a lab.
-func play(t *testing.T, l *fakeLab, d Driver, text string) *Result {
+func play(t *testing.T, l Lab, d Driver, text string) *Result {
 	s, err := script.Parse("test.hfs", "scenario test\npurpose \"p\"\nhost a\nhost b\nvm db level ft service registers on a\nclients db count 4 rate 1000/s keys 4\n"+text)
 	require.NoError(t, err)
 	result, err := Run(t.Context(), s, d, l, Options{Seed: 1, Say: t.Logf, look: 20 * time.Millisecond, list: 50 * time.Millisecond})

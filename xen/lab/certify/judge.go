@@ -22,8 +22,10 @@ type Real struct {
 	RunNS   int64 `json:"run_ns"`
 	FaultNS int64 `json:"fault_ns"`
 	// RecoveryNS reaches from the first fault to the first answer after the longest pause that began with it or later;
-	// -1: nobody answered any more. It is 0 if there was no pause worth the name.
-	RecoveryNS int64 `json:"recovery_ns"`
+	// -1: nobody answered any more. It is 0 if there was no pause worth the name. If RecoveryLate is true it took longer: the first
+	// answer was a last read, which was made when clients had stopped for good.
+	RecoveryNS   int64 `json:"recovery_ns"`
+	RecoveryLate bool  `json:"recovery_late"`
 	// PauseNS is the longest time without an answer, from the first one to the end of the run.
 	PauseNS int64 `json:"pause_ns"`
 	// Before is what clients got before the first fault.
@@ -44,9 +46,11 @@ type Real struct {
 	Running     int   `json:"both_running"`
 	// Ends is the host that runs the guest at the end, none or several.
 	Ends []string `json:"ends"`
-	// Boots is how many starts of the guest clients met, Resets how many connections they lost.
-	Boots  int   `json:"boots"`
-	Resets int64 `json:"resets"`
+	// Boots is how many starts of the guest clients met, Resets how many connections broke since the script's clock began, and Timeouts
+	// how many clients gave up because an answer took too long.
+	Boots    int   `json:"boots"`
+	Resets   int64 `json:"resets"`
+	Timeouts int64 `json:"timeouts"`
 }
 
 // Service is what clients got in a period.
@@ -69,13 +73,17 @@ type evidence struct {
 	moves  []string
 	ends   []string // lab hosts that run the guest at the end
 	boots  int
-	resets int64
+	// Connections that broke, and that clients gave up, since the script's clock began.
+	resets, timeouts int64
 }
 
 // judge collects every conclusion about the run.
 func (r *run) judge() *Result {
 	stats := r.clients.Stats()
-	e := &evidence{real: r.clients.Finish(r.zero), boots: len(stats.Boots), resets: stats.Resets + stats.Timeouts}
+	e := &evidence{
+		real: r.clients.Finish(r.zero), boots: len(stats.Boots),
+		resets: stats.Resets - r.before.Resets, timeouts: stats.Timeouts - r.before.Timeouts,
+	}
 	e.scaled = scale(e.real, r.pool.Factor)
 	var sides Sides
 	sides, e.spans, e.moves = r.observer.result()
@@ -177,7 +185,7 @@ func (r *run) compare(x *script.Expect, e *evidence) (ok bool, got string) {
 	case script.ExpectRestarts:
 		return counted(max(e.boots-1, 0), "boots that clients met after the first")
 	case script.ExpectResets:
-		return counted(int(e.resets), "connections lost")
+		return counted(int(e.resets), fmt.Sprintf("connections lost, and %d given up because answers took too long", e.timeouts))
 	case script.ExpectPrimary, script.ExpectSecondary:
 		want, err := r.members(x.Role)
 		if err != nil || len(e.ends) != 1 {
@@ -232,7 +240,7 @@ func outcomeOf(rule string) reports.Outcome {
 func (r *run) measure(e *evidence, sides *Sides) Real {
 	m := Real{
 		Driver: r.driver.Name(), Scenario: r.script.Name, Calibration: r.calm, FaultNS: -1, RunNS: int64(r.pool.Real(r.script.Run)),
-		AnsweringNS: int64(sides.Answering), Running: sides.Running, Boots: e.boots, Resets: e.resets, Ends: []string{},
+		AnsweringNS: int64(sides.Answering), Running: sides.Running, Boots: e.boots, Resets: e.resets, Timeouts: e.timeouts, Ends: []string{},
 	}
 	for _, host := range e.ends {
 		m.Ends = append(m.Ends, r.name(host))
@@ -250,7 +258,8 @@ func (r *run) measure(e *evidence, sides *Sides) Real {
 	if !r.began.IsZero() {
 		before = r.began.Sub(r.zero)
 		m.FaultNS = int64(before)
-		m.RecoveryNS = int64(recovery(e.real, before, time.Since(r.zero), r.pool.Real(noPause)))
+		d, late := recovery(e.real, before, r.quiet.Sub(r.zero), r.pool.Real(noPause))
+		m.RecoveryNS, m.RecoveryLate = int64(d), late
 	}
 	_, pause := check.PauseAt(e.real, 0, end)
 	m.PauseNS = int64(pause)

@@ -11,17 +11,34 @@ import (
 // noPause is the script's time below which a pause is none: emulated hosts pause for that long by themselves.
 const noPause = 100 * time.Millisecond
 
-// recovery returns the time from a fault to the first answer after the longest pause that ends after it; -1: none came
-// before end. It is 0 if there was no pause that is longer than least.
-func recovery(h *history.History, fault, end, least time.Duration) time.Duration {
-	begin, length := check.PauseAt(h, fault, end)
+// recovery returns the time from a fault to the first answer after the longest pause that ends after it; -1: none came any
+// more. It is 0 if there was no pause that is longer than least.
+//
+// At the instant quiet clients were told to begin nothing more. That they were silent from then until the last reads is no pause of the
+// service: a pause that was open then was longer, and nobody knows by how much if only a last read ended it. That is what
+// late says.
+func recovery(h *history.History, fault, quiet, least time.Duration) (d time.Duration, late bool) {
+	begin, length := check.PauseAt(h, fault, quiet)
 	switch {
-	case begin+length >= end:
-		return -1
 	case length < least:
-		return 0
+		return 0, false
+	case begin+length < quiet:
+		return max(begin+length-fault, 0), false
 	}
-	return max(begin+length-fault, 0)
+	var first *history.Operation
+	for i := range h.Operations {
+		o := &h.Operations[i]
+		if check.Answered(o) && time.Duration(o.ReturnTime) >= quiet && (first == nil || o.ReturnTime < first.ReturnTime) {
+			first = o
+		}
+	}
+	switch {
+	case first == nil:
+		return -1, false
+	case time.Duration(first.CallTime) <= quiet: // it was under way
+		return time.Duration(first.ReturnTime) - fault, false
+	}
+	return max(quiet-fault, 0), true
 }
 
 // serviceOf measures what clients got from the beginning to an instant.

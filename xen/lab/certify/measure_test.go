@@ -36,7 +36,30 @@ func TestRecovery(t *testing.T) {
 		{"never", []time.Duration{1 * s, 2 * s}, 2 * s, 10 * s, -1},
 		{"only served before the clock began", []time.Duration{0}, 2 * s, 10 * s, -1},
 	} {
-		require.Equal(t, c.want, recovery(answered(c.at...), c.fault, c.end, time.Second), c.name)
+		d, late := recovery(answered(c.at...), c.fault, c.end, time.Second)
+		require.Equal(t, c.want, d, c.name)
+		require.False(t, late, c.name)
+	}
+}
+
+// What clients did not ask while they were stopped is no pause of the service.
+func TestRecoveryWhileClientsAreStopped(t *testing.T) {
+	const s = time.Second
+	for _, c := range []struct {
+		name        string
+		at          []time.Duration
+		fault, want time.Duration
+		late        bool
+	}{
+		{"the last reads come long after", []time.Duration{1 * s, 2 * s, 5 * s, 6 * s, 7 * s, 30 * s}, 2 * s, 3 * s, false},
+		{"no pause but that", []time.Duration{5 * s, 5500 * time.Millisecond, 6 * s, 6500 * time.Millisecond, 7 * s, 7500 * time.Millisecond, 30 * s}, 5 * s, 0, false},
+		{"served by the last reads at the latest", []time.Duration{1 * s, 2 * s, 30 * s, 31 * s}, 2 * s, 6 * s, true},
+		{"what was under way when they stopped", []time.Duration{1 * s, 2 * s, 8*s + 5*time.Millisecond}, 2 * s, 6*s + 5*time.Millisecond, false},
+		{"never", []time.Duration{1 * s, 2 * s}, 2 * s, -1, false},
+	} {
+		d, late := recovery(answered(c.at...), c.fault, 8*s, time.Second)
+		require.Equal(t, c.want, d, c.name)
+		require.Equal(t, c.late, late, c.name)
 	}
 }
 

@@ -112,9 +112,11 @@ type run struct {
 	stop     context.CancelFunc // ends what goes on in the background
 	wait     sync.WaitGroup
 
-	zero time.Time         // when the script's clock began
-	due  []event           // what is to happen, in order
-	hit  map[string]string // bound by "as" → host in the script
+	zero   time.Time         // when the script's clock began
+	before workload.Stats    // what clients had met by then
+	quiet  time.Time         // when clients were told to begin nothing more
+	due    []event           // what is to happen, in order
+	hit    map[string]string // bound by "as" → host in the script
 
 	mu        sync.Mutex
 	hosts     map[string]*host // by the lab's name
@@ -288,6 +290,7 @@ func (r *run) converge(ctx context.Context) {
 
 // lastReads ends the clients and has one of them read every key, if anybody runs the guest.
 func (r *run) lastReads(ctx context.Context) {
+	r.quiet = time.Now()
 	r.clients.Stop()
 	if r.ends = r.whoRuns(ctx); len(r.ends) == 0 {
 		r.fail("R9", "no host runs the guest at the end: the last reads were not made, so what a last write came to is not known")

@@ -1,0 +1,105 @@
+package certify
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/reports"
+)
+
+// slowly waits as a slow host does.
+func slowly(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// What a run does itself after clients were stopped is no pause of the service.
+func TestSlowLists(t *testing.T) {
+	t.Parallel()
+	l := newFakeLab(t)
+	var healed atomic.Bool
+	l.hook = func(ctx context.Context, what string) error {
+		healed.CompareAndSwap(false, what == "heal-all")
+		if healed.Load() && strings.HasPrefix(what, "xl list") {
+			return slowly(ctx, time.Second)
+		}
+		return nil
+	}
+	r := play(t, l, fakeDriver{}, "at 50ms cut a1 a -> b\nrun 200ms\n")
+	require.Equal(t, reports.Pass, r.Scenario.Outcome, "%v", r.Scenario.Failures)
+	require.Zero(t, r.Real.RecoveryNS, "nobody paused")
+	require.False(t, r.Real.RecoveryLate)
+}
+
+// brittle is a lab whose first connection with the guest breaks at its second write.
+type brittle struct {
+	*fakeLab
+	dialed atomic.Bool
+}
+
+func (l *brittle) Dial(ctx context.Context, address string) (net.Conn, error) {
+	c, err := l.fakeLab.Dial(ctx, address)
+	if err == nil && !l.dialed.Swap(true) {
+		c = &brittleConn{Conn: c}
+	}
+	return c, err
+}
+
+type brittleConn struct {
+	net.Conn
+	writes int
+}
+
+func (c *brittleConn) Write(p []byte) (int, error) {
+	if c.writes++; c.writes > 1 {
+		return 0, errors.New("connection reset by peer")
+	}
+	return c.Conn.Write(p)
+}
+
+// What broke before the script's clock began is not the driver's.
+func TestConnectionsThatBrokeBefore(t *testing.T) {
+	t.Parallel()
+	l := &brittle{fakeLab: newFakeLab(t)}
+	r := play(t, l, fakeDriver{}, "run 100ms\nexpect resets(db) = 0\n")
+	require.True(t, l.dialed.Load())
+	require.Equal(t, reports.Pass, r.Scenario.Outcome, "%v", r.Scenario.Failures)
+	require.Zero(t, r.Real.Resets)
+}
+
+// A client that gives up because its answer takes too long has not lost its connection: the guest knows it still.
+func TestTimeoutsAreNoResets(t *testing.T) {
+	t.Parallel()
+	r := play(t, newFakeLab(t), fakeDriver{}, "at 100ms freeze primary(db) for 1200ms\nrun 1500ms\nexpect resets(db) = 0\n")
+	require.Equal(t, reports.Pass, r.Scenario.Outcome, "%v", r.Scenario.Failures)
+	require.Zero(t, r.Real.Resets)
+	require.Positive(t, r.Real.Timeouts)
+	require.Contains(t, r.Scenario.Expectations[0].Got, "given up")
+}
+
+// A connection that the other side breaks is lost.
+func TestResets(t *testing.T) {
+	t.Parallel()
+	l := newFakeLab(t)
+	kept := l.hosts["a"].guest
+	l.onEvent = func(l *fakeLab, a string) {
+		if a == "off a" {
+			l.hosts["b"].guest = kept
+		}
+	}
+	r := play(t, l, fakeDriver{}, "at 100ms power-off primary(db)\nrun 200ms\nexpect resets(db) = 0\n")
+	require.Equal(t, []string{"expect"}, rules(r), "%v", r.Scenario.Failures)
+	require.Positive(t, r.Real.Resets)
+	require.Zero(t, r.Real.Timeouts)
+}
