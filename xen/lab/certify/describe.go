@@ -1,6 +1,8 @@
 package certify
 
 import (
+	"slices"
+
 	"holdfast/reports"
 	"holdfast/reports/check"
 )
@@ -23,9 +25,14 @@ func (r *run) describe(out *reports.Scenario, e *evidence, real *Real) {
 	out.Latency = reports.Sample(check.Points(e.scaled, vm.Name, end), maxPoints)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out.Faults, out.Notices = r.marks, append(r.notices, reports.Mark{At: reports.Time(end), Text: notJudged})
+	out.Faults, out.Notices = slices.Clone(r.marks), append(slices.Clone(r.notices), reports.Mark{At: reports.Time(end), Text: notJudged})
 	for _, f := range r.failures {
-		out.Failures = append(out.Failures, f)
+		if f.late && r.slow {
+			out.Outcome = reports.Worst(out.Outcome, reports.Inconclusive)
+			out.Notices = append(out.Notices, reports.Mark{At: f.At, Text: "not judged, because the hosts became slower: " + f.Text})
+			continue
+		}
+		out.Failures = append(out.Failures, f.Failure)
 		out.Outcome = reports.Worst(out.Outcome, outcomeOf(f.Rule))
 	}
 	m := &out.Measures

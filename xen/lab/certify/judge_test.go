@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"holdfast/reports"
+	"holdfast/scenarios/script"
 )
 
 // slowly waits as a slow host does.
@@ -102,4 +103,38 @@ func TestResets(t *testing.T) {
 	require.Equal(t, []string{"expect"}, rules(r), "%v", r.Scenario.Failures)
 	require.Positive(t, r.Real.Resets)
 	require.Zero(t, r.Real.Timeouts)
+}
+
+// silentLater is a lab whose host a, once everything is healed, does not list its domains so many times.
+func silentLater(t *testing.T, times int32) *fakeLab {
+	l := newFakeLab(t)
+	var healed atomic.Bool
+	var asked atomic.Int32
+	l.hook = func(_ context.Context, what string) error {
+		healed.CompareAndSwap(false, what == "heal-all")
+		if healed.Load() && what == "xl list a" && asked.Add(1) <= times {
+			return errors.New("no answer")
+		}
+		return nil
+	}
+	return l
+}
+
+// A host that is silent is not a host that runs nothing.
+func TestSilentHosts(t *testing.T) {
+	t.Parallel()
+	const text = "scenario test\npurpose \"p\"\nhost a\nhost b\nvm db level ft service registers on a\nclients db\nrun 100ms\n"
+	s, err := script.Parse("test.hfs", text)
+	require.NoError(t, err)
+	hurry := Options{look: 20 * time.Millisecond, list: time.Hour} // nobody else asks for lists
+
+	r, err := Run(t.Context(), s, fakeDriver{}, silentLater(t, 1), hurry)
+	require.NoError(t, err)
+	require.Equal(t, reports.Pass, r.Scenario.Outcome, "%v", r.Scenario.Failures)
+	require.Equal(t, []string{"a"}, r.Real.Ends, "it is asked once more")
+
+	r, err = Run(t.Context(), s, fakeDriver{}, silentLater(t, 2), hurry)
+	require.NoError(t, err)
+	require.Equal(t, []string{"crash"}, rules(r), "%v", r.Scenario.Failures)
+	require.Contains(t, r.Scenario.Failures[0].Text, "host a does not tell")
 }

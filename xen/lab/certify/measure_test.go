@@ -91,7 +91,7 @@ func TestFactor(t *testing.T) {
 	require.Equal(t, minFactor, factorOf(1000, 1))
 	require.Equal(t, 10.0, factorOf(30, 25), "the processor")
 	require.Equal(t, 20.0, factorOf(30, 500), "the toolstack")
-	require.Equal(t, maxFactor, factorOf(0, 25))
+	require.Greater(t, factorOf(0, 25), maxFactor)
 }
 
 func TestDomains(t *testing.T) {
