@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"holdfast/faults"
 	"holdfast/reports"
 	"holdfast/reports/check"
 	"holdfast/reports/history"
@@ -311,13 +310,4 @@ func (r *run) measure(e *evidence, sides *Sides) Real {
 	m.Before = serviceOf(e.real, before)
 	m.Checkpoint, m.Checkpoints = r.pauses.measured()
 	return m
-}
-
-// hurts reports whether a fault takes something away; others only mend.
-func hurts(k faults.Kind) bool {
-	switch k {
-	case faults.PowerOn, faults.Thaw, faults.ContinueDaemon, faults.Heal, faults.HealAll, faults.NICUp:
-		return false
-	}
-	return true
 }

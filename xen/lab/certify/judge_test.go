@@ -138,3 +138,28 @@ func TestSilentHosts(t *testing.T) {
 	require.Equal(t, []string{"crash"}, rules(r), "%v", r.Scenario.Failures)
 	require.Contains(t, r.Scenario.Failures[0].Text, "host a does not tell")
 }
+
+// What only mends is not the first fault, from which recovery counts.
+func TestHealingIsNoFault(t *testing.T) {
+	t.Parallel()
+	s, err := script.Parse("test.hfs", "scenario test\npurpose \"p\"\nhost a\nhost b\nvm db level ft service log on a\nclients db\nat 20ms disk-heal a db\nat 30ms heal-all\nrun 100ms\n")
+	require.NoError(t, err)
+	r, err := Run(t.Context(), s, fakeDriver{}, newFakeLab(t), Options{look: 20 * time.Millisecond, list: 50 * time.Millisecond})
+	require.NoError(t, err)
+	require.Equal(t, reports.Pass, r.Scenario.Outcome, "%v", r.Scenario.Failures)
+	require.Equal(t, int64(-1), r.Real.FaultNS)
+}
+
+// What the run says after it was described does not change what it said.
+func TestAResultIsACopy(t *testing.T) {
+	s, err := script.Parse("test.hfs", "scenario test\npurpose \"p\"\nhost a\nhost b\nvm db level ft service registers on a\nclients db\nrun 100ms\n")
+	require.NoError(t, err)
+	r := newRun(s, fakeDriver{}, newFakeLab(t), Options{Say: t.Logf})
+	r.marks, r.notices = make([]reports.Mark, 1, 8), make([]reports.Mark, 1, 8)
+	var out reports.Scenario
+	r.describe(&out, &evidence{scaled: answered(time.Second)}, &Real{})
+	r.note("later")
+	r.marks[0].Text = "changed"
+	require.Equal(t, notJudged, out.Notices[1].Text)
+	require.Empty(t, out.Faults[0].Text)
+}

@@ -70,7 +70,7 @@ func (r *run) act(ctx context.Context, f faults.Fault, as string) {
 		r.hit[as] = r.name(hosts[0])
 	}
 	r.mu.Lock()
-	if r.began.IsZero() && hurts(f.Kind) {
+	if r.began.IsZero() && !f.Kind.Mends() {
 		r.began = time.Now()
 		r.pauses.stop()
 	}
