@@ -63,6 +63,7 @@ func TestAStartThatHangs(t *testing.T) {
 	defer cancel()
 	r, err := Run(ctx, s, fakeDriver{}, l, Options{look: 20 * time.Millisecond, list: 50 * time.Millisecond, boot: 300 * time.Millisecond})
 	require.NoError(t, err)
+	require.NoError(t, ctx.Err(), "the run did not wait for it")
 	require.Equal(t, []string{"crash"}, rules(r), "%v", r.Scenario.Failures)
 	require.Contains(t, r.Scenario.Failures[0].Text, "host b was not up")
 	<-hung
