@@ -27,6 +27,11 @@ type fakeLab struct {
 	t     *testing.T
 	guest lab.Guest
 
+	// These are set before the run. hook is called before "xl list a", "on a", "heal-all" and so on, and can make them slow, or
+	// fail; nil: it does nothing. selfTest returns what a self-test of a host says; nil: hosts are as fast as real ones.
+	hook     func(ctx context.Context, what string) error
+	selfTest func(host string) (rounds, wrong int)
+
 	mu      sync.Mutex
 	cond    *sync.Cond
 	hosts   map[string]*fakeHost
@@ -36,10 +41,6 @@ type fakeLab struct {
 	refuse  string                     // an action that fails
 	onEvent func(l *fakeLab, a string) // after "off a" and so on; the lock is held
 	onList  func(l *fakeLab, a string) // after host a said which domains it has; the lock is held
-	// hook is called before "xl list a", "on a", "heal-all" and so on, and can make them slow, or fail. It is set before the run, and nil for nothing.
-	hook func(ctx context.Context, what string) error
-	// selfTest returns what the next self-test of a host says, nil for a host that is as fast as real ones.
-	selfTest func(host string) (rounds, wrong int)
 }
 
 // fakeHost is one of its hosts.

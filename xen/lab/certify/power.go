@@ -21,9 +21,8 @@ const (
 // host is what a run knows of a host.
 type host struct {
 	phase phase
-	boot  int           // how often it was switched on
-	ended chan struct{} // closed when the last of these starts has ended, in whatever way; nil: there was none
-	hung  bool          // its guest was paused
+	boot  int  // how often it was switched on
+	hung  bool // its guest was paused
 }
 
 // phaseOf returns what a host does.
@@ -74,7 +73,7 @@ func (r *run) powerOn(ctx context.Context, name string) error {
 	ended := make(chan struct{})
 	r.mu.Lock()
 	boot := r.hosts[name].boot
-	r.hosts[name].ended = ended
+	r.starts[name] = ended
 	r.mu.Unlock()
 	r.wait.Go(func() {
 		defer close(ended)
@@ -137,7 +136,7 @@ func (r *run) awaitBoots(ctx context.Context) bool {
 			continue
 		}
 		r.mu.Lock()
-		ended := r.hosts[name].ended
+		ended := r.starts[name]
 		r.mu.Unlock()
 		select {
 		case <-ended:

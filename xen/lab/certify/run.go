@@ -130,7 +130,8 @@ type run struct {
 	hit    map[string]string // bound by "as" → host in the script
 
 	mu        sync.Mutex
-	hosts     map[string]*host // by the lab's name
+	hosts     map[string]*host         // by the lab's name
+	starts    map[string]chan struct{} // by host that was switched on: closed when its last start has ended, in whatever way
 	marks     []reports.Mark
 	began     time.Time // first action; zero: none yet
 	notices   []reports.Mark
@@ -150,7 +151,7 @@ func newRun(s *script.Script, d Driver, on Lab, opt Options) *run {
 	r := &run{
 		script: s, driver: d, opt: opt, converged: -1,
 		pool:  &Pool{Lab: on, Guest: GuestFor(s, d, opt), Level: s.VMs[0].Level, Home: "a", Second: "b", Factor: 1, Say: opt.Say},
-		labOf: map[string]string{}, hit: map[string]string{}, hosts: map[string]*host{},
+		labOf: map[string]string{}, hit: map[string]string{}, hosts: map[string]*host{}, starts: map[string]chan struct{}{},
 	}
 	for _, name := range r.pool.Hosts() {
 		r.hosts[name] = &host{}
@@ -270,7 +271,7 @@ func (r *run) startClients(ctx context.Context) error {
 	return err
 }
 
-// end ends everything in the background, the clients included.
+// end ends everything in the background: nobody uses the lab when it returns.
 func (r *run) end() {
 	r.stop()
 	if r.clients != nil {
