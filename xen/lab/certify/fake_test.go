@@ -90,13 +90,19 @@ func (l *fakeLab) move(host string) {
 
 // Act implements Lab.
 func (l *fakeLab) Act(ctx context.Context, host, action string) error {
-	if err := l.hooked(ctx, action+" "+host); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.hosts[host]
 	l.acts = append(l.acts, action+" "+host)
+	l.mu.Unlock()
+	err := l.hooked(ctx, action+" "+host)
+	l.mu.Lock()
+	if err != nil {
+		return err
+	}
 	if l.refuse == action {
 		return errors.New("refused")
 	}
