@@ -39,7 +39,8 @@ func TestSlowLists(t *testing.T) {
 	}
 	r := play(t, l, fakeDriver{}, "at 50ms cut a1 a -> b\nrun 200ms\n")
 	require.Equal(t, reports.Pass, r.Scenario.Outcome, "%v", r.Scenario.Failures)
-	require.Zero(t, r.Real.RecoveryNS, "nobody paused")
+	require.GreaterOrEqual(t, r.Real.RecoveryNS, int64(0))
+	require.Less(t, r.Real.RecoveryNS, int64(time.Second), "nobody paused for as long as the lists took")
 	require.False(t, r.Real.RecoveryLate)
 }
 
