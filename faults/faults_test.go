@@ -286,3 +286,15 @@ func FuzzParse(f *testing.F) {
 		require.Equal(t, fault, back)
 	})
 }
+
+// Every kind is known as one that mends or as one that does not.
+func TestMends(t *testing.T) {
+	var mends []Kind
+	for _, k := range Kinds() {
+		if k.Mends() {
+			mends = append(mends, k)
+		}
+	}
+	require.Equal(t, []Kind{PowerOn, Thaw, ContinueDaemon, Heal, NICUp, HealAll, DiskHeal, Resume, ClearFaults}, mends)
+	require.Len(t, Kinds(), 62, "there is a new kind: say in Mends whether it only ends others, and then change this number")
+}

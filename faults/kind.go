@@ -158,6 +158,15 @@ func (k Kind) Lasts() bool {
 // is connected to the management network only.
 func (k Kind) HostsOnly() bool { return table[k].hostsOnly }
 
+// Mends reports whether the kind only ends faults and begins none.
+func (k Kind) Mends() bool {
+	switch k {
+	case PowerOn, Thaw, ContinueDaemon, Heal, NICUp, HealAll, DiskHeal, Resume, ClearFaults:
+		return true
+	}
+	return false
+}
+
 // words lists the words of all kinds, for suggestions.
 func words() []string {
 	list := make([]string, 0, numKinds)

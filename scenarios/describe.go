@@ -2,11 +2,11 @@ package scenarios
 
 import (
 	"slices"
-	"time"
 
 	"holdfast/engine/model"
 	"holdfast/engine/pool"
 	"holdfast/reports"
+	"holdfast/reports/check"
 	"holdfast/reports/history"
 	"holdfast/sim"
 )
@@ -23,7 +23,7 @@ func (r *run) describe(out *reports.Scenario, histories []*history.History) {
 			Name: r.script.VMs[i].Name, Level: r.script.VMs[i].Level.String(), Service: r.script.VMs[i].Service.String(),
 			Spans: r.spans(vm), Protection: r.protection(vm),
 		})
-		out.Latency = append(out.Latency, reports.Sample(points(histories[i], r.script.VMs[i].Name, int64(r.now())), maxPoints)...)
+		out.Latency = append(out.Latency, reports.Sample(check.Points(histories[i], r.script.VMs[i].Name, r.now()), maxPoints)...)
 		r.measures(&out.Measures, vm, histories[i])
 	}
 	for _, n := range w.Notices() {
@@ -45,10 +45,11 @@ func (r *run) describe(out *reports.Scenario, histories []*history.History) {
 // measures adds what one VM contributes.
 func (r *run) measures(m *reports.Measures, vm model.VMID, h *history.History) {
 	for i := range h.Operations {
-		if h.Operations[i].Status == history.Unknown {
-			m.Unknown++
-		} else {
+		switch o := &h.Operations[i]; {
+		case check.Answered(o):
 			m.Operations++
+		case o.Status == history.Unknown:
+			m.Unknown++
 		}
 	}
 	undone, _ := countLost(h, lose(h, r.world.Cuts(vm), r.zero))
@@ -58,7 +59,8 @@ func (r *run) measures(m *reports.Measures, vm model.VMID, h *history.History) {
 	}
 	m.Resets += int64(r.world.ClientStats(vm).Resets)
 	if r.books[vm-1].clients {
-		m.LongestPauseNS = max(m.LongestPauseNS, int64(longestPause(h, r.script.Run)))
+		_, pause := check.PauseAt(h, 0, r.script.Run)
+		m.LongestPauseNS = max(m.LongestPauseNS, int64(pause))
 	}
 	m.Promotions += int64(r.countNotices(model.NoticePromoted, vm))
 	m.Restarts += int64(r.restarts(vm))
@@ -86,7 +88,7 @@ func (r *run) measures(m *reports.Measures, vm model.VMID, h *history.History) {
 // the first answer after it.
 func (r *run) recoveries(vm model.VMID, h *history.History) []int64 {
 	var list []int64
-	times := returnTimes(h)
+	times := check.AnswerTimes(h)
 	first := true
 	for _, n := range r.world.Notices() {
 		if n.VM != vm || n.Kind != model.NoticePromoted && n.Kind != model.NoticeStarted {
@@ -106,32 +108,6 @@ func (r *run) recoveries(vm model.VMID, h *history.History) []int64 {
 		if fault >= 0 && i < len(times) {
 			list = append(list, int64(times[i])-fault)
 		}
-	}
-	return list
-}
-
-// returnTimes returns when operations completed, in order.
-func returnTimes(h *history.History) []time.Duration {
-	var times []time.Duration
-	for i := range h.Operations {
-		if o := &h.Operations[i]; o.Status != history.Unknown && o.ReturnTime > 0 {
-			times = append(times, time.Duration(o.ReturnTime))
-		}
-	}
-	slices.Sort(times)
-	return times
-}
-
-// points returns the latencies that clients saw.
-func points(h *history.History, vm string, end int64) []reports.Point {
-	list := make([]reports.Point, 0, len(h.Operations))
-	for i := range h.Operations {
-		o := &h.Operations[i]
-		p := reports.Point{VM: vm, At: reports.Time(o.CallTime), LatencyNS: o.ReturnTime - o.CallTime, OK: o.Status != history.Unknown}
-		if !p.OK {
-			p.LatencyNS = min(end-o.CallTime, int64(5*time.Second))
-		}
-		list = append(list, p)
 	}
 	return list
 }

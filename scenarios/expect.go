@@ -3,10 +3,10 @@ package scenarios
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"holdfast/engine/model"
 	"holdfast/reports"
+	"holdfast/reports/check"
 	"holdfast/reports/history"
 	"holdfast/scenarios/script"
 )
@@ -28,7 +28,7 @@ func (r *run) measure(e *script.Expect, histories []*history.History) (ok bool, 
 	}
 	switch e.Kind {
 	case script.ExpectPause:
-		d := longestPause(histories[vm-1], r.script.Run)
+		_, d := check.PauseAt(histories[vm-1], 0, r.script.Run)
 		return e.Comparator.Holds(int64(d), int64(e.Duration)), "longest pause " + reports.FormatNS(int64(d))
 	case script.ExpectRPO:
 		d := r.recoveryAge[vm-1]
@@ -60,7 +60,7 @@ func (r *run) measure(e *script.Expect, histories []*history.History) (ok bool, 
 		n := r.events(e)
 		return (n > 0) == (e.Kind == script.ExpectEvent), fmt.Sprintf("seen %d times", n)
 	case script.ExpectStalled, script.ExpectServed:
-		n := completions(histories[vm-1], e.From, e.To)
+		n := check.Answers(histories[vm-1], e.From, e.To)
 		return (n > 0) == (e.Kind == script.ExpectServed), fmt.Sprintf("%d operations completed", n)
 	}
 	return true, "declared"
@@ -79,42 +79,6 @@ func (r *run) events(e *script.Expect) int {
 		}
 	}
 	return n
-}
-
-// completions counts the operations that completed in a period.
-func completions(h *history.History, from, to time.Duration) int {
-	n := 0
-	for i := range h.Operations {
-		o := &h.Operations[i]
-		if at := time.Duration(o.ReturnTime); o.Status != history.Unknown && at >= from && at < to {
-			n++
-		}
-	}
-	return n
-}
-
-// longestPause returns the longest time without a completed operation, from the first one to end.
-func longestPause(h *history.History, end time.Duration) time.Duration {
-	_, d := pauseAt(h, end)
-	return d
-}
-
-func pauseAt(h *history.History, end time.Duration) (from, length time.Duration) {
-	times := returnTimes(h)
-	if len(times) == 0 {
-		return 0, end
-	}
-	last := times[0]
-	for _, t := range append(times, end) {
-		if t > end {
-			t = end
-		}
-		if t-last > length {
-			from, length = last, t-last
-		}
-		last = max(last, t)
-	}
-	return from, length
 }
 
 // apart reports whether two VMs had different primaries, at the end or all through a period.

@@ -113,7 +113,7 @@ func (v *Verdict) conclude(h *history.History) {
 		return
 	}
 	for i := range h.Operations {
-		if s := h.Operations[i].Status; s == history.OK || s == history.Refused {
+		if Answered(&h.Operations[i]) {
 			return
 		}
 	}

@@ -62,15 +62,15 @@ func Measure(h *history.History, threshold time.Duration) Measures {
 	for i := range h.Operations {
 		o := &h.Operations[i]
 		first, last = min(first, o.CallTime), max(last, o.CallTime, o.ReturnTime)
-		switch o.Status {
-		case history.Fail:
+		switch {
+		case o.Status == history.Fail:
 			m.Failed++
-		case history.Unknown:
-			m.Unknown++
-		default:
+		case Answered(o):
 			m.Completed++
 			latencies = append(latencies, time.Duration(o.ReturnTime-o.CallTime))
 			completions = append(completions, o.ReturnTime)
+		default:
+			m.Unknown++
 		}
 	}
 	m.Duration = time.Duration(last - first)
@@ -95,16 +95,13 @@ func latencyOf(latencies []time.Duration) Latency {
 
 func gapsOf(completions []int64, first, last int64, threshold time.Duration) (longest Gap, listed []Gap) {
 	slices.Sort(completions)
-	from := first
-	for _, to := range append(completions, last) {
-		g := Gap{From: from, To: to, Length: time.Duration(to - from)}
+	for g := range gaps(completions, first, last) {
 		if g.Length > longest.Length {
 			longest = g
 		}
 		if threshold > 0 && g.Length >= threshold {
 			listed = append(listed, g)
 		}
-		from = to
 	}
 	return longest, listed
 }

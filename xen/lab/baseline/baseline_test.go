@@ -73,6 +73,15 @@ func TestAnInterruptedRunGoesOn(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(text), `"hash": "`, `"hash": "0`, 1)), 0o644))
 	require.NoError(t, p.Run(t.Context()))
 	require.Len(t, *tried, 25, "but what another script made")
+
+	text, err = os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(text), `"made": "`, `"made": "0`, 1)), 0o644))
+	all, err := Load(p.Out, certify.Drivers())
+	require.NoError(t, err)
+	require.Len(t, all[Case{"remus", "freeze-ft"}], 1, "what another driver made, or measured otherwise, is not in the table")
+	require.NoError(t, p.Run(t.Context()))
+	require.Len(t, *tried, 26, "and is made again")
 }
 
 func TestFailures(t *testing.T) {
@@ -107,9 +116,9 @@ func TestTables(t *testing.T) {
 	var b strings.Builder
 	require.NoError(t, Write(&b, all, certify.Drivers()))
 	for _, line := range []string{
-		"| `power-loss-ft` | none | 3 | 0 | 0 | 0 | 0 | never | 3 |",
-		"| `power-loss-ft` | remus | 3 | **3** of 3 | 9 | **3** of 3 | 3 | 2.0 (3.0) | 0 |",
-		"| `freeze-restart` | watcher | 3 | **3** of 3 | 9 | **3** of 3 | 3 | 2.0 (3.0) | 0 |",
+		"| `power-loss-ft` | none | 3 | 0 | 0 | 0 | 0 | 0 | never | 3 | 0 |",
+		"| `power-loss-ft` | remus | 3 | **3** of 3 | 0 | 9 | **3** of 3 | 3 | 2.0 (3.0) | 0 | 0 |",
+		"| `freeze-restart` | watcher | 3 | **3** of 3 | 0 | 9 | **3** of 3 | 3 | 2.0 (3.0) | 0 | 0 |",
 		"| memory | none | 9 | 100.0 | – | 5 | 9 | 0 | – | – | 10.0 |",
 		"| memory | remus | 9 | 25.0 | 25 % | 5 | 9 | 18 | 2 | 40 | 10.0 |",
 		"| disk | watcher | 9 | 25.0 | 25 % | 5 | 9 | 18 | 2 | 40 | 10.0 |",
@@ -117,6 +126,30 @@ func TestTables(t *testing.T) {
 		require.Contains(t, b.String(), line+"\n")
 	}
 	require.NotContains(t, b.String(), "`power-loss-ft` | watcher")
+}
+
+// What is not known does not look like what is well.
+func TestTablesOfWhatIsNotKnown(t *testing.T) {
+	trial := func(verdict string, lost int, change func(*certify.Real)) Trial {
+		r := certify.Real{Verdict: verdict, Lost: lost, RecoveryNS: 2e9, Ends: []string{"a"}}
+		if change != nil {
+			change(&r)
+		}
+		return Trial{Real: r}
+	}
+	for want, trials := range map[string][]Trial{
+		"1 | 0 | 1 | – | 0 | 1 | 2.0 (2.0) | 0 | 0 |":            {trial("unknown", -1, nil)},
+		"2 | **1** of 2 | 1 | ≥ 7 | 0 | 2 | 2.0 (2.0) | 0 | 0 |": {trial("unknown", -1, nil), trial("illegal", 7, nil)},
+		"2 | 0 | 1 | – | 0 | 2 | 2.0 (2.0) | 0 | 0 |":            {trial("", -1, nil), trial("linearizable", 0, nil)},
+		"1 | 0 | 0 | 0 | 0 | 1 | ≥ 2.0 (2.0) | 0 | 0 |":          {trial("linearizable", 0, func(r *certify.Real) { r.RecoveryLate = true })},
+		"1 | 0 | 0 | 0 | 0 | 1 | 2.0 (2.0) | 0 | 1 |":            {trial("linearizable", 0, func(r *certify.Real) { r.Loaded.Factor, r.After.Factor = 10, 30 })},
+		"1 | 0 | 0 | 0 | 0 | 1 | 2.0 (2.0) | 0 | 0 |":            {trial("linearizable", 0, func(r *certify.Real) { r.AnsweringNS = 5 })},
+		"1 | 0 | 0 | 0 | **1** of 1 | 1 | 2.0 (2.0) | 0 | 0 |":   {trial("linearizable", 0, func(r *certify.Real) { r.AnsweringNS, r.Running = 5, 1 })},
+	} {
+		var b strings.Builder
+		require.NoError(t, Write(&b, map[Case][]Trial{{"remus", "freeze-ft"}: trials}, []string{"remus"}))
+		require.Contains(t, b.String(), "| `freeze-ft` | remus | "+want+"\n")
+	}
 }
 
 func TestReplace(t *testing.T) {

@@ -6,5 +6,6 @@
 //	                                                                 Load ──► Write: the tables of docs/baseline.md
 //
 // One trial after the other, seeds outermost, so that an interrupted run has about as many trials of each case; the
-// next one goes on where it ended. A trial is done when its file is there and was made by the script as it is now.
+// next one goes on where it ended. A trial is done when its file is there and was made by script, driver and
+// measuring as they are now; all others are no part of the table, and are made again.
 package baseline

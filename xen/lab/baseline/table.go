@@ -23,8 +23,8 @@ func Write(w io.Writer, all map[Case][]Trial, drivers []string) error {
 
 // writeFaults writes what the faults did.
 func writeFaults(b *strings.Builder, all map[Case][]Trial, drivers []string) {
-	b.WriteString("| script | driver | runs | not linearizable | answered writes lost, in all | both sides alive | served again | after, median (longest), s | nobody runs it at the end |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| script | driver | runs | not linearizable | not decided | answered writes lost, in all | both sides alive | served again | after, median (longest), s | nobody runs it at the end | became slower |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, name := range scripts.List() {
 		for _, driver := range drivers {
 			trials := all[Case{driver, name}]
@@ -32,8 +32,8 @@ func writeFaults(b *strings.Builder, all map[Case][]Trial, drivers []string) {
 				continue
 			}
 			s := sum(trials)
-			fmt.Fprintf(b, "| `%s` | %s | %d | %s | %d | %s | %d | %s | %d |\n", name, driver, s.runs, part(s.illegal, s.runs), s.lost,
-				part(s.both, s.runs), s.served, s.again(), s.nobody)
+			fmt.Fprintf(b, "| `%s` | %s | %d | %s | %d | %s | %s | %d | %s | %d | %d |\n", name, driver, s.runs, part(s.illegal, s.runs),
+				s.undecided, s.losses(), part(s.both, s.runs), s.served, s.again(), s.nobody, s.slower)
 		}
 	}
 }
@@ -48,8 +48,10 @@ func part(n, of int) string {
 
 // summary is what the trials of a case came to.
 type summary struct {
-	runs, illegal, undecided, lost, both, served, nobody int
-	recoveries                                           []int64 // nanoseconds of real time
+	runs, illegal, undecided, both, served, nobody, slower int
+	lost, untold                                           int     // answered writes that are lost; runs that cannot tell
+	recoveries                                             []int64 // nanoseconds of real time
+	late                                                   bool    // some of the recoveries took longer than they say
 }
 
 func sum(trials []Trial) (s summary) {
@@ -62,7 +64,14 @@ func sum(trials []Trial) (s summary) {
 		default:
 			s.undecided++
 		}
-		s.lost += max(t.Real.Lost, 0)
+		if t.Real.Lost < 0 {
+			s.untold++
+		} else {
+			s.lost += t.Real.Lost
+		}
+		if t.Real.SlowedDown() {
+			s.slower++
+		}
 		if t.Real.Both() {
 			s.both++
 		}
@@ -72,18 +81,34 @@ func sum(trials []Trial) (s summary) {
 		if t.Real.RecoveryNS >= 0 {
 			s.served++
 			s.recoveries = append(s.recoveries, t.Real.RecoveryNS)
+			s.late = s.late || t.Real.RecoveryLate
 		}
 	}
 	return s
 }
 
-// again writes after how long it was served again.
+// losses writes how many answered writes were lost: at least so many, or nothing, where runs cannot tell.
+func (s *summary) losses() string {
+	switch {
+	case s.untold == 0:
+		return fmt.Sprint(s.lost)
+	case s.lost > 0:
+		return fmt.Sprintf("≥ %d", s.lost)
+	}
+	return "–"
+}
+
+// again writes after how long it was served again, at least.
 func (s *summary) again() string {
 	if len(s.recoveries) == 0 {
 		return "never"
 	}
 	d := reports.DelayOf(s.recoveries)
-	return fmt.Sprintf("%.1f (%.1f)", seconds(d.P50NS), seconds(d.MaxNS))
+	least := ""
+	if s.late {
+		least = "≥ "
+	}
+	return fmt.Sprintf("%s%.1f (%.1f)", least, seconds(d.P50NS), seconds(d.MaxNS))
 }
 
 func seconds(ns int64) float64 { return time.Duration(ns).Seconds() }

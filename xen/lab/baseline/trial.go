@@ -51,7 +51,9 @@ type Trial struct {
 	Case
 	Seed uint64 `json:"seed"`
 	// Hash is that of the script.
-	Hash    string          `json:"hash"`
+	Hash string `json:"hash"`
+	// Made is how the result came about, as certify.Made says.
+	Made    string          `json:"made"`
 	Started time.Time       `json:"started"`
 	Outcome reports.Outcome `json:"outcome"`
 	// Failures are the rules that were broken.
@@ -115,15 +117,27 @@ func (p *Plan) file(c Case, seed uint64) string {
 	return filepath.Join(p.Out, c.Driver, c.Script, fmt.Sprint(seed))
 }
 
-// done reports whether there is a result of a trial with the script as it is.
+// done reports whether there is a result of a trial with script, driver and measuring as they are.
 func (p *Plan) done(c Case, seed uint64) bool {
-	s, err := scripts.Get(c.Script)
+	now, _, err := c.trial()
 	if err != nil {
 		return false
 	}
 	t, err := read(p.file(c, seed) + ".json")
-	return err == nil && t.Hash == script.Hash(s)
+	return err == nil && t.like(&now)
 }
+
+// trial returns a case's script, and a trial of it that has no result yet.
+func (c Case) trial() (t Trial, s *script.Script, err error) {
+	if s, err = scripts.Get(c.Script); err != nil {
+		return t, nil, err
+	}
+	made, err := certify.Made(c.Driver)
+	return Trial{Case: c, Hash: script.Hash(s), Made: made}, s, err
+}
+
+// like reports whether two trials were made with the same script, driver and measuring.
+func (t *Trial) like(o *Trial) bool { return t.Hash == o.Hash && t.Made == o.Made }
 
 func read(file string) (t Trial, err error) {
 	text, err := os.ReadFile(file)
@@ -135,11 +149,11 @@ func read(file string) (t Trial, err error) {
 
 // try makes one trial and keeps its result, the history first.
 func (p *Plan) try(ctx context.Context, c Case, seed uint64) error {
-	s, err := scripts.Get(c.Script)
+	t, s, err := c.trial()
 	if err != nil {
 		return err
 	}
-	t := Trial{Case: c, Seed: seed, Hash: script.Hash(s), Started: time.Now().UTC()}
+	t.Seed, t.Started = seed, time.Now().UTC()
 	result, err := p.Try(ctx, s, c.Driver, seed)
 	if err != nil {
 		return err
@@ -163,7 +177,7 @@ func (p *Plan) try(ctx context.Context, c Case, seed uint64) error {
 	return errors.Join(render.WriteFile(file+".jsonl", seen.Bytes()), render.WriteFile(file+".json", text))
 }
 
-// Load returns all trials in a folder that were made with the scripts as they are, by case.
+// Load returns all trials in a folder that were made with scripts, drivers and measuring as they are, by case.
 func Load(out string, drivers []string) (map[Case][]Trial, error) {
 	cases, err := Cases(drivers)
 	if err != nil {
@@ -171,7 +185,7 @@ func Load(out string, drivers []string) (map[Case][]Trial, error) {
 	}
 	all := map[Case][]Trial{}
 	for _, c := range cases {
-		s, err := scripts.Get(c.Script)
+		now, _, err := c.trial()
 		if err != nil {
 			return nil, err
 		}
@@ -184,7 +198,7 @@ func Load(out string, drivers []string) (map[Case][]Trial, error) {
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return nil, fmt.Errorf("%s: %w; remove it, and the trial is made again", file, err)
 			}
-			if t.Hash == script.Hash(s) {
+			if t.like(&now) {
 				all[c] = append(all[c], t)
 			}
 		}

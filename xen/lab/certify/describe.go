@@ -1,10 +1,10 @@
 package certify
 
 import (
-	"time"
+	"slices"
 
 	"holdfast/reports"
-	"holdfast/reports/history"
+	"holdfast/reports/check"
 )
 
 // maxPoints bounds the latencies that a result keeps.
@@ -13,7 +13,7 @@ const maxPoints = 1200
 // describe fills in what people want to see of the run. Times are on the script's clock.
 func (r *run) describe(out *reports.Scenario, e *evidence, real *Real) {
 	vm := &r.script.VMs[0]
-	end := int64(r.now())
+	end := r.now()
 	out.Slowness = r.pool.Factor
 	v := reports.VM{Name: vm.Name, Level: vm.Level.String(), Service: vm.Service.String()}
 	for _, s := range e.spans {
@@ -22,17 +22,22 @@ func (r *run) describe(out *reports.Scenario, e *evidence, real *Real) {
 		}
 	}
 	out.VMs = []reports.VM{v}
-	out.Latency = reports.Sample(points(e.scaled, vm.Name, end), maxPoints)
+	out.Latency = reports.Sample(check.Points(e.scaled, vm.Name, end), maxPoints)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out.Faults, out.Notices = r.marks, append(r.notices, reports.Mark{At: reports.Time(end), Text: notJudged})
+	out.Faults, out.Notices = slices.Clone(r.marks), append(slices.Clone(r.notices), reports.Mark{At: reports.Time(end), Text: notJudged})
 	for _, f := range r.failures {
-		out.Failures = append(out.Failures, f)
+		if f.late && r.slow {
+			out.Outcome = reports.Worst(out.Outcome, reports.Inconclusive)
+			out.Notices = append(out.Notices, reports.Mark{At: f.At, Text: "not judged, because the hosts became slower: " + f.Text})
+			continue
+		}
+		out.Failures = append(out.Failures, f.Failure)
 		out.Outcome = reports.Worst(out.Outcome, outcomeOf(f.Rule))
 	}
 	m := &out.Measures
 	m.Operations, m.Unknown, m.Resets = int64(real.Answered), int64(real.Unknown), e.resets
-	_, pause := pauseAt(e.scaled, 0, r.script.Run)
+	_, pause := check.PauseAt(e.scaled, 0, r.script.Run)
 	m.LongestPauseNS = int64(pause)
 	m.LostOperations = int64(max(real.Lost, 0))
 	m.Promotions, m.Restarts = int64(e.promotions()), int64(max(e.boots-1, 0))
@@ -53,17 +58,3 @@ func (r *run) describe(out *reports.Scenario, e *evidence, real *Real) {
 
 // notJudged is in every report.
 const notJudged = "not judged on the lab, because it cannot be seen from outside: R1, R3 to R7, R10 by themselves (what breaks them shows in the history), the order of outputs, epochs, notices"
-
-// points returns the latencies that clients saw.
-func points(h *history.History, vm string, end int64) []reports.Point {
-	list := make([]reports.Point, 0, len(h.Operations))
-	for i := range h.Operations {
-		o := &h.Operations[i]
-		p := reports.Point{VM: vm, At: reports.Time(o.CallTime), LatencyNS: o.ReturnTime - o.CallTime, OK: o.Status != history.Unknown}
-		if !p.OK {
-			p.LatencyNS = max(min(end-o.CallTime, int64(5*time.Second)), 0)
-		}
-		list = append(list, p)
-	}
-	return list
-}

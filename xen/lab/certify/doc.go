@@ -15,6 +15,7 @@
 // run, as one factor. The script's clock runs slower by it: a second of the script takes that many real seconds. All
 // that the script says is in its own time: instants, durations of faults, bounds of expectations, delays of links,
 // and the rate of its clients. Reports of a run give times on the script's clock as well; Result.Real has those of the real one.
+// Hosts that are much slower at the end than at the beginning explain why something came late, which is then not judged.
 //
 // # What is seen
 //

@@ -27,6 +27,11 @@ type fakeLab struct {
 	t     *testing.T
 	guest lab.Guest
 
+	// These are set before the run. hook is called before "xl list a", "on a", "heal-all" and so on, and can make them slow, or
+	// fail; nil: it does nothing. selfTest returns what a self-test of a host says; nil: hosts are as fast as real ones.
+	hook     func(ctx context.Context, what string) error
+	selfTest func(host string) (rounds, wrong int)
+
 	mu      sync.Mutex
 	cond    *sync.Cond
 	hosts   map[string]*fakeHost
@@ -95,6 +100,12 @@ func (l *fakeLab) Act(ctx context.Context, host, action string) error {
 	defer l.mu.Unlock()
 	h := l.hosts[host]
 	l.acts = append(l.acts, action+" "+host)
+	l.mu.Unlock()
+	err := l.hooked(ctx, action+" "+host)
+	l.mu.Lock()
+	if err != nil {
+		return err
+	}
 	if l.refuse == action {
 		return errors.New("refused")
 	}
@@ -119,8 +130,19 @@ func (l *fakeLab) Act(ctx context.Context, host, action string) error {
 	return nil
 }
 
+// hooked calls the hook, if there is one.
+func (l *fakeLab) hooked(ctx context.Context, what string) error {
+	if l.hook == nil {
+		return nil
+	}
+	return l.hook(ctx, what)
+}
+
 // Fault implements Lab.
 func (l *fakeLab) Fault(ctx context.Context, text string) (string, error) {
+	if err := l.hooked(ctx, text); err != nil {
+		return "", err
+	}
 	f, err := faults.Parse(text)
 	if err == nil && f.Kind == faults.PowerOff {
 		return "", l.Act(ctx, f.Member.Name, "off")
@@ -200,7 +222,12 @@ type fakeDom0 struct {
 }
 
 // Exec implements Dom0: the toolstack knows xl list, and nothing else.
-func (d fakeDom0) Exec(_ context.Context, cmd agent.Command) (int, error) {
+func (d fakeDom0) Exec(ctx context.Context, cmd agent.Command) (int, error) {
+	if strings.Contains(strings.Join(cmd.Args, " "), "xl list") {
+		if err := d.hooked(ctx, "xl list "+d.name); err != nil {
+			return 0, err
+		}
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	h := d.hosts[d.name]
@@ -241,8 +268,14 @@ func (d fakeDom0) Exec(_ context.Context, cmd agent.Command) (int, error) {
 // Push implements Dom0.
 func (fakeDom0) Push(context.Context, string, os.FileMode, int64, io.Reader) error { return nil }
 
-// SelfTest implements Dom0: its host is as fast as real ones.
-func (fakeDom0) SelfTest(context.Context, int) (int, int, error) { return 1000, 0, nil }
+// SelfTest implements Dom0.
+func (d fakeDom0) SelfTest(context.Context, int) (int, int, error) {
+	if d.selfTest == nil {
+		return 1000, 0, nil
+	}
+	rounds, wrong := d.selfTest(d.name)
+	return rounds, wrong, nil
+}
 
 // fakeDriver does what a test says, through the lab's onEvent.
 type fakeDriver struct {
@@ -255,7 +288,7 @@ func (fakeDriver) Supports(*script.VM) error                         { return ni
 func (f fakeDriver) Protected(context.Context, *Pool) (State, error) { return f.state, nil }
 
 // play runs a script on a lab.
-func play(t *testing.T, l *fakeLab, d Driver, text string) *Result {
+func play(t *testing.T, l Lab, d Driver, text string) *Result {
 	s, err := script.Parse("test.hfs", "scenario test\npurpose \"p\"\nhost a\nhost b\nvm db level ft service registers on a\nclients db count 4 rate 1000/s keys 4\n"+text)
 	require.NoError(t, err)
 	result, err := Run(t.Context(), s, d, l, Options{Seed: 1, Say: t.Logf, look: 20 * time.Millisecond, list: 50 * time.Millisecond})

@@ -1,57 +1,44 @@
 package certify
 
 import (
-	"slices"
 	"time"
 
 	"holdfast/reports"
+	"holdfast/reports/check"
 	"holdfast/reports/history"
 )
-
-// returnTimes returns when operations were answered, in order.
-func returnTimes(h *history.History) []time.Duration {
-	var times []time.Duration
-	for i := range h.Operations {
-		if o := &h.Operations[i]; o.Return != history.Never && o.ReturnTime > 0 {
-			times = append(times, time.Duration(o.ReturnTime))
-		}
-	}
-	slices.Sort(times)
-	return times
-}
-
-// pauseAt returns the longest time without an answer that ends after from and before end, and when it began. Before the
-// first answer there is none.
-func pauseAt(h *history.History, from, end time.Duration) (begin, length time.Duration) {
-	times := returnTimes(h)
-	if len(times) == 0 {
-		return 0, end
-	}
-	last := times[0]
-	for _, t := range append(times, end) {
-		t = min(t, end)
-		if t >= from && t-last > length {
-			begin, length = last, t-last
-		}
-		last = max(last, t)
-	}
-	return begin, length
-}
 
 // noPause is the script's time below which a pause is none: emulated hosts pause for that long by themselves.
 const noPause = 100 * time.Millisecond
 
-// recovery returns the time from a fault to the first answer after the longest pause that ends after it; -1: none came
-// before end. It is 0 if there was no pause that is longer than least.
-func recovery(h *history.History, fault, end, least time.Duration) time.Duration {
-	begin, length := pauseAt(h, fault, end)
+// recovery returns the time from a fault to the first answer after the longest pause that ends after it; -1: none came any
+// more. It is 0 if there was no pause that is longer than least.
+//
+// At the instant quiet clients were told to begin nothing more. That they were silent from then until the last reads is no pause of the
+// service: a pause that was open then was longer, and nobody knows by how much if only a last read ended it. That is what
+// late says.
+func recovery(h *history.History, fault, quiet, least time.Duration) (d time.Duration, late bool) {
+	begin, length := check.PauseAt(h, fault, quiet)
 	switch {
-	case begin+length >= end:
-		return -1
 	case length < least:
-		return 0
+		return 0, false
+	case begin+length < quiet:
+		return max(begin+length-fault, 0), false
 	}
-	return max(begin+length-fault, 0)
+	var first *history.Operation
+	for i := range h.Operations {
+		o := &h.Operations[i]
+		if check.Answered(o) && time.Duration(o.ReturnTime) >= quiet && (first == nil || o.ReturnTime < first.ReturnTime) {
+			first = o
+		}
+	}
+	switch {
+	case first == nil:
+		return -1, false
+	case time.Duration(first.CallTime) <= quiet: // it was under way
+		return time.Duration(first.ReturnTime) - fault, false
+	}
+	return max(quiet-fault, 0), true
 }
 
 // serviceOf measures what clients got from the beginning to an instant.
@@ -59,20 +46,10 @@ func serviceOf(h *history.History, end time.Duration) Service {
 	var latencies []int64
 	for i := range h.Operations {
 		o := &h.Operations[i]
-		if o.CallTime > 0 && o.Return != history.Never && time.Duration(o.ReturnTime) <= end {
+		if check.Answered(o) && o.CallTime > 0 && time.Duration(o.ReturnTime) <= end {
 			latencies = append(latencies, o.ReturnTime-o.CallTime)
 		}
 	}
 	d := reports.DelayOf(latencies)
 	return Service{Seconds: end.Seconds(), Operations: len(latencies), P50NS: d.P50NS, P99NS: d.P99NS, MaxNS: d.MaxNS}
-}
-
-// completions counts the operations that were answered in a period.
-func completions(h *history.History, from, to time.Duration) (n int) {
-	for _, t := range returnTimes(h) {
-		if t >= from && t < to {
-			n++
-		}
-	}
-	return n
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"holdfast/reports/history"
+	"holdfast/scenarios/script"
 )
 
 // answered returns a history with an operation of 10 ms for each time at which one was answered, and one that was not.
@@ -35,28 +36,62 @@ func TestRecovery(t *testing.T) {
 		{"never", []time.Duration{1 * s, 2 * s}, 2 * s, 10 * s, -1},
 		{"only served before the clock began", []time.Duration{0}, 2 * s, 10 * s, -1},
 	} {
-		require.Equal(t, c.want, recovery(answered(c.at...), c.fault, c.end, time.Second), c.name)
+		d, late := recovery(answered(c.at...), c.fault, c.end, time.Second)
+		require.Equal(t, c.want, d, c.name)
+		require.False(t, late, c.name)
 	}
 }
 
-func TestPause(t *testing.T) {
+// What clients did not ask while they were stopped is no pause of the service.
+func TestRecoveryWhileClientsAreStopped(t *testing.T) {
 	const s = time.Second
-	begin, length := pauseAt(answered(1*s, 2*s, 6*s, 7*s), 0, 8*s)
-	require.Equal(t, []time.Duration{2 * s, 4 * s}, []time.Duration{begin, length})
-	_, length = pauseAt(answered(1*s, 2*s), 0, 8*s)
-	require.Equal(t, 6*s, length, "the end of the run ends a pause")
+	for _, c := range []struct {
+		name        string
+		at          []time.Duration
+		fault, want time.Duration
+		late        bool
+	}{
+		{"the last reads come long after", []time.Duration{1 * s, 2 * s, 5 * s, 6 * s, 7 * s, 30 * s}, 2 * s, 3 * s, false},
+		{"no pause but that", []time.Duration{5 * s, 5500 * time.Millisecond, 6 * s, 6500 * time.Millisecond, 7 * s, 7500 * time.Millisecond, 30 * s}, 5 * s, 0, false},
+		{"served by the last reads at the latest", []time.Duration{1 * s, 2 * s, 30 * s, 31 * s}, 2 * s, 6 * s, true},
+		{"what was under way when they stopped", []time.Duration{1 * s, 2 * s, 8*s + 5*time.Millisecond}, 2 * s, 6*s + 5*time.Millisecond, false},
+		{"never", []time.Duration{1 * s, 2 * s}, 2 * s, -1, false},
+	} {
+		d, late := recovery(answered(c.at...), c.fault, 8*s, time.Second)
+		require.Equal(t, c.want, d, c.name)
+		require.Equal(t, c.late, late, c.name)
+	}
+}
+
+func TestServiceOf(t *testing.T) {
+	const s = time.Second
 	h := answered(1*s, 2*s, 6*s)
-	require.Equal(t, 1, completions(h, 2*s, 6*s))
 	require.Equal(t, Service{Seconds: 3, Operations: 2, P50NS: 1e7, P99NS: 1e7, MaxNS: 1e7}, serviceOf(h, 3*s))
+	h.Operations[1].Status = history.Fail
+	require.Equal(t, 1, serviceOf(h, 3*s).Operations, "an error at once is no service")
 	require.Equal(t, int64(3e9), scale(h, 2).Operations[2].ReturnTime)
 	require.Equal(t, int64(6e9), h.Operations[2].ReturnTime, "the history itself stays as it is")
+}
+
+// A service that only says that it cannot do anything serves nobody.
+func TestErrorsAreNoService(t *testing.T) {
+	s, err := script.Parse("test.hfs", "scenario test\npurpose \"p\"\nhost a\nhost b\nvm db level ft service registers on a\nclients db\nrun 4s\nexpect pause(db) < 2s\nexpect served(db) from 2s to 4s\nexpect stalled(db) from 2s to 4s\n")
+	require.NoError(t, err)
+	h := answered(1*time.Second, 2*time.Second, 3*time.Second)
+	h.Operations[1].Status, h.Operations[2].Status = history.Fail, history.Fail
+	var met []bool
+	for i := range s.Expects {
+		ok, _ := newRun(s, fakeDriver{}, newFakeLab(t), Options{}).compare(&s.Expects[i], &evidence{scaled: h})
+		met = append(met, ok)
+	}
+	require.Equal(t, []bool{false, false, true}, met[:3])
 }
 
 func TestFactor(t *testing.T) {
 	require.Equal(t, minFactor, factorOf(1000, 1))
 	require.Equal(t, 10.0, factorOf(30, 25), "the processor")
 	require.Equal(t, 20.0, factorOf(30, 500), "the toolstack")
-	require.Equal(t, maxFactor, factorOf(0, 25))
+	require.Greater(t, factorOf(0, 25), maxFactor)
 }
 
 func TestDomains(t *testing.T) {

@@ -19,15 +19,46 @@ const (
 
 // Sides is what was seen of the two hosts that can run the VM.
 type Sides struct {
-	// Answering is for how long, in all, the guest's address sent frames from the ports of two hosts at a time, and since when; 0: never.
+	// Answering is for how long, in all, the guest's address sent frames from the ports of two hosts at a time.
 	Answering time.Duration
-	Since     time.Time
-	// Running is how often the toolstacks of two hosts both had a domain of the VM that was neither paused nor shut down.
+	// Running is how often, while both answered, the toolstacks of two hosts both had a domain of the VM that was neither paused nor
+	// shut down.
 	Running int
+	// Alive is how long those of the times of Answering were in which that was seen, and Since when the first of them began.
+	Alive time.Duration
+	Since time.Time
 }
 
-// Both reports whether both sides were seen alive: running, and answering.
-func (s *Sides) Both() bool { return s.Answering > 0 && s.Running > 0 }
+// Both reports whether both sides were seen alive: running, and answering, at the same time.
+func (s *Sides) Both() bool { return s.Running > 0 }
+
+// period is a stretch of real time.
+type period struct{ from, to time.Time }
+
+// holds reports whether another period lies in it.
+func (p *period) holds(q period) bool { return !q.from.Before(p.from) && !q.to.After(p.to) }
+
+// sidesOf puts together when both ports sent, in periods that do not overlap, and when both toolstacks were found to run the VM.
+func sidesOf(answering, running []period) (s Sides) {
+	for _, a := range answering {
+		length := a.to.Sub(a.from)
+		s.Answering += length
+		n := 0
+		for _, r := range running {
+			if a.holds(r) {
+				n++
+			}
+		}
+		if n > 0 {
+			if s.Running == 0 {
+				s.Since = a.from
+			}
+			s.Running += n
+			s.Alive += length
+		}
+	}
+	return s
+}
 
 // span is a time during which a host's guest was seen.
 type span struct {
@@ -46,9 +77,11 @@ type observer struct {
 	frames map[string]uint64 // by host: of the guest, so far
 	spans  []span            // in the order of from; of one host they do not overlap
 	last   string            // whose frame was newest
+	looked time.Time         // when the last look was; zero: there was none
 	rising []string          // hosts whose frames rose at the last look
-	sides  Sides
-	moves  []string // hosts in the order in which they became the only sender
+	moves  []string          // hosts in the order in which they became the only sender
+	// When the frames of both hosts rose, without interruption, and when both ran the VM.
+	answering, running []period
 }
 
 func newObserver(p *Pool, reachable func(string) bool) *observer {
@@ -114,15 +147,19 @@ func (o *observer) compare(seen []wire.Sighting, now time.Time) {
 	}
 	// A guest that moves can be seen at both ports between two looks, once. Twice in succession it is at both.
 	if len(rising) == 2 && len(o.rising) == 2 {
-		if o.sides.Answering == 0 {
-			o.sides.Since = now
+		if n := len(o.answering); n > 0 && o.answering[n-1].to.Equal(o.looked) {
+			o.answering[n-1].to = now
+		} else {
+			o.answering = append(o.answering, period{o.looked, now})
 		}
-		o.sides.Answering += o.look
 	}
 	if len(rising) == 1 && rising[0] != o.moves[len(o.moves)-1] {
 		o.moves = append(o.moves, rising[0])
 	}
-	o.rising = rising
+	if o.looked.IsZero() {
+		rising = nil // nobody knows when these frames were sent
+	}
+	o.looked, o.rising = now, rising
 }
 
 // extend notes that the guest on a host was seen now.
@@ -145,20 +182,22 @@ func (o *observer) askHosts(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 3*o.list)
 	defer cancel()
 	hosts := o.pool.Hosts()
-	before := o.running(ctx, hosts[0])
-	if len(before) == 0 || len(o.running(ctx, hosts[1])) == 0 {
+	before := o.hasRunning(ctx, hosts[0])
+	from := time.Now()
+	if len(before) == 0 || len(o.hasRunning(ctx, hosts[1])) == 0 {
 		return
 	}
-	after := o.running(ctx, hosts[0])
+	to := time.Now()
+	after := o.hasRunning(ctx, hosts[0])
 	if slices.ContainsFunc(before, func(id int) bool { return slices.Contains(after, id) }) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		o.sides.Running++
+		o.running = append(o.running, period{from, to})
 	}
 }
 
-// running returns the ids of the domains of the VM that run on a host, none if it cannot be asked. A host uses an id once.
-func (o *observer) running(ctx context.Context, host string) (ids []int) {
+// hasRunning returns the ids of the domains of the VM that run on a host, none if it cannot be asked. A host uses an id once.
+func (o *observer) hasRunning(ctx context.Context, host string) (ids []int) {
 	if !o.reachable(host) {
 		return nil
 	}
@@ -185,5 +224,5 @@ func (o *observer) primary() string {
 func (o *observer) result() (Sides, []span, []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.sides, slices.Clone(o.spans), slices.Clone(o.moves)
+	return sidesOf(o.answering, o.running), slices.Clone(o.spans), slices.Clone(o.moves)
 }

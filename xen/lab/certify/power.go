@@ -1,7 +1,9 @@
 package certify
 
 import (
+	"cmp"
 	"context"
+	"time"
 
 	"holdfast/faults"
 )
@@ -69,10 +71,16 @@ func (r *run) powerOn(ctx context.Context, name string) error {
 	if !r.change(name, booting, off) {
 		return nil
 	}
+	if r.background != nil {
+		ctx = r.background // it goes on when the action has ended, and no longer than the run
+	}
+	ended := make(chan struct{})
 	r.mu.Lock()
 	boot := r.hosts[name].boot
+	r.starts[name] = ended
 	r.mu.Unlock()
 	r.wait.Go(func() {
+		defer close(ended)
 		err := r.pool.Lab.Act(ctx, name, "on")
 		if err == nil {
 			err = r.bootScripts(ctx, name)
@@ -121,12 +129,31 @@ func (r *run) thaw(ctx context.Context, name string) error {
 	return nil
 }
 
-// booting reports whether a host that was switched on is not ready yet.
-func (r *run) booting() bool {
+// awaitBoots waits until every host that was switched on is up, and reports whether. How long a host takes to start is not the driver's affair: the
+// time for becoming redundant begins afterwards. A host that does not start leaves nothing that could be judged.
+func (r *run) awaitBoots(ctx context.Context) bool {
+	limit := cmp.Or(r.opt.boot, bootLimit)
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
 	for _, name := range r.pool.Hosts() {
-		if r.phaseOf(name) == booting {
-			return true
+		if r.phaseOf(name) != booting {
+			continue
 		}
+		r.mu.Lock()
+		ended := r.starts[name]
+		r.mu.Unlock()
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return false
+		case <-timer.C:
+			r.fail("crash", "host %s was not up %v after it was switched on", r.name(name), limit)
+			return false
+		}
+		if !r.reachable(name) {
+			return false // why was said when it ended
+		}
+		r.healed = time.Now()
 	}
-	return false
+	return true
 }

@@ -31,6 +31,7 @@ type Options struct {
 	Say func(format string, args ...any)
 
 	look, list time.Duration // how often the observer looks and asks; tests are in a hurry
+	boot       time.Duration // how long a host may take to start, instead of bootLimit; likewise
 }
 
 // Result is what came of a run.
@@ -46,6 +47,8 @@ type Result struct {
 const (
 	serveLimit   = 5 * time.Minute  // until a guest's service answers for the first time
 	protectLimit = 10 * time.Minute // until the driver has made it redundant
+	bootLimit    = 5 * time.Minute  // until a host that was switched on is up
+	listLimit    = time.Minute      // until a host has listed its domains, which takes 3 s with a factor of 100
 	// convergeBudget is the script's time within which redundancy must be back, if the script names none.
 	convergeBudget = 10 * time.Second
 	// settleBudget is the script's time for the last reads.
@@ -89,11 +92,15 @@ func Run(ctx context.Context, s *script.Script, d Driver, on Lab, opt Options) (
 		return nil, err
 	}
 	r.heal(ctx)
-	r.converge(ctx)
+	if r.awaitBoots(ctx) {
+		r.converge(ctx)
+	}
 	r.lastReads(ctx)
+	r.calibrateAgain(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
+	r.end() // what is found in the background must be known to the judge
 	return r.judge(), nil
 }
 
@@ -104,34 +111,47 @@ type run struct {
 	opt    Options
 	pool   *Pool
 	labOf  map[string]string // name of a host in the script → in the lab
-	calm   Calibration
+	// How fast the hosts were: before anything, when the script's clock began, and at the end; slow: too much slower then.
+	calm, loaded, after Calibration
+	slow                bool
 
 	observer *observer
 	clients  *workload.Recording
 	pauses   *pauses
-	stop     context.CancelFunc // ends what goes on in the background
-	wait     sync.WaitGroup
+	// What goes on in the background lives as long as this context, which stop ends. A run that only does faults has none.
+	background context.Context
+	stop       context.CancelFunc
+	wait       sync.WaitGroup
 
-	zero time.Time         // when the script's clock began
-	due  []event           // what is to happen, in order
-	hit  map[string]string // bound by "as" → host in the script
+	zero   time.Time         // when the script's clock began
+	before workload.Stats    // what clients had met by then
+	quiet  time.Time         // when clients were told to begin nothing more
+	due    []event           // what is to happen, in order
+	hit    map[string]string // bound by "as" → host in the script
 
 	mu        sync.Mutex
-	hosts     map[string]*host // by the lab's name
+	hosts     map[string]*host         // by the lab's name
+	starts    map[string]chan struct{} // by host that was switched on: closed when its last start has ended, in whatever way
 	marks     []reports.Mark
 	began     time.Time // first action; zero: none yet
 	notices   []reports.Mark
-	failures  []reports.Failure
+	failures  []failure
 	healed    time.Time
 	converged time.Duration // real, after healing; -1: never
 	ends      []string      // lab hosts that run the guest at the end
+}
+
+// failure is a rule that was broken. late: only because something took too long.
+type failure struct {
+	reports.Failure
+	late bool
 }
 
 func newRun(s *script.Script, d Driver, on Lab, opt Options) *run {
 	r := &run{
 		script: s, driver: d, opt: opt, converged: -1,
 		pool:  &Pool{Lab: on, Guest: GuestFor(s, d, opt), Level: s.VMs[0].Level, Home: "a", Second: "b", Factor: 1, Say: opt.Say},
-		labOf: map[string]string{}, hit: map[string]string{}, hosts: map[string]*host{},
+		labOf: map[string]string{}, hit: map[string]string{}, hosts: map[string]*host{}, starts: map[string]chan struct{}{},
 	}
 	for _, name := range r.pool.Hosts() {
 		r.hosts[name] = &host{}
@@ -167,10 +187,15 @@ func (r *run) at(t time.Time) time.Duration {
 }
 
 // fail takes down that a rule was broken.
-func (r *run) fail(rule, format string, args ...any) {
+func (r *run) fail(rule, format string, args ...any) { r.broke(false, rule, format, args...) }
+
+// failLate takes down that something took too long. It is no failure if the hosts turn out to have become slower.
+func (r *run) failLate(rule, format string, args ...any) { r.broke(true, rule, format, args...) }
+
+func (r *run) broke(late bool, rule, format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.failures = append(r.failures, reports.Failure{Rule: rule, At: reports.Time(r.now()), Text: fmt.Sprintf(format, args...)})
+	r.failures = append(r.failures, failure{reports.Failure{Rule: rule, At: reports.Time(r.now()), Text: fmt.Sprintf(format, args...)}, late})
 }
 
 // note takes down something that people want to know.
@@ -198,20 +223,24 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	if err := r.protect(ctx); err != nil {
 		return fmt.Errorf("driver %s did not protect the VM: %w", r.driver.Name(), err)
 	}
-	background, cancel := context.WithCancel(ctx)
-	r.stop = cancel
+	r.background, r.stop = context.WithCancel(ctx)
 	r.observer = newObserver(r.pool, r.reachable)
 	if r.opt.look > 0 {
 		r.observer.look, r.observer.list = r.opt.look, r.opt.list
 	}
-	if err := r.startClients(background); err != nil {
+	if err := r.startClients(r.background); err != nil {
 		r.end()
 		return err
 	}
-	r.wait.Go(func() { r.observer.watch(background) })
+	r.wait.Go(func() { r.observer.watch(r.background) })
 	if r.driver.Checkpoints() {
-		r.pauses = startPauses(background, r.pool, &r.wait)
+		r.pauses = startPauses(r.background, r.pool, &r.wait)
 	}
+	if r.loaded, err = calibrate(ctx, r.pool); err != nil {
+		r.end()
+		return err
+	}
+	r.note("with the VM protected and its clients at work: %s", r.loaded.measured())
 	return nil
 }
 
@@ -261,29 +290,27 @@ func (r *run) converge(ctx context.Context) {
 	}
 	ctx, cancel := context.WithDeadline(ctx, r.healed.Add(r.pool.Real(budget)))
 	defer cancel()
-	missing := "nobody looked"
+	missing := "the driver's tools did not answer"
 	for {
-		if !r.booting() {
-			state, err := r.driver.Protected(ctx, r.pool)
-			switch {
-			case err != nil && ctx.Err() != nil:
-			case err != nil:
-				missing = err.Error()
-			case state.Missing == "":
-				r.converged = time.Since(r.healed)
-				r.note("the VM is redundant")
-				return
-			case state.Hopeless:
-				r.fail("R9", "it will not be redundant again without a person: %s", state.Missing)
-				return
-			default:
-				missing = state.Missing
-			}
+		state, err := r.driver.Protected(ctx, r.pool)
+		switch {
+		case err != nil && ctx.Err() != nil:
+		case err != nil:
+			missing = err.Error()
+		case state.Missing == "":
+			r.converged = time.Since(r.healed)
+			r.note("the VM is redundant")
+			return
+		case state.Hopeless:
+			r.fail("R9", "it will not be redundant again without a person: %s", state.Missing)
+			return
+		default:
+			missing = state.Missing
 		}
 		select {
 		case <-time.After(leastList):
 		case <-ctx.Done():
-			r.fail("R9", "%s after the faults stopped: %s", reports.FormatNS(int64(budget)), missing)
+			r.failLate("R9", "%s after the faults stopped: %s", reports.FormatNS(int64(budget)), missing)
 			return
 		}
 	}
@@ -291,15 +318,20 @@ func (r *run) converge(ctx context.Context) {
 
 // lastReads ends the clients and has one of them read every key, if anybody runs the guest.
 func (r *run) lastReads(ctx context.Context) {
+	r.quiet = time.Now()
 	r.clients.Stop()
-	if r.ends = r.whoRuns(ctx); len(r.ends) == 0 {
+	ends, known := r.whoRuns(ctx)
+	if r.ends = ends; len(ends) == 0 {
+		if !known {
+			return
+		}
 		r.fail("R9", "no host runs the guest at the end: the last reads were not made, so what a last write came to is not known")
 		return
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, r.pool.Real(settleBudget), errors.New("nobody answered"))
 	defer cancel()
 	if err := r.clients.LastReads(ctx); err != nil {
-		r.fail("R9", "the last reads were not answered within %s: %v", reports.FormatNS(int64(settleBudget)), err)
+		r.failLate("R9", "the last reads were not answered within %s: %v", reports.FormatNS(int64(settleBudget)), err)
 	}
 }
 

@@ -29,6 +29,7 @@ func (r *run) later(at time.Duration, do func(context.Context)) {
 
 // play lets happen what the script says, until the end of the part with faults. It fails only if ctx ends.
 func (r *run) play(ctx context.Context) error {
+	r.before = r.clients.Stats()
 	r.zero = time.Now()
 	r.opt.Say("the script's clock starts")
 	for i := range r.script.Actions {
@@ -69,7 +70,7 @@ func (r *run) act(ctx context.Context, f faults.Fault, as string) {
 		r.hit[as] = r.name(hosts[0])
 	}
 	r.mu.Lock()
-	if r.began.IsZero() && hurts(f.Kind) {
+	if r.began.IsZero() && !f.Kind.Mends() {
 		r.began = time.Now()
 		r.pauses.stop()
 	}
