@@ -19,13 +19,10 @@ const noPause = 100 * time.Millisecond
 // late says.
 func recovery(h *history.History, fault, quiet, least time.Duration) (d time.Duration, late bool) {
 	begin, length := check.PauseAt(h, fault, quiet)
-	switch {
-	case length < least:
-		return 0, false
-	case begin+length < quiet:
+	if length >= least && begin+length < quiet {
 		return max(begin+length-fault, 0), false
 	}
-	var first *history.Operation
+	var first *history.Operation // that was answered afterwards
 	for i := range h.Operations {
 		o := &h.Operations[i]
 		if check.Answered(o) && time.Duration(o.ReturnTime) >= quiet && (first == nil || o.ReturnTime < first.ReturnTime) {
@@ -35,6 +32,8 @@ func recovery(h *history.History, fault, quiet, least time.Duration) (d time.Dur
 	switch {
 	case first == nil:
 		return -1, false
+	case length < least:
+		return 0, false
 	case time.Duration(first.CallTime) <= quiet: // it was under way
 		return time.Duration(first.ReturnTime) - fault, false
 	}

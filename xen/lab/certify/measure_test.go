@@ -29,11 +29,12 @@ func TestRecovery(t *testing.T) {
 		at               []time.Duration
 		fault, end, want time.Duration
 	}{
-		{"no pause", []time.Duration{1 * s, 1500 * time.Millisecond, 2 * s, 2500 * time.Millisecond}, 2 * s, 3 * s, 0},
+		{"no pause", []time.Duration{1 * s, 1500 * time.Millisecond, 2 * s, 2500 * time.Millisecond, 3100 * time.Millisecond}, 2 * s, 3 * s, 0},
 		{"served again", []time.Duration{1 * s, 2 * s, 9 * s, 10 * s}, 2 * s, 10500 * time.Millisecond, 7 * s},
 		{"a last answer after the fault", []time.Duration{1 * s, 2 * s, 3 * s, 9 * s}, 2 * s, 10 * s, 7 * s},
 		{"an earlier pause is not meant", []time.Duration{1 * s, 9 * s, 10 * s, 13 * s}, 10 * s, 14 * s, 3 * s},
 		{"never", []time.Duration{1 * s, 2 * s}, 2 * s, 10 * s, -1},
+		{"never, though the end came soon", []time.Duration{1 * s, 1500 * time.Millisecond, 2 * s}, 2 * s, 2500 * time.Millisecond, -1},
 		{"only served before the clock began", []time.Duration{0}, 2 * s, 10 * s, -1},
 	} {
 		d, late := recovery(answered(c.at...), c.fault, c.end, time.Second)
