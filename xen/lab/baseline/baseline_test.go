@@ -76,7 +76,7 @@ func TestAnInterruptedRunGoesOn(t *testing.T) {
 
 	text, err = os.ReadFile(file)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(text), `"made": "`, `"made": "0`, 1)), 0o644))
+	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(text), `"format": `, `"format": 1`, 1)), 0o644))
 	all, err := Load(p.Out, certify.Drivers())
 	require.NoError(t, err)
 	require.Len(t, all[Case{"remus", "freeze-ft"}], 1, "what another driver made, or measured otherwise, is not in the table")

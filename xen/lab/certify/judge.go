@@ -12,6 +12,10 @@ import (
 	"holdfast/scenarios/script"
 )
 
+// Format is the number of what Real says and of how it comes about. It rises with every change of drivers, calibration, load of clients, faults
+// or judging after which a result cannot be compared with an earlier one.
+const Format = 2
+
 // Real is what a run measured, in nanoseconds of real time.
 type Real struct {
 	Driver      string      `json:"driver"`
