@@ -38,7 +38,7 @@ const (
 	StagePointApplied // it is on the recovery copy
 	StageFailOverProposed
 	StageOverflow // more writes waited for the recovery copy than are kept
-	StageExtent // one extent was copied; StageResyncHalf follows from it
+	StageExtent   // one extent was copied; StageResyncHalf follows from it
 	// The following are for those who watch; no script can wait for them.
 	StageAdopted      // a daemon took over an instance that an earlier life of it had left
 	StageLaunchFailed // the toolstack could not create an instance
