@@ -85,18 +85,15 @@ func (v *vm) adopt() {
 		}
 	case pool.KindAttach:
 		v.sayAttached(wasLocal)
-	case pool.KindBump:
-		if v.cfg.By == v.self() { // the host with the recovery copy bumps because of its own proposals
-			v.disconnect()
-		}
 	case pool.KindLevel:
 		out.Notify(model.NoticeLevel, v.id, v.self()).Detail = v.cfg.Level.String()
-		if v.cfg.Exposed() {
-			v.disconnect()
-		}
+	}
+	// In an exposed configuration nothing waits for the other home, also if this host had asked to take it in: that is void now.
+	// A Bump of this host's own settles what it had asked for; that of the host with the recovery copy is not about the session.
+	if v.cfg.Exposed() || v.cfg.Cause == pool.KindBump && v.cfg.By == v.self() {
+		v.disconnect()
 	}
 	if v.cfg.Exposed() {
-		v.forgetSession()
 		v.sayExposed()
 		v.out.Pass(out)
 		v.out.Prove(v.cfg.Level == model.LevelFT)
