@@ -141,7 +141,7 @@ func (v *vm) sharedStarted(failed bool) {
 func (v *vm) takeOverShared() {
 	v.instance, v.gen = running, v.cfg.Gen
 	v.shared.disk = newSharedDisk(v.id, v.n.cfg.Mirror.IOTimeout, v.n.token())
-	v.n.out.Add(model.EffectAdopt, v.id).Gen = v.gen
+	v.serveAnew()
 	v.serve()
 }
 
