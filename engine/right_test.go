@@ -80,3 +80,37 @@ func TestFromSource(t *testing.T) {
 		})
 	}
 }
+
+// TestByRight: an instance on shared storage is this host's by right as long as nobody else can have been given the VM.
+func TestByRight(t *testing.T) {
+	const gen, era = 5, 9 << 32
+	for name, c := range map[string]struct {
+		gen     model.Gen
+		primary model.NodeID
+		cause   pool.Kind
+		by      model.NodeID
+		want    bool
+	}{
+		"its generation":            {gen, 1, pool.KindStart, 1, true},
+		"bumped":                    {gen + 1, 1, pool.KindBump, 1, true},
+		"started anew":              {gen + 1, 1, pool.KindStart, 1, true},
+		"started by an operator":    {gen + 1, 1, pool.KindStart, 3, false},
+		"claimed":                   {gen + 1, 2, pool.KindClaim, 2, false},
+		"claimed back":              {gen + 2, 1, pool.KindClaim, 1, false},
+		"two of its own":            {gen + 2, 1, pool.KindBump, 1, false},
+		"overridden":                {era | gen + 1, 1, pool.KindOverride, 3, true},
+		"overridden, other host":    {era | gen + 1, 2, pool.KindOverride, 3, false},
+		"overridden when claimed":   {era | gen + 2, 2, pool.KindClaim, 3, false},
+		"overridden, another one":   {era | gen + 2, 1, pool.KindOverride, 3, false},
+		"overridden and bumped":     {era | gen + 2, 1, pool.KindBump, 1, false},
+		"overridden, claimed by it": {era | gen + 1, 1, pool.KindClaim, 3, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := testNode(t, 1).addVM(7)
+			v.instance, v.gen = foreign, gen
+			v.cfg = pool.Config{VM: 7, Gen: c.gen, Level: model.LevelRestart, Shared: true, Homes: model.Nodes(1, 2), InSync: model.Nodes(1, 2),
+				Primary: c.primary, Secondary: 3 - c.primary, Cause: c.cause, By: c.by}
+			require.Equal(t, c.want, v.byRight())
+		})
+	}
+}

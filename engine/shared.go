@@ -47,6 +47,7 @@ func (v *vm) hold() {
 		if v.mine() && v.cfg.Gen > v.gen {
 			v.takeOverShared()
 		} else {
+			v.gen = v.cfg.Gen // by right until here
 			v.propose(pool.Command{Kind: pool.KindBump})
 		}
 	case running:

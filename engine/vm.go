@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"holdfast/engine/lease"
 	"holdfast/engine/mirror"
 	"holdfast/engine/model"
 	"holdfast/engine/pair"
@@ -135,6 +136,7 @@ func (v *vm) overruled() {
 	}
 	v.cfg, v.launched, v.right, v.won = pool.Config{}, 0, right{}, 0
 	v.recovery = recovery{changed: v.recovery.changed}
+	v.shared.claim, v.shared.said, v.shared.passed = lease.Claim{}, 0, 0
 	v.withdraw()
 	v.touch()
 	if v.instance != absent {
