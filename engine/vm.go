@@ -111,18 +111,23 @@ func (n *Node) syncVMs() {
 			v.overruled()
 		}
 		if cfg != v.cfg {
-			v.changeHomes(&cfg)
-			v.entitle(&cfg)
-			v.cfg = cfg
-			v.touch()
-			v.meetPartner(cfg.Peer(n.cfg.ID))
-			if v.mine() {
-				v.won = cfg.Gen - 1
-			}
-			if v.want.Kind != 0 && v.want.Expect < cfg.Gen {
-				v.want, v.proposeAt = pool.Command{}, model.Never
-			}
+			v.take(&cfg)
 		}
+	}
+}
+
+// take makes cfg, which follows from the known configuration, the known one.
+func (v *vm) take(cfg *pool.Config) {
+	v.changeHomes(cfg)
+	v.entitle(cfg)
+	v.cfg = *cfg
+	v.touch()
+	v.meetPartner(cfg.Peer(v.self()))
+	if v.mine() {
+		v.won = cfg.Gen - 1
+	}
+	if v.want.Kind != 0 && v.want.Expect < cfg.Gen {
+		v.withdraw()
 	}
 }
 
