@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -118,6 +119,34 @@ func TestOverruled(t *testing.T) {
 				v.takeOver()
 				require.Greater(t, v.out.Epoch(), model.Epoch(41), "an answer about an earlier epoch may still come")
 			}
+		})
+	}
+}
+
+// TestOverruledOrders: an override drops no order about a recovery copy without a word, and leaves no test running.
+func TestOverruledOrders(t *testing.T) {
+	cfg := pool.Config{VM: 7, Gen: 5, Level: model.LevelHA, Homes: model.Nodes(1, 2), Primary: 1, Secondary: 2,
+		InSync: model.Nodes(1, 2), Recovery: 3, History: 4, TargetMS: 500}
+	for name, c := range map[string]struct {
+		recovery recovery
+		refused  bool
+		stopped  bool
+	}{
+		"nothing":   {},
+		"fail-over": {recovery: recovery{takeover: true}, refused: true},
+		"fail-back": {recovery: recovery{returning: true}, refused: true},
+		"a test":    {recovery: recovery{testing: true}, refused: true, stopped: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := testNode(t, 3)
+			v := n.addVM(7)
+			v.cfg, v.recovery = cfg, c.recovery
+			n.out.Reset()
+			v.overruled()
+			require.Equal(t, c.refused, noticed(n, model.NoticeRefused))
+			stopped := slices.ContainsFunc(n.out.List, func(e model.Effect) bool { return e.Kind == model.EffectTestStop })
+			require.Equal(t, c.stopped, stopped)
+			require.Equal(t, recovery{}, v.recovery)
 		})
 	}
 }

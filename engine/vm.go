@@ -140,6 +140,10 @@ func (v *vm) overruled() {
 		v.fence()
 	}
 	v.cfg, v.launched, v.right, v.won = pool.Config{}, 0, right{}, 0
+	v.leaveRecovery()
+	if v.recovery.returning {
+		v.n.refuse(v.id, v.self(), "an operator's override began another history; the VM stays where that has it, and the order has to be given again")
+	}
 	v.recovery = recovery{changed: v.recovery.changed}
 	v.shared.claim, v.shared.said, v.shared.passed = lease.Claim{}, 0, 0
 	v.withdraw()
