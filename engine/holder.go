@@ -71,10 +71,16 @@ func (n *Node) renewed(cmd *pool.Command) {
 	}
 }
 
-// byRight reports whether the instance here is of the present generation, or of the one before it that this
-// host itself ended: then no other host was given the VM since it was started.
+// byRight reports whether the instance here is of the present generation, or of the one before it, which this
+// host itself ended or an override: then no other host was given the VM since it was started.
 func (v *vm) byRight() bool {
-	own := v.cfg.Gen == v.gen || v.cfg.Gen == v.gen+1 && v.cfg.By == v.self() && (v.cfg.Cause == pool.KindBump || v.cfg.Cause == pool.KindStart)
+	own := v.cfg.Gen == v.gen
+	switch v.cfg.Cause {
+	case pool.KindBump, pool.KindStart:
+		own = own || v.cfg.Gen == v.gen+1 && v.cfg.By == v.self()
+	case pool.KindOverride:
+		own = own || v.cfg.Gen == v.gen.In(v.cfg.Gen.Era())
+	}
 	return v.cfg.Gen != 0 && v.isPrimary() && own
 }
 

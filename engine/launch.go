@@ -202,14 +202,21 @@ func (v *vm) takeOver() {
 	marks := v.marks
 	v.marks = nil
 	v.session, v.attachGen = 0, 0
-	v.machines(marks, v.in.Holds())
-	v.n.out.Add(model.EffectAdopt, v.id).Gen = v.gen
+	v.machines(marks, max(v.in.Holds(), v.epoch))
+	v.serveAnew()
 	if v.cfg.Exposed() || planted.On(planted.RejoinUnchecked) {
 		v.sayExposed()
 		v.out.Pass(&v.n.out)
 	}
 	v.updateRoute()
 	v.tell()
+}
+
+// serveAnew makes the instance one of the present generation that this node serves from now on. What its guest waits for was
+// taken by an earlier life, or by machines that an override made void, so the runner tells of it again.
+func (v *vm) serveAnew() {
+	e := v.n.out.Add(model.EffectAdopt, v.id)
+	e.Gen, e.Flags = v.gen, model.FlagOn
 }
 
 // giveUp ends the instance because this host cannot go on with it; the other one starts the VM.

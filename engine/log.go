@@ -94,7 +94,7 @@ func (n *Node) restore(snapshot []byte) {
 	}
 	n.pool = state
 	for _, v := range n.vms {
-		if next := state.VM(v.id); next.Gen < v.cfg.Gen || !goesOn(&v.cfg, &next) {
+		if next := state.VM(v.id); next.Gen < v.cfg.Gen || !v.goesOn(&next) {
 			v.overruled()
 		}
 	}
@@ -102,13 +102,22 @@ func (n *Node) restore(snapshot []byte) {
 }
 
 // goesOn reports whether next may follow from the configuration that this node knows. In another era it does only if the
-// override found the VM just so: else this node knows decisions that it discarded.
-func goesOn(known, next *pool.Config) bool {
-	if known.Gen == 0 || next.Gen.Era() == known.Gen.Era() {
+// override found the VM just so, or as it is by the decision that this node was asking for, which it takes then, as if it had
+// heard of both in turn: else this node knows decisions that the override discarded.
+func (v *vm) goesOn(next *pool.Config) bool {
+	if v.cfg.Gen == 0 || next.Gen.Era() == v.cfg.Gen.Era() {
 		return true
 	}
 	override := pool.Command{Expect: model.Gen(next.Gen.Era()), By: next.By, Incarnation: next.Incarnation}
-	return known.Overridden(override) == *next
+	if v.cfg.Overridden(override) == *next {
+		return true
+	}
+	asked, err := pool.Check(v.cfg, v.want)
+	if err != nil || asked.Overridden(override) != *next {
+		return false
+	}
+	v.take(&asked)
+	return true
 }
 
 func newPool(cfg *Config) *pool.State {

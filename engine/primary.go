@@ -33,8 +33,8 @@ func (v *vm) sayExposed() {
 
 // run keeps a running VM in line with the configuration and its redundancy complete.
 func (v *vm) run() {
-	if v.cfg.Gen != v.gen && v.cfg.Cause == pool.KindStart {
-		v.destroy() // it hung
+	if v.cfg.Gen != v.gen && (v.cfg.Cause == pool.KindStart || v.right.in == v.cfg.Gen) {
+		v.destroy() // it hung, and another one was decided, perhaps in a generation that others have moved on since
 		v.bringUp()
 		return
 	}
@@ -69,34 +69,32 @@ func (v *vm) adopt() {
 	now, out := v.n.now, &v.n.out
 	v.gen = v.cfg.Gen
 	out.Add(model.EffectAdopt, v.id).Gen = v.gen
-	wasLocal := v.main.Local()
+	wasLocal, wasRemote := v.main.Local(), v.main.Remote()
 	if v.main.Peer() != v.other {
 		v.rehomed()
 	}
 	v.main.Reconfigure(now, v.self(), v.gen, v.cfg.InSync, out)
-	switch v.cfg.Cause {
-	case pool.KindDetach:
-		if wasLocal == mirror.InSync && v.main.Local() != mirror.InSync {
-			v.failDisk()
-			out.Notify(model.NoticeDegraded, v.id, v.self()).Gen = v.gen
-			out.Notify(model.NoticeRedirected, v.id, v.other).Gen = v.gen
-		} else {
-			out.Notify(model.NoticeDegraded, v.id, v.other).Gen = v.gen
-		}
-	case pool.KindAttach:
+	// Somebody else may have moved the generation once more since this host's Detach or Attach: what they did counts.
+	hadLocal, hadRemote := wasLocal == mirror.InSync, wasRemote == mirror.InSync
+	hasLocal, hasRemote := v.main.Local() == mirror.InSync, v.main.Remote() == mirror.InSync
+	switch {
+	case hadLocal && !hasLocal:
+		v.failDisk()
+		out.Notify(model.NoticeDegraded, v.id, v.self()).Gen = v.gen
+		out.Notify(model.NoticeRedirected, v.id, v.other).Gen = v.gen
+	case !hadLocal && hasLocal || !hadRemote && hasRemote:
 		v.sayAttached(wasLocal)
-	case pool.KindBump:
-		if v.cfg.By == v.self() { // the host with the recovery copy bumps because of its own proposals
-			v.disconnect()
-		}
-	case pool.KindLevel:
+	case v.cfg.Cause == pool.KindLevel:
 		out.Notify(model.NoticeLevel, v.id, v.self()).Detail = v.cfg.Level.String()
-		if v.cfg.Exposed() {
-			v.disconnect()
-		}
+	case v.cfg.Cause == pool.KindDetach || hadRemote && !hasRemote:
+		out.Notify(model.NoticeDegraded, v.id, v.other).Gen = v.gen
+	}
+	// In an exposed configuration nothing waits for the other home, also if this host had asked to take it in: that is void now.
+	// A Bump of this host's own settles what it had asked for; that of the host with the recovery copy is not about the session.
+	if v.cfg.Exposed() || v.cfg.Cause == pool.KindBump && v.cfg.By == v.self() {
+		v.disconnect()
 	}
 	if v.cfg.Exposed() {
-		v.forgetSession()
 		v.sayExposed()
 		v.out.Pass(out)
 		v.out.Prove(v.cfg.Level == model.LevelFT)

@@ -60,20 +60,25 @@ func (v *vm) failRecovery() {
 	}
 }
 
-// leaveRecovery ends the part of a host that kept the recovery copy.
+// leaveRecovery ends the part of a host that kept the recovery copy. A fail-over that was ordered has happened by then, or can
+// happen no more: what was proposed names a generation that is past. A test ends without an outcome.
 func (v *vm) leaveRecovery() {
 	r := &v.recovery
-	if r.takeover && v.isPrimary() {
+	switch {
+	case r.takeover && v.isPrimary():
 		notice := v.n.out.Notify(model.NoticeFailedOver, v.id, v.self())
 		notice.Gen = v.cfg.Gen
 		if r.tgt != nil {
 			_, notice.Epoch = r.tgt.Point()
 		}
+	case r.takeover:
+		v.n.refuse(v.id, v.self(), copyGone)
 	}
 	r.tgt, r.opening, r.takeover = nil, false, false
 	if r.testing {
 		r.testing = false
 		v.n.out.Add(model.EffectTestStop, v.id)
+		v.n.refuse(v.id, v.self(), copyGone)
 	}
 }
 
@@ -176,6 +181,9 @@ func (n *Node) refuseRecovery(v *vm, o *model.Order) string {
 	}
 	return ""
 }
+
+// copyGone is why a fail-over or a test that was ordered is over.
+const copyGone = "the recovery copy that the order was about is none any more: it was removed, the VM runs from it, or an operator's override began another history; look at the VM, and give the order again where it has one"
 
 // noPoint is why nothing can be started from a recovery copy.
 const noPoint = "the recovery copy has no consistent point yet; wait until the first one is complete"

@@ -47,6 +47,7 @@ func (v *vm) hold() {
 		if v.mine() && v.cfg.Gen > v.gen {
 			v.takeOverShared()
 		} else {
+			v.gen = v.cfg.Gen // by right until here
 			v.propose(pool.Command{Kind: pool.KindBump})
 		}
 	case running:
@@ -141,7 +142,7 @@ func (v *vm) sharedStarted(failed bool) {
 func (v *vm) takeOverShared() {
 	v.instance, v.gen = running, v.cfg.Gen
 	v.shared.disk = newSharedDisk(v.id, v.n.cfg.Mirror.IOTimeout, v.n.token())
-	v.n.out.Add(model.EffectAdopt, v.id).Gen = v.gen
+	v.serveAnew()
 	v.serve()
 }
 

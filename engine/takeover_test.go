@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -86,4 +87,82 @@ func noticed(n *Node, kind model.NoticeKind) bool {
 		}
 	}
 	return false
+}
+
+// TestOverruled: what remains of an instance when an override discards what this host knew. It waits for the log's word,
+// unless its disk is not here; the machines that follow go on with the numbers of epochs.
+func TestOverruled(t *testing.T) {
+	for name, c := range map[string]struct {
+		inSync model.NodeSet
+		want   instance
+		fenced bool
+	}{
+		"both copies":    {model.Nodes(1, 2), foreign, false},
+		"the own copy":   {model.Nodes(1), foreign, false},
+		"the other copy": {model.Nodes(2), absent, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := testNode(t, 1)
+			v := n.addVM(7)
+			v.cfg = pool.Config{VM: 7, Gen: 5, Level: model.LevelHA, Homes: model.Nodes(1, 2), Primary: 1, Secondary: 2, InSync: c.inSync}
+			v.instance, v.gen, v.disk = running, 5, diskOpen
+			v.machines(model.NewBitmap(8), 40)
+			n.out.Reset()
+
+			v.overruled()
+			require.Equal(t, c.want, v.instance)
+			require.Equal(t, c.fenced, noticed(n, model.NoticeFenced))
+			require.Nil(t, v.main)
+			require.Equal(t, diskClosed, v.disk, "operations under way end with the copy's reopening")
+			if c.want == foreign {
+				v.cfg = pool.Config{VM: 7, Gen: 1<<32 | 6, Level: model.LevelHA, Homes: model.Nodes(1, 2), Primary: 1, InSync: model.Nodes(1)}
+				v.takeOver()
+				require.Greater(t, v.out.Epoch(), model.Epoch(41), "an answer about an earlier epoch may still come")
+			}
+		})
+	}
+}
+
+// TestOverruledOrders: an override drops no order about a recovery copy without a word, and leaves no test running.
+func TestOverruledOrders(t *testing.T) {
+	cfg := pool.Config{VM: 7, Gen: 5, Level: model.LevelHA, Homes: model.Nodes(1, 2), Primary: 1, Secondary: 2,
+		InSync: model.Nodes(1, 2), Recovery: 3, History: 4, TargetMS: 500}
+	for name, c := range map[string]struct {
+		recovery recovery
+		refused  bool
+		stopped  bool
+	}{
+		"nothing":   {},
+		"fail-over": {recovery: recovery{takeover: true}, refused: true},
+		"fail-back": {recovery: recovery{returning: true}, refused: true},
+		"a test":    {recovery: recovery{testing: true}, refused: true, stopped: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := testNode(t, 3)
+			v := n.addVM(7)
+			v.cfg, v.recovery = cfg, c.recovery
+			n.out.Reset()
+			v.overruled()
+			require.Equal(t, c.refused, noticed(n, model.NoticeRefused))
+			stopped := slices.ContainsFunc(n.out.List, func(e model.Effect) bool { return e.Kind == model.EffectTestStop })
+			require.Equal(t, c.stopped, stopped)
+			require.Equal(t, recovery{}, v.recovery)
+		})
+	}
+}
+
+// TestAskedTwice: a request that the new machines took before the runner was told to ask everything again is one request.
+func TestAskedTwice(t *testing.T) {
+	n := testNode(t, 1)
+	v := n.addVM(7)
+	v.cfg = pool.Config{VM: 7, Gen: 5, Level: model.LevelHA, Homes: model.Nodes(1, 2), Primary: 1, InSync: model.Nodes(1)}
+	v.instance, v.gen, v.disk = running, 5, diskOpen
+	v.machines(model.NewBitmap(8), 0)
+	ask := func(id uint64) {
+		v.event(&model.Event{Kind: model.EventRequest, VM: 7, IO: model.IO{ID: id, Op: model.OpWrite, Sector: 3, Count: 1}})
+	}
+	ask(1)
+	ask(2)
+	ask(1)
+	require.Len(t, v.main.Writes(), 2)
 }

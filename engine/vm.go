@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"holdfast/engine/lease"
 	"holdfast/engine/mirror"
 	"holdfast/engine/model"
 	"holdfast/engine/pair"
@@ -60,11 +61,12 @@ type vm struct {
 	in   *pair.Secondary // as replica
 	copy *mirror.Replica
 
-	session   uint64     // present session, as primary
-	sessionOf uint64     // life of the peer that it was opened with
-	sessionAt model.Time // not before this instant
-	attachGen model.Gen  // generation out of which an attach was proposed
-	attached  uint64     // as replica: session in which the copy joined
+	epoch     model.Epoch // the newest of the machines that an override made void
+	session   uint64      // present session, as primary
+	sessionOf uint64      // life of the peer that it was opened with
+	sessionAt model.Time  // not before this instant
+	attachGen model.Gen   // generation out of which an attach was proposed
+	attached  uint64      // as replica: session in which the copy joined
 
 	want      pool.Command // proposal under way; Kind 0: none
 	proposeAt model.Time   // when to repeat it
@@ -109,30 +111,48 @@ func (n *Node) syncVMs() {
 			v.overruled()
 		}
 		if cfg != v.cfg {
-			v.changeHomes(&cfg)
-			v.entitle(&cfg)
-			v.cfg = cfg
-			v.touch()
-			v.meetPartner(cfg.Peer(n.cfg.ID))
-			if v.mine() {
-				v.won = cfg.Gen - 1
-			}
-			if v.want.Kind != 0 && v.want.Expect < cfg.Gen {
-				v.want, v.proposeAt = pool.Command{}, model.Never
-			}
+			v.take(&cfg)
 		}
 	}
 }
 
+// take makes cfg, which follows from the known configuration, the known one.
+func (v *vm) take(cfg *pool.Config) {
+	v.changeHomes(cfg)
+	v.entitle(cfg)
+	v.cfg = *cfg
+	v.touch()
+	v.meetPartner(cfg.Peer(v.self()))
+	if v.mine() {
+		v.won = cfg.Gen - 1
+	}
+	if v.want.Kind != 0 && v.want.Expect < cfg.Gen {
+		v.withdraw()
+	}
+}
+
 // overruled forgets what this node believed about the VM, because an operator's override
-// made another history of the pool the valid one. An instance of the old history counts as foreign.
+// made another history of the pool the valid one. An instance of the old history counts as foreign: it is the log's to say
+// whether it is still the VM's. But where the old history had taken this host's copy out of the in-sync set, the guest was told
+// of writes that are on the other copy alone, so it cannot go on with this one.
 func (v *vm) overruled() {
+	if v.instance != absent && v.cfg.Gen != 0 && !v.cfg.InSync.Has(v.self()) {
+		v.fence()
+	}
 	v.cfg, v.launched, v.right, v.won = pool.Config{}, 0, right{}, 0
+	v.leaveRecovery()
+	if v.recovery.returning {
+		v.n.refuse(v.id, v.self(), "an operator's override began another history; the VM stays where that has it, and the order has to be given again")
+	}
 	v.recovery = recovery{changed: v.recovery.changed}
+	v.shared.claim, v.shared.said, v.shared.passed = lease.Claim{}, 0, 0
 	v.withdraw()
 	v.touch()
 	if v.instance != absent {
 		v.instance, v.gen = foreign, 0
+		if v.out != nil {
+			v.epoch = v.out.Epoch()
+		}
 		v.main, v.out = nil, nil
 		v.session = 0
 		v.disk, v.marks = diskClosed, nil
@@ -188,9 +208,10 @@ func (v *vm) event(ev *model.Event) {
 			v.out.Output(now, v.gen, out)
 		}
 	case model.EventRequest:
-		v.shipRequest(&ev.IO)
 		switch {
+		case v.main != nil && v.main.Pending(ev.IO.ID): // told of again when the instance was taken over
 		case v.main != nil:
+			v.shipRequest(&ev.IO)
 			v.main.Request(now, &ev.IO, out)
 		case v.shared.disk != nil:
 			v.shared.disk.request(now, &ev.IO, out)

@@ -180,12 +180,12 @@ func (p *place) crashGuest() {
 	p.m.tell(&model.Event{Kind: model.EventDied, VM: p.vm.id})
 }
 
-// adopt gives the instance a new generation and lets it run if it is suspended. Requests
-// that an earlier life of the daemon took with it are asked again.
-func (p *place) adopt(gen model.Gen) {
-	p.inst.gen, p.inst.final = gen, false
-	if p.inst.voided != p.m.life {
-		p.inst.voided = p.m.life
+// adopt gives the instance a new generation and lets it run if it is suspended. When the daemon begins to serve it, it is
+// told of everything that the guest waits for.
+func (p *place) adopt(e *model.Effect) {
+	p.inst.gen, p.inst.final = e.Gen, false
+	if e.Flags.Has(model.FlagOn) {
+		p.inst.voided, p.inst.asked = p.m.life, p.inst.asked[:0]
 		p.w.stage(StageAdopted, p)
 		p.voidMarks()
 	}

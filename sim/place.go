@@ -244,7 +244,7 @@ func (p *place) perform(e *model.Effect) {
 			p.sayDestroyed(e.ID)
 		}
 	case model.EffectAdopt:
-		p.adopt(e.Gen)
+		p.adopt(e)
 	case model.EffectCapture:
 		p.capture(e)
 	case model.EffectHold:

@@ -85,6 +85,16 @@ func (p *Primary) Writes() []model.IO {
 	return list
 }
 
+// Pending reports whether the guest's request id is under way.
+func (p *Primary) Pending(id uint64) bool {
+	for i := range p.ops.order {
+		if o := p.ops.at(i); o.kind == opGuest && o.io.ID == id && o.phase != phaseDone {
+			return true
+		}
+	}
+	return false
+}
+
 // Hold makes writes from now on belong to epoch and be held by the replica (ft).
 func (p *Primary) Hold(epoch model.Epoch) { p.hold, p.epoch = true, epoch }
 

@@ -30,8 +30,9 @@ const (
 	// EventDestroyed, when nothing is left and no operation of the instance can reach the storage any more.
 	EffectDestroy
 	// EffectAdopt: from now on the running instance of VM belongs to Gen. If it is
-	// suspended, or about to be for a final capture, let it run. The first one of a life for an instance that EventInstance
-	// named also voids the marks in its plug, and what the guest still waits for is asked again.
+	// suspended, or about to be for a final capture, let it run. FlagOn: the node begins to serve it, as one of an earlier life
+	// or of a history that an override discarded. The marks in its plug are void, and every request and all output that the
+	// guest waits for is told of again (EventRequest, EventOutput), whether this life was told of it before or not.
 	EffectAdopt
 	// EffectCapture: suspend VM, stage the pages (FlagFull: all) and state that
 	// changed, mark the plug with Epoch, let it run again unless FlagFinal → EventCaptured.

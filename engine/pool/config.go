@@ -85,7 +85,7 @@ func (c Config) Validate() error {
 		return fail("cause is %v without shared storage", c.Cause)
 	case c.Since[0] > c.Gen || c.Since[1] > c.Gen:
 		return fail("homes %v since generations %v", c.Homes, c.Since)
-	case !c.Cause.ForVM() && (c.Cause != KindOverride || c.Shared):
+	case !c.Cause.ForVM() && c.Cause != KindOverride:
 		return fail("cause is %v", c.Cause)
 	case !validNode(c.By):
 		return fail("proposed by member %d", c.By)

@@ -147,19 +147,22 @@ func (s *State) perform(cmd Command) error {
 	return nil
 }
 
-// beginEra lets the VMs go on in the era of an override, as they are. A VM on shared storage stays in its generation: what
-// it rests on, a lease and a wait, is counted from there, and nothing of it outlives its host.
+// beginEra lets the VMs go on in the era of an override, as they are.
 func (s *State) beginEra(cmd Command) {
 	for i := range s.vms {
-		if c := &s.vms[i]; cmd.Expect != 0 && !c.Shared && !planted.On(planted.EraKept) {
+		if c := &s.vms[i]; cmd.Expect != 0 && !planted.On(planted.EraKept) {
 			*c = c.Overridden(cmd)
 		}
 	}
 }
 
-// Overridden returns what a VM's configuration becomes with an override that begins a new era.
+// Overridden returns what a VM's configuration becomes with an override that begins a new era. What was claimed on shared
+// storage stays claimed: there is still something to wait for.
 func (c Config) Overridden(cmd Command) Config {
-	c.Gen, c.Cause, c.By, c.Incarnation = c.Gen.In(uint64(cmd.Expect)), KindOverride, cmd.By, cmd.Incarnation
+	c.Gen, c.By, c.Incarnation = c.Gen.In(uint64(cmd.Expect)), cmd.By, cmd.Incarnation
+	if c.Cause != KindClaim {
+		c.Cause = KindOverride
+	}
 	return c
 }
 
