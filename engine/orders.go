@@ -74,7 +74,7 @@ func (n *Node) orderCreation(cmd pool.Command) {
 }
 
 // orderOverride makes this node decide alone, because an operator knows that the other one is dead. What the others decided
-// without it is void, so the VMs go on in generations above theirs, named after the log's new term, which no other override
+// without it is void, so the VMs go on in generations above theirs, those of an era that no other override
 // has. Members of the first version could not read that; they cannot read a pool with recovery copies either.
 func (n *Node) orderOverride(cmd pool.Command) {
 	if _, err := n.pool.Check(cmd); err != nil {
@@ -82,9 +82,9 @@ func (n *Node) orderOverride(cmd pool.Command) {
 		return
 	}
 	plain := n.tooOld(model.Protocol2) != "" && n.pool.Format() < model.Protocol2 || n.cfg.Protocol < model.Protocol2
-	n.log.ForceAlone(n.now, func(term uint64) []byte {
-		if !plain && term <= model.MaxEra {
-			cmd.Expect = model.Gen(term)
+	n.log.ForceAlone(n.now, func(era uint64) []byte {
+		if !plain && era <= model.MaxEra {
+			cmd.Expect = model.Gen(era)
 		}
 		return cmd.Encode()
 	})

@@ -46,12 +46,12 @@ type Log struct {
 	relays           []relay
 
 	probation           bool
-	needState, needBase bool                     // something is to be persisted
-	reset               bool                     // the state machine is to begin anew
-	alone               func(term uint64) []byte // ForceAlone was called: what to record; nil: it was not
-	reshaped            bool                     // the members changed since the last snapshot
-	amnesia, override   bool                     // notices to give
-	overruled           bool                     // another one
+	needState, needBase bool                    // something is to be persisted
+	reset               bool                    // the state machine is to begin anew
+	alone               func(era uint64) []byte // ForceAlone was called: what to record; nil: it was not
+	reshaped            bool                    // the members changed since the last snapshot
+	amnesia, override   bool                    // notices to give
+	overruled           bool                    // another one
 }
 
 // role is what raft said last about elections.
