@@ -43,18 +43,18 @@ func (n *Node) ruleOf(part pool.Part) model.Repair {
 
 // fault has the log count a fault. It is asked for once: one that is lost with a leader is not counted,
 // which errs on the side of the component. One that is never to be repaired is taken out at once, and that is asked for
-// until it is decided.
-func (n *Node) fault(part pool.Part) {
+// until it is decided. It reports whether the log was asked, or has not to be.
+func (n *Node) fault(part pool.Part) bool {
 	cmd, rule := n.about(pool.KindFault, part), n.ruleOf(part)
 	if rule == (model.Repair{}) || planted.On(planted.FaultsUncounted) || n.tooOld(cmd.Format()) != "" {
-		return
+		return true
 	}
-	if n.log.Quorate() && n.log.Propose(cmd.Encode()) == nil {
-		n.logBusy = true
-	}
+	asked := n.log.Quorate() && n.log.Propose(cmd.Encode()) == nil
+	n.logBusy = n.logBusy || asked
 	if rule.Mode == model.RepairNever && !n.outOfService(part) {
 		n.keepOrder(n.about(pool.KindRetire, part))
 	}
+	return asked
 }
 
 // settleRetire forgets what asked for a part to be taken out of service as soon as the log has done it: an operator may

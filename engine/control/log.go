@@ -165,6 +165,16 @@ func (l *Log) Leader() model.NodeID { return l.role.lead }
 // without knowing: what matters must be proposed, not read.
 func (l *Log) Leading() bool { return l.role.leading }
 
+// CaughtUp reports whether this member leads and has applied all that was decided before it did: its own term's first entry
+// is behind it.
+func (l *Log) CaughtUp() bool {
+	if !l.role.leading {
+		return false
+	}
+	term, err := l.disk.Term(l.applied)
+	return err == nil && term == l.role.term
+}
+
 // Term returns the election term. It never falls.
 func (l *Log) Term() uint64 { return l.state.term }
 
