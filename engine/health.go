@@ -139,6 +139,11 @@ func (n *Node) serviced(cmd *pool.Command) {
 		kind, n.troubles = model.NoticeCleared, n.troubles[:0]
 	}
 	n.touchAll()
+	for _, v := range n.vms {
+		if v.instance == absent {
+			v.tell() // whoever waited for this home's word, with what it needs to go on, need not wait for the next one
+		}
+	}
 	if cmd.By != n.cfg.ID {
 		return
 	}
@@ -156,6 +161,12 @@ func (v *vm) retired(component model.Component) bool {
 // stopped reports whether the VM failed so often that it is not to be started any more.
 func (v *vm) stopped() bool {
 	return v.n.outOfService(pool.Part{Component: model.ComponentVM, VM: v.id})
+}
+
+// held reports whether the right to launch is not to be used because the VM is out of service: it may have been won by a home that
+// had not heard of that. What an operator ordered is carried out.
+func (v *vm) held() bool {
+	return v.stopped() && v.right.won != v.forced && v.right.won != v.cfg.History
 }
 
 // guestFailed counts a crash or a hang of the guest.

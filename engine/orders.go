@@ -99,6 +99,7 @@ func (n *Node) orderStart(cmd pool.Command) {
 		return
 	}
 	n.out.Notify(model.NoticeOverride, cmd.VM, cmd.Node)
+	n.vm(cmd.VM).forced = cmd.Expect + 1
 	n.keepOrder(cmd)
 }
 
@@ -112,6 +113,9 @@ func (n *Node) refuseStart(id model.VMID) string {
 		return "the VM runs on this host"
 	}
 	if r, known := v.reported(); !v.isPrimary() && known && r.flags.Has(model.FlagInstance) {
+		if v.stopped() {
+			return "the VM is out of service because it failed; have its faults cleared, and it is started"
+		}
 		return "the VM runs on the other host, which answers"
 	}
 	return ""

@@ -80,3 +80,47 @@ func TestFromSource(t *testing.T) {
 		})
 	}
 }
+
+// TestHeldWhileOutOfService: a right that was won by who had not heard that the VM is out of service is kept until an operator
+// has looked, and one that an operator gave is used.
+func TestHeldWhileOutOfService(t *testing.T) {
+	const life = 3
+	out := pool.Command{Kind: pool.KindRetire, By: 2, VM: 7, Component: model.ComponentVM}
+	for name, c := range map[string]struct {
+		cause           pool.Kind
+		retired, forced bool
+		history         model.Gen
+		held            bool
+	}{
+		"in service":            {cause: pool.KindPromote},
+		"promoted":              {cause: pool.KindPromote, retired: true, held: true},
+		"started":               {cause: pool.KindStart, retired: true, held: true},
+		"started by force":      {cause: pool.KindStart, retired: true, forced: true},
+		"failed over":           {cause: pool.KindStart, retired: true, history: 5},
+		"after a new recovery":  {cause: pool.KindStart, retired: true, history: 4, held: true},
+		"in service, by force":  {cause: pool.KindStart, forced: true},
+		"in service, in a plan": {cause: pool.KindStart, history: 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := testNode(t, 2)
+			n.incarnation = life
+			v := n.addVM(7)
+			if c.retired {
+				require.True(t, n.pool.Apply(1, out).OK)
+			}
+			if c.forced {
+				v.forced = 5
+			}
+			cfg := pool.Config{VM: 7, Gen: 5, Level: model.LevelFT, Homes: model.Nodes(1, 2), Primary: 2, InSync: model.Nodes(2),
+				Cause: c.cause, By: 2, Incarnation: life, History: c.history}
+			v.entitle(&cfg)
+			v.cfg = cfg
+			require.Equal(t, c.held, v.held())
+			if c.held {
+				require.True(t, n.pool.Apply(2, pool.Command{Kind: pool.KindClear, By: 2}).OK)
+				require.False(t, v.held())
+				require.Equal(t, cfg.Gen, v.right.in, "the right is not lost")
+			}
+		})
+	}
+}
