@@ -71,11 +71,22 @@ func (n *Node) renewed(cmd *pool.Command) {
 	}
 }
 
-// byRight reports whether the instance here is of the present generation, or of the one before it that this
-// host itself ended: then no other host was given the VM since it was started.
+// follow finds out, when cfg is about to follow the known configuration, since which generation nobody but this host has
+// changed the VM, and only so that it kept it: lives of its daemon that died one after the other each asked for a generation.
+func (v *vm) follow(cfg *pool.Config) {
+	kept := cfg.By == v.self() && (cfg.Cause == pool.KindBump || cfg.Cause == pool.KindStart)
+	switch {
+	case !kept:
+		v.shared.mineSince = cfg.Gen
+	case cfg.Gen != v.cfg.Gen+1:
+		v.shared.mineSince = cfg.Gen - 1 // what was before that one this node has not seen
+	}
+}
+
+// byRight reports whether the instance here is of the present generation, or of one before it from which on this
+// host alone changed the VM, so that no other host was given it since the instance was started.
 func (v *vm) byRight() bool {
-	own := v.cfg.Gen == v.gen || v.cfg.Gen == v.gen+1 && v.cfg.By == v.self() && (v.cfg.Cause == pool.KindBump || v.cfg.Cause == pool.KindStart)
-	return v.cfg.Gen != 0 && v.isPrimary() && own
+	return v.cfg.Gen != 0 && v.isPrimary() && v.gen <= v.cfg.Gen && v.gen >= v.shared.mineSince
 }
 
 func (n *Node) touchShared() {

@@ -124,3 +124,44 @@ func TestHeldWhileOutOfService(t *testing.T) {
 		})
 	}
 }
+
+// TestByRight: an instance on shared storage is this host's as long as nobody else was given the VM since it was started, however
+// many lives of the daemon each asked for a generation, and only if the node can know it.
+func TestByRight(t *testing.T) {
+	cfg := func(gen model.Gen, cause pool.Kind, by, primary model.NodeID, life uint64) pool.Config {
+		return pool.Config{VM: 7, Gen: gen, Level: model.LevelRestart, Shared: true, Homes: model.Nodes(1, 2), Primary: primary,
+			Cause: cause, By: by, Incarnation: life}
+	}
+	start, bump, again := cfg(3, pool.KindStart, 2, 2, 1), cfg(4, pool.KindBump, 2, 2, 2), cfg(5, pool.KindBump, 2, 2, 3)
+	claimed, back := cfg(4, pool.KindClaim, 1, 1, 1), cfg(5, pool.KindClaim, 2, 2, 2)
+	for name, c := range map[string]struct {
+		known []pool.Config
+		gen   model.Gen // of the instance
+		want  bool
+	}{
+		"just started":              {[]pool.Config{start}, 3, true},
+		"a life later":              {[]pool.Config{start, bump}, 3, true},
+		"two lives later":           {[]pool.Config{start, bump, again}, 3, true},
+		"all in one step, one seen": {[]pool.Config{bump, again}, 3, true},
+		"only the last is seen":     {[]pool.Config{again}, 3, false},
+		"one before the last":       {[]pool.Config{again}, 4, true},
+		"booted anew, then a life":  {[]pool.Config{start, cfg(4, pool.KindStart, 2, 2, 1), again}, 3, true},
+		"claimed":                   {[]pool.Config{start, claimed}, 3, false},
+		"claimed and claimed back":  {[]pool.Config{start, claimed, back, cfg(6, pool.KindStart, 2, 2, 2)}, 3, false},
+		"and started since":         {[]pool.Config{start, claimed, back, cfg(6, pool.KindStart, 2, 2, 2)}, 6, true},
+		"a gap, then a life":        {[]pool.Config{start, cfg(6, pool.KindBump, 2, 2, 3), cfg(7, pool.KindBump, 2, 2, 4)}, 3, false},
+		"older than what is known":  {[]pool.Config{start}, 2, true},
+		"from a later generation":   {[]pool.Config{start}, 4, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := testNode(t, 2)
+			v := n.addVM(7)
+			v.gen = c.gen
+			for i := range c.known {
+				v.follow(&c.known[i])
+				v.cfg = c.known[i]
+			}
+			require.Equal(t, c.want, v.byRight())
+		})
+	}
+}

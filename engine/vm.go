@@ -112,6 +112,7 @@ func (n *Node) syncVMs() {
 		if cfg != v.cfg {
 			v.changeHomes(&cfg)
 			v.entitle(&cfg)
+			v.follow(&cfg)
 			v.cfg = cfg
 			v.touch()
 			v.meetPartner(cfg.Peer(n.cfg.ID))
