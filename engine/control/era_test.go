@@ -213,3 +213,26 @@ func TestRivalOverrides(t *testing.T) {
 		}
 	})
 }
+
+// Overrides of earlier versions, which raised the term by 2²⁰, are noticed as those of this one.
+func TestOverridden(t *testing.T) {
+	const old, first = 1<<20 + 2 + 5, (firstEra + 2) << eraShift
+	for name, c := range map[string]struct {
+		own, term uint64
+		want      bool
+	}{
+		"elections":                              {5, 5000, false},
+		"an override of an earlier version":      {5, old, true},
+		"elections after it":                     {old, old + 5000, false},
+		"the second one of that version":         {old, old + 1<<20 + 1, true},
+		"an override":                            {5, first, true},
+		"an override over one of that version":   {old, first, true},
+		"elections after an override":            {first, first + 5000, false},
+		"the override of the next member":        {first + 5000, first + 1<<eraShift, true},
+		"that of the member before":              {first, first - 1<<eraShift, false},
+		"what was before":                        {first, old, false},
+		"an override of that version after this": {first, first + 1<<20 + 1, true},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, overridden(c.own, c.term)) })
+	}
+}
