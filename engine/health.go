@@ -43,18 +43,18 @@ func (n *Node) ruleOf(part pool.Part) model.Repair {
 
 // fault has the log count a fault. It is asked for once: one that is lost with a leader is not counted,
 // which errs on the side of the component. One that is never to be repaired is taken out at once, and that is asked for
-// until it is decided.
-func (n *Node) fault(part pool.Part) {
+// until it is decided. It reports whether the log was asked, or has not to be.
+func (n *Node) fault(part pool.Part) bool {
 	cmd, rule := n.about(pool.KindFault, part), n.ruleOf(part)
 	if rule == (model.Repair{}) || planted.On(planted.FaultsUncounted) || n.tooOld(cmd.Format()) != "" {
-		return
+		return true
 	}
-	if n.log.Quorate() && n.log.Propose(cmd.Encode()) == nil {
-		n.logBusy = true
-	}
+	asked := n.log.Quorate() && n.log.Propose(cmd.Encode()) == nil
+	n.logBusy = n.logBusy || asked
 	if rule.Mode == model.RepairNever && !n.outOfService(part) {
 		n.keepOrder(n.about(pool.KindRetire, part))
 	}
+	return asked
 }
 
 // settleRetire forgets what asked for a part to be taken out of service as soon as the log has done it: an operator may
@@ -139,6 +139,11 @@ func (n *Node) serviced(cmd *pool.Command) {
 		kind, n.troubles = model.NoticeCleared, n.troubles[:0]
 	}
 	n.touchAll()
+	for _, v := range n.vms {
+		if v.instance == absent {
+			v.tell() // whoever waited for this home's word, with what it needs to go on, need not wait for the next one
+		}
+	}
 	if cmd.By != n.cfg.ID {
 		return
 	}
@@ -156,6 +161,12 @@ func (v *vm) retired(component model.Component) bool {
 // stopped reports whether the VM failed so often that it is not to be started any more.
 func (v *vm) stopped() bool {
 	return v.n.outOfService(pool.Part{Component: model.ComponentVM, VM: v.id})
+}
+
+// held reports whether the right to launch is not to be used because the VM is out of service: it may have been won by a home that
+// had not heard of that. What an operator ordered is carried out.
+func (v *vm) held() bool {
+	return v.stopped() && v.right.won != v.forced && v.right.won != v.cfg.History
 }
 
 // guestFailed counts a crash or a hang of the guest.

@@ -71,17 +71,28 @@ func (n *Node) renewed(cmd *pool.Command) {
 	}
 }
 
-// byRight reports whether the instance here is of the present generation, or of the one before it, which this
-// host itself ended or an override: then no other host was given the VM since it was started.
-func (v *vm) byRight() bool {
-	own := v.cfg.Gen == v.gen
-	switch v.cfg.Cause {
-	case pool.KindBump, pool.KindStart:
-		own = own || v.cfg.Gen == v.gen+1 && v.cfg.By == v.self()
-	case pool.KindOverride:
-		own = own || v.cfg.Gen == v.gen.In(v.cfg.Gen.Era())
+// follow finds out, when cfg is about to follow the known configuration, since which generation nobody but this host has
+// changed the VM, and only so that it kept it: lives of its daemon that died one after the other each asked for a generation.
+// An override that found the known configuration changes nothing about that.
+func (v *vm) follow(cfg *pool.Config) {
+	kept := cfg.By == v.self() && (cfg.Cause == pool.KindBump || cfg.Cause == pool.KindStart)
+	switch {
+	case cfg.Cause == pool.KindOverride && cfg.Gen == v.cfg.Gen.In(cfg.Gen.Era()):
+	case !kept:
+		v.shared.mineSince = cfg.Gen
+	case cfg.Gen != v.cfg.Gen+1:
+		v.shared.mineSince = cfg.Gen - 1 // what was before that one this node has not seen
 	}
-	return v.cfg.Gen != 0 && v.isPrimary() && own
+}
+
+// byRight reports whether the instance here is of the present generation, or of one before it from which on this
+// host alone changed the VM, or an override that found it so: then no other host was given it since the instance was started.
+func (v *vm) byRight() bool {
+	if v.cfg.Gen == 0 || !v.isPrimary() {
+		return false
+	}
+	found := v.cfg.Cause == pool.KindOverride && v.cfg.Gen == v.gen.In(v.cfg.Gen.Era())
+	return found || v.gen <= v.cfg.Gen && v.gen >= v.shared.mineSince
 }
 
 func (n *Node) touchShared() {

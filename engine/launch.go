@@ -46,7 +46,7 @@ func (v *vm) bringUp() {
 	}
 	if n := v.n; n.now < v.retryAt {
 		v.lookAgain(v.retryAt)
-	} else if v.ensureDisk() {
+	} else if !v.held() && v.ensureDisk() {
 		v.launch()
 	}
 }

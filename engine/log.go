@@ -16,6 +16,7 @@ func (n *Node) drain() {
 	n.logBusy = false
 	n.leads = n.log.Leading()
 	n.log.Drain(&n.out, n.apply)
+	n.countLosses()
 	n.meet()
 }
 

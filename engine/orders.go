@@ -74,7 +74,7 @@ func (n *Node) orderCreation(cmd pool.Command) {
 }
 
 // orderOverride makes this node decide alone, because an operator knows that the other one is dead. What the others decided
-// without it is void, so the VMs go on in generations above theirs, named after the log's new term, which no other override
+// without it is void, so the VMs go on in generations above theirs, those of an era that no other override
 // has. Members of the first version could not read that; they cannot read a pool with recovery copies either.
 func (n *Node) orderOverride(cmd pool.Command) {
 	if _, err := n.pool.Check(cmd); err != nil {
@@ -82,9 +82,9 @@ func (n *Node) orderOverride(cmd pool.Command) {
 		return
 	}
 	plain := n.tooOld(model.Protocol2) != "" && n.pool.Format() < model.Protocol2 || n.cfg.Protocol < model.Protocol2
-	n.log.ForceAlone(n.now, func(term uint64) []byte {
-		if !plain && term <= model.MaxEra {
-			cmd.Expect = model.Gen(term)
+	n.log.ForceAlone(n.now, func(era uint64) []byte {
+		if !plain && era <= model.MaxEra {
+			cmd.Expect = model.Gen(era)
 		}
 		return cmd.Encode()
 	})
@@ -99,6 +99,7 @@ func (n *Node) orderStart(cmd pool.Command) {
 		return
 	}
 	n.out.Notify(model.NoticeOverride, cmd.VM, cmd.Node)
+	n.vm(cmd.VM).forced = cmd.Expect + 1
 	n.keepOrder(cmd)
 }
 
@@ -112,6 +113,9 @@ func (n *Node) refuseStart(id model.VMID) string {
 		return "the VM runs on this host"
 	}
 	if r, known := v.reported(); !v.isPrimary() && known && r.flags.Has(model.FlagInstance) {
+		if v.stopped() {
+			return "the VM is out of service because it failed; have its faults cleared, and it is started"
+		}
 		return "the VM runs on the other host, which answers"
 	}
 	return ""

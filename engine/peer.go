@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"holdfast/engine/model"
-	"holdfast/engine/pool"
 )
 
 // peer is what a node knows about another member.
@@ -23,6 +22,7 @@ type peer struct {
 	gone        bool          // it knows that it left the pool
 	eager       int           // heartbeats to send to it at full rate although it is far
 	paced       int           // the pace at which this node spoke to it last
+	loss        loss
 }
 
 // link is one way to a peer.
@@ -158,6 +158,7 @@ func (n *Node) flags() (f model.Flags) {
 func (n *Node) heard(p *peer, l model.Link, m *model.Message) {
 	w := &p.links[l]
 	w.heardAt = n.now
+	p.loss.faults = n.pool.Health(hostPart(p.id)).Faults
 	p.protocol = min(max(m.Version, model.Protocol1), n.cfg.Protocol)
 	w.pace, p.gone = min(max(int(m.Count), 1), maxFar), m.Flags.Has(model.FlagGone)
 	for i := range p.links {
@@ -237,12 +238,11 @@ func (n *Node) updateLinks(p *peer) {
 	p.suspected, p.since = !alive, n.now
 	if alive {
 		n.out.Notify(model.NoticeHeard, 0, p.id)
+		p.loss.owed = p.loss.owed && n.log.Leading()
 		n.log.Heard(n.now, p.id)
 	} else {
 		n.out.Notify(model.NoticeSuspected, 0, p.id)
-		if n.log.Leading() && n.pool.Members().Hosts.Has(p.id) {
-			n.fault(pool.Part{Component: model.ComponentHost, Node: p.id})
-		}
+		n.hostLost(p)
 		n.log.Suspect(n.now, p.id)
 		n.logBusy = true
 	}

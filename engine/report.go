@@ -1,9 +1,6 @@
 package engine
 
-import (
-	"holdfast/engine/model"
-	"holdfast/engine/pool"
-)
+import "holdfast/engine/model"
 
 // report is what the other home said it has.
 type report struct {
@@ -21,8 +18,8 @@ func (v *vm) tell() {
 	}
 	m := v.n.out.Send(model.MsgReport, v.other, v.id)
 	m.Gen = v.cfg.Gen
-	if v.instance != absent || v.cfg.Shared && !v.shared.settled || v.n.retiring(pool.Part{Component: model.ComponentVM, VM: v.id}) {
-		m.Flags |= model.FlagInstance // nobody may go on with a VM that is about to be taken out of service
+	if v.instance != absent || v.cfg.Shared && !v.shared.settled || v.stopped() {
+		m.Flags |= model.FlagInstance // nobody may go on with a VM that is out of service, also who has not heard of it yet
 	}
 	if v.holdsVM() {
 		m.Flags |= model.FlagCheckpoint

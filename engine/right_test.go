@@ -81,36 +81,97 @@ func TestFromSource(t *testing.T) {
 	}
 }
 
-// TestByRight: an instance on shared storage is this host's by right as long as nobody else can have been given the VM.
+// TestByRight: an instance on shared storage is this host's as long as nobody else was given the VM since it was started, however
+// many lives of the daemon each asked for a generation, and only if the node can know it.
 func TestByRight(t *testing.T) {
-	const gen, era = 5, 9 << 32
+	cfg := func(gen model.Gen, cause pool.Kind, by, primary model.NodeID, life uint64) pool.Config {
+		return pool.Config{VM: 7, Gen: gen, Level: model.LevelRestart, Shared: true, Homes: model.Nodes(1, 2), Primary: primary,
+			Cause: cause, By: by, Incarnation: life}
+	}
+	start, bump, again := cfg(3, pool.KindStart, 2, 2, 1), cfg(4, pool.KindBump, 2, 2, 2), cfg(5, pool.KindBump, 2, 2, 3)
+	override := pool.Command{Kind: pool.KindOverride, Expect: 9, By: 1, Incarnation: 8}
+	over := func(c pool.Config) pool.Config { return c.Overridden(override) }
+	after := over(again)
+	after.Gen, after.Cause, after.By = after.Gen+1, pool.KindBump, 2
+	claimed, back := cfg(4, pool.KindClaim, 1, 1, 1), cfg(5, pool.KindClaim, 2, 2, 2)
 	for name, c := range map[string]struct {
-		gen     model.Gen
-		primary model.NodeID
-		cause   pool.Kind
-		by      model.NodeID
-		want    bool
+		known []pool.Config
+		gen   model.Gen // of the instance
+		want  bool
 	}{
-		"its generation":            {gen, 1, pool.KindStart, 1, true},
-		"bumped":                    {gen + 1, 1, pool.KindBump, 1, true},
-		"started anew":              {gen + 1, 1, pool.KindStart, 1, true},
-		"started by an operator":    {gen + 1, 1, pool.KindStart, 3, false},
-		"claimed":                   {gen + 1, 2, pool.KindClaim, 2, false},
-		"claimed back":              {gen + 2, 1, pool.KindClaim, 1, false},
-		"two of its own":            {gen + 2, 1, pool.KindBump, 1, false},
-		"overridden":                {era | gen + 1, 1, pool.KindOverride, 3, true},
-		"overridden, other host":    {era | gen + 1, 2, pool.KindOverride, 3, false},
-		"overridden when claimed":   {era | gen + 2, 2, pool.KindClaim, 3, false},
-		"overridden, another one":   {era | gen + 2, 1, pool.KindOverride, 3, false},
-		"overridden and bumped":     {era | gen + 2, 1, pool.KindBump, 1, false},
-		"overridden, claimed by it": {era | gen + 1, 1, pool.KindClaim, 3, false},
+		"just started":              {[]pool.Config{start}, 3, true},
+		"a life later":              {[]pool.Config{start, bump}, 3, true},
+		"two lives later":           {[]pool.Config{start, bump, again}, 3, true},
+		"all in one step, one seen": {[]pool.Config{bump, again}, 3, true},
+		"only the last is seen":     {[]pool.Config{again}, 3, false},
+		"one before the last":       {[]pool.Config{again}, 4, true},
+		"booted anew, then a life":  {[]pool.Config{start, cfg(4, pool.KindStart, 2, 2, 1), again}, 3, true},
+		"claimed":                   {[]pool.Config{start, claimed}, 3, false},
+		"claimed and claimed back":  {[]pool.Config{start, claimed, back, cfg(6, pool.KindStart, 2, 2, 2)}, 3, false},
+		"and started since":         {[]pool.Config{start, claimed, back, cfg(6, pool.KindStart, 2, 2, 2)}, 6, true},
+		"a gap, then a life":        {[]pool.Config{start, cfg(6, pool.KindBump, 2, 2, 3), cfg(7, pool.KindBump, 2, 2, 4)}, 3, false},
+		"older than what is known":  {[]pool.Config{start}, 2, true},
+		"overridden":                {[]pool.Config{start, over(start)}, 3, true},
+		"overridden a life later":   {[]pool.Config{start, bump, over(bump)}, 3, true},
+		"only the override is seen": {[]pool.Config{over(start)}, 3, true},
+		"overridden, and a life":    {[]pool.Config{start, bump, again, over(again), after}, 3, true},
+		"overridden elsewhere":      {[]pool.Config{start, over(back)}, 3, false},
+		"overridden when claimed":   {[]pool.Config{start, over(claimed)}, 3, false},
+		"from a later generation":   {[]pool.Config{start}, 4, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := testNode(t, 1).addVM(7)
-			v.instance, v.gen = foreign, gen
-			v.cfg = pool.Config{VM: 7, Gen: c.gen, Level: model.LevelRestart, Shared: true, Homes: model.Nodes(1, 2), InSync: model.Nodes(1, 2),
-				Primary: c.primary, Secondary: 3 - c.primary, Cause: c.cause, By: c.by}
+			n := testNode(t, 2)
+			v := n.addVM(7)
+			v.gen = c.gen
+			for i := range c.known {
+				v.follow(&c.known[i])
+				v.cfg = c.known[i]
+			}
 			require.Equal(t, c.want, v.byRight())
+		})
+	}
+}
+
+// TestHeldWhileOutOfService: a right that was won by who had not heard that the VM is out of service is kept until an operator
+// has looked, and one that an operator gave is used.
+func TestHeldWhileOutOfService(t *testing.T) {
+	const life = 3
+	out := pool.Command{Kind: pool.KindRetire, By: 2, VM: 7, Component: model.ComponentVM}
+	for name, c := range map[string]struct {
+		cause           pool.Kind
+		retired, forced bool
+		history         model.Gen
+		held            bool
+	}{
+		"in service":            {cause: pool.KindPromote},
+		"promoted":              {cause: pool.KindPromote, retired: true, held: true},
+		"started":               {cause: pool.KindStart, retired: true, held: true},
+		"started by force":      {cause: pool.KindStart, retired: true, forced: true},
+		"failed over":           {cause: pool.KindStart, retired: true, history: 5},
+		"after a new recovery":  {cause: pool.KindStart, retired: true, history: 4, held: true},
+		"in service, by force":  {cause: pool.KindStart, forced: true},
+		"in service, in a plan": {cause: pool.KindStart, history: 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := testNode(t, 2)
+			n.incarnation = life
+			v := n.addVM(7)
+			if c.retired {
+				require.True(t, n.pool.Apply(1, out).OK)
+			}
+			if c.forced {
+				v.forced = 5
+			}
+			cfg := pool.Config{VM: 7, Gen: 5, Level: model.LevelFT, Homes: model.Nodes(1, 2), Primary: 2, InSync: model.Nodes(2),
+				Cause: c.cause, By: 2, Incarnation: life, History: c.history}
+			v.entitle(&cfg)
+			v.cfg = cfg
+			require.Equal(t, c.held, v.held())
+			if c.held {
+				require.True(t, n.pool.Apply(2, pool.Command{Kind: pool.KindClear, By: 2}).OK)
+				require.False(t, v.held())
+				require.Equal(t, cfg.Gen, v.right.in, "the right is not lost")
+			}
 		})
 	}
 }

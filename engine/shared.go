@@ -21,6 +21,8 @@ type sharedState struct {
 	passed  model.Gen  // generation out of which this life asked to pass the VM on
 	probing bool       // the storage was asked whether it is there
 	probeAt model.Time // when to ask again; then no answer counts as none
+
+	mineSince model.Gen // generation since which nobody but this host has changed the VM
 }
 
 // reconcileShared does the next step of a home of a VM on shared storage.

@@ -39,6 +39,7 @@ type vm struct {
 	gen         model.Gen  // configuration that the instance runs under
 	launched    model.Gen  // configuration for which a launch was ordered
 	right       right      // to launch
+	forced      model.Gen  // generation that an operator's order to start the VM here would make
 	failedIn    model.Gen  // generation in which a boot here failed: nothing has run since the decision for it
 	cannot      bool       // this home cannot run the VM for now
 	moving      bool       // an operator wants it on the other home
@@ -120,6 +121,7 @@ func (n *Node) syncVMs() {
 func (v *vm) take(cfg *pool.Config) {
 	v.changeHomes(cfg)
 	v.entitle(cfg)
+	v.follow(cfg)
 	v.cfg = *cfg
 	v.touch()
 	v.meetPartner(cfg.Peer(v.self()))

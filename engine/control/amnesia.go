@@ -33,9 +33,14 @@ func (l *Log) Known(subject model.NodeID) model.Position {
 // its disk has not gone back. Until then it takes no part.
 func (l *Log) Probation() bool { return l.probation }
 
-// Amnesia reports whether this member forgot something and has not caught up
-// with a leader that does not rely on it. Until then it does not vote.
-func (l *Log) Amnesia() bool { return l.state.floor > 0 && l.lastTerm() <= l.state.floor }
+// Amnesia reports whether this member forgot something, or an override voids what it knows, and has not caught up
+// with a leader that does not rely on it. Until then it does not vote. A member may have got into the term of
+// an override without its log, by any message; with another log it must not take part in the elections of that era.
+func (l *Log) Amnesia() bool {
+	own := l.lastTerm()
+	void := overridden(own, max(l.state.term, l.role.term)) && !planted.On(planted.DeadDecide)
+	return l.state.floor > 0 && own <= l.state.floor || void
+}
 
 // Confirm tells this member what a peer remembers of it: the peer's Known of
 // this member, asked after this member's start. The first call ends the probation. Calls after that

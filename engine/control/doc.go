@@ -141,17 +141,23 @@
 //
 // ForceAlone rewrites the configuration to this member alone, at an operator's
 // word. It replaces the log by a snapshot one index behind its end, in a term
-// far above all known ones. No other log can match that entry, so everybody who
+// of an era of its own (era.go), far above all known ones. No other log can match that entry, so everybody who
 // returns is sent the snapshot, and with it the new configuration. Change then
 // brings members back, first as learners. A member that went on elsewhere and
 // finds its own commits contradicted starts over from nothing (startOver): the
-// operator decided that they are void. Should both sides be given the override,
-// the higher term wins, and the other side's decisions are lost.
+// operator decided that they are void.
+//
+// Should both sides be given the override, the higher era wins, and the other side's decisions are lost. Why logs match,
+// and one of them wins whole: terms of an era are used by those only whose log is of that era (Amnesia keeps the others from
+// voting and campaigning, however they got into such a term), and each of those logs descends from the snapshot of
+// the one override that began the era. Within an era raft's own argument holds. Between two eras no entries are equal,
+// so nothing of the one is ever appended to the other; the leader of the higher one finds no entry to go on from and
+// sends its snapshot, and what the lower one committed is either below it or contradicted. The leader of the lower one is refused by its term.
 //
 // Those who were declared dead may be a majority of the voters that they know. They return without
 // a word of the override in their logs, and until a leader whom they know sends them the
-// new one nothing in raft would stop them from deciding among themselves. The term tells: only an override raises it so
-// far. So a member that learns, from a heartbeat of anybody or from what a third one remembers, of a position in such a
-// term puts a floor under its own log, as after amnesia, and neither votes nor leads before it has the other one. What remains
+// new one nothing in raft would stop them from deciding among themselves. The term tells: only an override begins
+// an era. So a member that learns, from a heartbeat of anybody or from what a third one remembers, of a position in a higher
+// one puts a floor under its own log, as after amnesia, and neither votes nor leads before it has the other one. What remains
 // is the time before it hears of it: whoever returns while nobody is there that knows of the override cannot know.
 package control

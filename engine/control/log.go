@@ -46,12 +46,12 @@ type Log struct {
 	relays           []relay
 
 	probation           bool
-	needState, needBase bool                     // something is to be persisted
-	reset               bool                     // the state machine is to begin anew
-	alone               func(term uint64) []byte // ForceAlone was called: what to record; nil: it was not
-	reshaped            bool                     // the members changed since the last snapshot
-	amnesia, override   bool                     // notices to give
-	overruled           bool                     // another one
+	needState, needBase bool                    // something is to be persisted
+	reset               bool                    // the state machine is to begin anew
+	alone               func(era uint64) []byte // ForceAlone was called: what to record; nil: it was not
+	reshaped            bool                    // the members changed since the last snapshot
+	amnesia, override   bool                    // notices to give
+	overruled           bool                    // another one
 }
 
 // role is what raft said last about elections.
@@ -164,6 +164,16 @@ func (l *Log) Leader() model.NodeID { return l.role.lead }
 // Leading reports whether this member is the leader. It may have been replaced
 // without knowing: what matters must be proposed, not read.
 func (l *Log) Leading() bool { return l.role.leading }
+
+// CaughtUp reports whether this member leads and has applied all that was decided before it did: its own term's first entry
+// is behind it.
+func (l *Log) CaughtUp() bool {
+	if !l.role.leading {
+		return false
+	}
+	term, err := l.disk.Term(l.applied)
+	return err == nil && term == l.role.term
+}
 
 // Term returns the election term. It never falls.
 func (l *Log) Term() uint64 { return l.state.term }

@@ -9,16 +9,12 @@ import (
 	"holdfast/engine/planted"
 )
 
-// aloneTerms is how far ForceAlone raises the election term above everything
-// that it knows, so that members that go on for a while without knowing of the
-// override lose against it.
-const aloneTerms = 1 << 20
-
 // ForceAlone makes this member the only voter, at the word of an operator who
 // knows that the others are dead. The next Drain applies the whole log, whether it was
-// committed or not, applies as its last entry what record returns for the new term, and begins a new log. Others come back
+// committed or not, applies as its last entry what record returns for the new era, and begins a new log. No other override
+// has that era; of two, the log of the higher one goes on when they meet. Others come back
 // by Change and lose what they did without this member. Calling it again has no effect beyond a new beginning.
-func (l *Log) ForceAlone(now model.Time, record func(term uint64) []byte) {
+func (l *Log) ForceAlone(now model.Time, record func(era uint64) []byte) {
 	l.now, l.alone = now, record
 }
 
@@ -43,14 +39,14 @@ func (l *Log) forceAlone(out *model.Effects, apply func(uint64, []byte)) {
 		}
 	}
 	next := Store{state: l.state}
-	next.state.term = max(l.state.term, l.state.peak.Term, l.state.floor)
+	highest := max(l.state.term, l.state.peak.Term, l.state.floor)
 	for _, p := range l.state.known {
-		next.state.term = max(next.state.term, p.Term)
+		highest = max(highest, p.Term)
 	}
-	// Two overrides must not meet in one term: each member has its own.
-	next.state.term += aloneTerms + uint64(l.cfg.ID)
+	era := eraAfter(highest, l.cfg.ID)
+	next.state.term = era << eraShift
 	next.state.vote, next.state.commit, next.state.floor = 0, last+1, 0
-	apply(last+1, record(next.state.term))
+	apply(last+1, record(era))
 	next.snapshot = &pb.Snapshot{Data: l.takeState(), Metadata: &pb.SnapshotMetadata{
 		ConfState: confState(model.Nodes(l.cfg.ID), 0), Index: new(last + 1), Term: new(next.state.term),
 	}}
@@ -59,16 +55,17 @@ func (l *Log) forceAlone(out *model.Effects, apply func(uint64, []byte)) {
 	l.campaign(l.now)
 }
 
-// overruledIn takes it that somebody's log is in that term. If only an override can have raised it so far, this member
+// overruledIn takes it that somebody is in that term. If only an override can have raised it so far, this member
 // neither votes nor campaigns, and leads no more, before it has a log from after it: those who were declared dead must not
-// decide among themselves once they have heard of anybody who knows better, leader or not. It is the floor of a member
-// that forgot, for the same reason: what it knows is not what counts.
+// decide among themselves once they have heard of anybody who knows better, leader or not, and neither must who was told to
+// decide alone in a lower era. It is the floor of a member that forgot, for the same reason: what it knows is not what
+// counts. A learner is bound as well: it answers requests for votes.
 func (l *Log) overruledIn(term uint64) {
 	if planted.On(planted.DeadDecide) {
 		return
 	}
 	own := max(l.state.term, l.state.peak.Term, l.state.floor, l.role.term)
-	if term < own+aloneTerms/2 || l.Amnesia() || !l.Voters().Has(l.cfg.ID) {
+	if !overridden(own, term) || l.Amnesia() || !(l.Voters() | l.Learners()).Has(l.cfg.ID) {
 		return
 	}
 	l.state.floor, l.needState, l.overruled = own, true, true

@@ -104,8 +104,9 @@ func (l *Log) releaseHeld() {
 }
 
 // learn notes what a message proves about its sender's disk: members persist
-// before they send. Pre-votes speak of terms that nobody has persisted.
+// before they send. Pre-votes speak of terms that nobody has persisted; but of an era that somebody is in.
 func (l *Log) learn(m *pb.Message) {
+	l.overruledIn(m.GetTerm())
 	var p model.Position
 	switch m.GetType() {
 	case pb.MsgPreVote, pb.MsgPreVoteResp, pb.MsgProp:

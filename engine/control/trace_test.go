@@ -199,7 +199,7 @@ func TestTraceAlone(t *testing.T) {
 		w.run(3 * time.Second)
 		require.Nil(t, w.leader())
 		w.logf("-- the operator lets A decide alone")
-		a.log.ForceAlone(w.now, func(term uint64) []byte { return fmt.Appendf(nil, "override %d", term) })
+		a.log.ForceAlone(w.now, func(era uint64) []byte { return fmt.Appendf(nil, "override %d", era) })
 		w.drain(a)
 		require.True(t, a.log.Leading())
 		w.propose(a, "alone")
@@ -243,7 +243,7 @@ func TestWrongOverrideConverges(t *testing.T) {
 		for _, x := range []string{"p", "q", "r", "s", "t"} {
 			w.propose(b, x)
 		}
-		a.log.ForceAlone(w.now, func(term uint64) []byte { return fmt.Appendf(nil, "override %d", term) })
+		a.log.ForceAlone(w.now, func(era uint64) []byte { return fmt.Appendf(nil, "override %d", era) })
 		w.drain(a)
 		w.propose(a, "alone")
 		w.setCut(1, 2, false)
@@ -269,7 +269,7 @@ func TestDeclaredDeadDoNotDecide(t *testing.T) {
 	a, b, c := w.members[0], w.members[1], w.members[2]
 	w.crash(b)
 	w.crash(c)
-	a.log.ForceAlone(w.now, func(term uint64) []byte { return fmt.Appendf(nil, "override %d", term) })
+	a.log.ForceAlone(w.now, func(era uint64) []byte { return fmt.Appendf(nil, "override %d", era) })
 	w.drain(a)
 	w.propose(a, "alone")
 	w.start(b, b.history)
