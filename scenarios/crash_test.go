@@ -134,15 +134,15 @@ at 500ms remove-recovery db
 run 800ms`,
 	"dr-fail-over-and-back": `
 vm db level ha service log on a second b dr c rpo 1s
-clients db count 3 rate 40/s keys 6
+clients db count 2 rate 20/s keys 6
 at 300ms power-off a
 at 300ms power-off b
 at 1s override c declare-dead a
 at 1100ms fail-over db on c
-at 1500ms power-on a
-at 1500ms power-on b
-at 4s fail-back db on c
-run 6s`,
+at 1200ms power-on a
+at 1200ms power-on b
+at 3s fail-back db on c
+run 4500ms`,
 }
 
 // crashScript is a main path with a crash of a member's daemon before its n-th effect; n 0: none.

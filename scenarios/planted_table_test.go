@@ -34,8 +34,8 @@ import (
 const (
 	manySeeds  = 2000 // a bug that takes more is not found
 	fewSeeds   = 300  // of random plans in general, where others reach the bug
-	quickSeeds = 40   // of random plans in general, without rounds
-	quickOwn   = 100  // of those made for a part, without rounds
+	quickSeeds = 25   // of random plans in general, without rounds
+	quickOwn   = 50   // of those made for a part, without rounds
 )
 
 // generator is a kind of random plans, or of another random test.

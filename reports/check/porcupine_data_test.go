@@ -30,8 +30,14 @@ func porcupineData(t testing.TB) string {
 
 func TestLabelledEtcdHistories(t *testing.T) {
 	dir := porcupineData(t)
-	checked := 0
+	checked, every, all := 0, 1, 102
+	if testing.Short() {
+		every, all = 4, 26
+	}
 	for number, label := range etcdLabels {
+		if number%every != 0 {
+			continue
+		}
 		path := filepath.Join(dir, "jepsen", fmt.Sprintf("etcd_%03d.log", number))
 		h, err := history.Open(path)
 		if label == '-' {
@@ -49,7 +55,7 @@ func TestLabelledEtcdHistories(t *testing.T) {
 		require.Equal(t, want == Illegal, v.Message != "", "an illegal verdict needs a message")
 		checked++
 	}
-	require.Equal(t, 102, checked)
+	require.Equal(t, all, checked)
 }
 
 func TestLabelledKeyValueHistories(t *testing.T) {
