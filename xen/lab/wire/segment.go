@@ -108,13 +108,17 @@ func (s *segment) run() {
 		s.mu.Lock()
 		now := s.now()
 		s.bridge.Advance(now)
-		wait := time.Hour
+		due := now + time.Hour
 		s.armed = never
 		if next, ok := s.bridge.Next(); ok {
-			s.armed, wait = next, next-now
+			s.armed, due = next, next
 		}
 		s.mu.Unlock()
-		timer.Reset(wait)
+		for late := true; late; { // if time passed meanwhile, the timer was set too late
+			now = s.now()
+			timer.Reset(due - now)
+			late = s.now()-now >= time.Millisecond
+		}
 	}
 }
 
