@@ -120,6 +120,8 @@ func TestRules(t *testing.T) {
 			[]string{"at 2s power-off a", "at 2s power-off b", "at 4s fail-over db on c"}},
 		{"the dead come back over bad links", twoPlaces, dr, "at 2s power-off a\nat 2s power-off b\nat 3s override c declare-dead a\nat 4s fail-over db on c\nat 7s loss all a <-> c 50% for 2s\nat 8s power-on a\nat 10s power-on b\nat 10.1s power-off c for 1s\n", "", true,
 			[]string{"at 2s power-off a", "at 2s power-off b", "at 3s override c declare-dead a", "at 4s fail-over db on c", "at 8s power-on a", "at 10s power-on b"}},
+		{"the dead join while nobody knows", twoPlaces, dr, "at 2s power-off a\nat 2s power-off b\nat 3s override c declare-dead a\nat 5s reboot c for 2s\nat 5.5s join-host a\nat 5.5s join-host b\nat 12s power-on b\nat 12s join-host a\n", "", false,
+			[]string{"at 2s power-off a", "at 2s power-off b", "at 3s override c declare-dead a", "at 5s reboot c for 2s", "at 12s power-on b", "at 12s join-host a"}},
 		{"a stranger joins before the dead are back", twoPlaces, dr, "at 2s power-off a\nat 2s power-off b\nat 3s override c declare-dead a\nat 5s join-host d\nat 8s power-on a\nat 12s power-on a\nat 12s power-on b\n", "", false,
 			[]string{"at 2s power-off a", "at 2s power-off b", "at 3s override c declare-dead a", "at 5s join-host d", "at 12s power-on a", "at 12s power-on b"}},
 		{"corruption, unbounded", threeVoters, ha, "at 2s disk-corrupt b db\nat 3s power-off a for 1s\n", "", true,

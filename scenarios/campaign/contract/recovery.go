@@ -31,7 +31,7 @@ func (c *Contract) recovery(m *scenarios.Moment) (faults.Fault, string) {
 	switch f.Kind {
 	case faults.FailOver:
 		return c.failOver(m)
-	case faults.PowerOn:
+	case faults.PowerOn, faults.JoinHost:
 		return c.comesBack(m)
 	case faults.SetLevel:
 		if f.Level == faults.LevelNone && c.vm(f.VM).Recovery != "" {

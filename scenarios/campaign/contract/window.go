@@ -66,6 +66,9 @@ func (c *Contract) begin(m *scenarios.Moment, f *faults.Fault) {
 	if distance(f) {
 		return
 	}
+	if f.Kind == faults.JoinHost { // it gives the host power
+		c.repair(m, f, ends[faults.PowerOn])
+	}
 	w := window{kind: f.Kind, members: append(slices.Clone(m.Members), m.Peers...), vm: f.VM, began: m.At, until: forever}
 	switch f.Kind {
 	case faults.SaveDisk, faults.Override, faults.ForceStart, faults.DiskCorrupt, faults.ClearFaults, faults.FailOver, faults.TestFailOver,
@@ -104,7 +107,7 @@ func (c *Contract) begin(m *scenarios.Moment, f *faults.Fault) {
 
 func (c *Contract) repair(m *scenarios.Moment, f *faults.Fault, repairs []faults.Kind) {
 	over := m.At
-	if f.Kind == faults.PowerOn {
+	if f.Kind == faults.PowerOn || f.Kind == faults.JoinHost {
 		over += bootTime
 	}
 	for i := range c.active {

@@ -13,7 +13,7 @@ import (
 // stopped takes down who stands still or loses power, and who goes on.
 func (c *Collector) stopped(m *scenarios.Moment) {
 	f := &m.Fault
-	begin, end, frozen := f.Kind == faults.PowerOff || f.Kind == faults.Reboot, f.Kind == faults.PowerOn, false
+	begin, end, frozen := f.Kind == faults.PowerOff || f.Kind == faults.Reboot, f.Kind == faults.PowerOn || f.Kind == faults.JoinHost, false
 	if f.Kind == faults.Freeze || f.Kind == faults.Thaw {
 		begin, end, frozen = f.Kind == faults.Freeze, f.Kind == faults.Thaw, true
 	}
