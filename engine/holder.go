@@ -75,7 +75,7 @@ func (n *Node) renewed(cmd *pool.Command) {
 // changed the VM, and only so that it kept it: lives of its daemon that died one after the other each asked for a generation.
 // An override that found the known configuration changes nothing about that.
 func (v *vm) follow(cfg *pool.Config) {
-	kept := cfg.By == v.self() && (cfg.Cause == pool.KindBump || cfg.Cause == pool.KindStart)
+	kept := cfg.By == v.self() && (cfg.Cause == pool.KindBump || cfg.Cause == pool.KindStart) && !planted.On(planted.LivesForeign)
 	switch {
 	case cfg.Cause == pool.KindOverride && cfg.Gen == v.cfg.Gen.In(cfg.Gen.Era()):
 	case !kept:

@@ -216,7 +216,10 @@ func (v *vm) takeOver() {
 // taken by an earlier life, or by machines that an override made void, so the runner tells of it again.
 func (v *vm) serveAnew() {
 	e := v.n.out.Add(model.EffectAdopt, v.id)
-	e.Gen, e.Flags = v.gen, model.FlagOn
+	e.Gen = v.gen
+	if !planted.On(planted.RequestsForgotten) {
+		e.Flags = model.FlagOn
+	}
 }
 
 // giveUp ends the instance because this host cannot go on with it; the other one starts the VM.

@@ -114,7 +114,7 @@ func (v *vm) goesOn(next *pool.Config) bool {
 		return true
 	}
 	asked, err := pool.Check(v.cfg, v.want)
-	if err != nil || asked.Overridden(override) != *next {
+	if err != nil || asked.Overridden(override) != *next || planted.On(planted.PromotionForgotten) {
 		return false
 	}
 	v.take(&asked)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 	"holdfast/engine/pool"
 )
 
@@ -28,7 +29,7 @@ func (n *Node) hostLost(p *peer) {
 	case !n.pool.Members().Hosts.Has(p.id):
 	case n.log.Leading():
 		n.fault(hostPart(p.id))
-	case p.incarnation == 0:
+	case p.incarnation == 0 || planted.On(planted.LeaderUncounted):
 		// It was not there when this life began: others have counted that, if it was to be counted.
 	case lead == model.NoNode || lead == p.id || n.peers[lead].suspected:
 		p.loss.owed, p.loss.before, p.loss.asked = true, p.loss.faults, 0

@@ -91,7 +91,9 @@ func (v *vm) adopt() {
 	}
 	// In an exposed configuration nothing waits for the other home, also if this host had asked to take it in: that is void now.
 	// A Bump of this host's own settles what it had asked for; that of the host with the recovery copy is not about the session.
-	if v.cfg.Exposed() || v.cfg.Cause == pool.KindBump && v.cfg.By == v.self() {
+	if v.cfg.Cause == pool.KindOverride && planted.On(planted.SessionKept) {
+		v.forgetSession()
+	} else if v.cfg.Exposed() || v.cfg.Cause == pool.KindBump && v.cfg.By == v.self() {
 		v.disconnect()
 	}
 	if v.cfg.Exposed() {

@@ -49,7 +49,7 @@ func (v *vm) hold() {
 		if v.mine() && v.cfg.Gen > v.gen {
 			v.takeOverShared()
 		} else {
-			v.gen = v.cfg.Gen // by right until here
+			v.gen = v.cfg.Gen // by right until here, also where an override moved the generation
 			v.propose(pool.Command{Kind: pool.KindBump})
 		}
 	case running:

@@ -134,7 +134,8 @@ func TestPlantedTable(t *testing.T) {
 	}
 	require.NotEmpty(t, rows, "there are no bugs %s", only)
 	if only == "" {
-		require.Greater(t, byPlans, len(rows)/2, "bugs that random plans found")
+		reached := len(rows) - len(unreached)
+		require.GreaterOrEqual(t, byPlans, reached*2/3, "bugs that random plans found, of the %d that they reach in more seeds", reached)
 	}
 	if path := os.Getenv("HOLDFAST_TABLE"); path != "" {
 		require.NoError(t, os.WriteFile(path, []byte(table(rows)), 0o644))
@@ -165,6 +166,13 @@ var unreached = map[planted.Bug]string{
 	planted.RuleIgnored:        "no drawn plan demands that a component is taken out of service, or stays in it; not in 2,000",
 	planted.ClearedRetired:     "the operator looks again every second and clears it once more; not in 2,000 plans",
 	planted.RightDropped:       "an override or a bump has to come between a promotion and its instance; not in 2,000 plans",
+	planted.TermShared:         "two hosts have to be told to go on alone, and the contract of drawn plans lets only one",
+	planted.SessionKept:        "an override has to come while the log is asked to take a copy in, whose host is lost; not in 2,000 plans",
+	planted.ClaimForgotten:     "an override has to come to a host whose claim waits; not in 2,000 plans for shared storage",
+	planted.PromotionForgotten: "a home has to hear of its promotion and of an override at once; not in 2,000 plans",
+	planted.LivesForeign:       "it costs a VM a boot, and no drawn plan demands that there is none; not in 2,000 plans for shared storage",
+	planted.LeaderUncounted:    "no drawn plan demands that a component is taken out of service, or stays out of it; not in 2,000",
+	planted.RetiredRun:         "no drawn plan demands that a VM stays out of service; not in 2,000",
 }
 
 // byScript runs the bug's script with other seeds in each round.

@@ -81,6 +81,14 @@ var catch = map[planted.Bug]struct {
 	planted.RuleIgnored:         {"health/never-repaired-disk", []string{"expect"}},
 	planted.ClearedRetired:      {"health/cleared-at-once", []string{"expect"}},
 	planted.RightDropped:        {"found/override-in-promotion", []string{"R3"}},
+	planted.TermShared:          {"found/rival-overrides-recovery-copy", []string{"R2"}},
+	planted.SessionKept:         {"found/override-under-attach", []string{"R9", "expect"}},
+	planted.RequestsForgotten:   {"found/override-over-requests", []string{"R9", "expect"}},
+	planted.ClaimForgotten:      {"shared/override-while-claimed", []string{"R2"}},
+	planted.PromotionForgotten:  {"found/override-over-promotion", []string{"R3"}},
+	planted.LivesForeign:        {"found/daemon-killed-in-adoption", []string{"R9", "expect"}},
+	planted.LeaderUncounted:     {"health/never-repaired-leader", []string{"expect"}},
+	planted.RetiredRun:          {"health/never-restarted-slow-log", []string{"expect"}},
 	planted.RightAssumed:        {"ft/both-lost-primary-first-secondary-back-first", []string{"R2"}},
 }
 

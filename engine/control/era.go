@@ -1,6 +1,9 @@
 package control
 
-import "holdfast/engine/model"
+import (
+	"holdfast/engine/model"
+	"holdfast/engine/planted"
+)
 
 // A term says which override the log of its leader descends from. Its upper half is the era of that override, the lower
 // one counts the elections since:
@@ -27,6 +30,9 @@ func eraAfter(term uint64, id model.NodeID) uint64 {
 	era := term >> eraShift
 	if era == 0 {
 		era = term // of an earlier version, or far below firstEra
+	}
+	if planted.On(planted.TermShared) {
+		id = 0
 	}
 	return max(firstEra, (era/eraRound+1)*eraRound) + uint64(id)
 }

@@ -153,6 +153,22 @@ const (
 	RightDropped
 	// RightAssumed launches a VM by the right that an earlier life of this host's daemon won.
 	RightAssumed
+	// TermShared lets overrides of two members, made without knowing of each other, begin the same era.
+	TermShared
+	// SessionKept lets the mirror wait for a copy whose session an override ended.
+	SessionKept
+	// RequestsForgotten takes an instance over without asking what its guest waits for.
+	RequestsForgotten
+	// ClaimForgotten starts a VM on shared storage at once after an override, as if the old instance need not be waited for.
+	ClaimForgotten
+	// PromotionForgotten does not recognise the own promotion that an override found.
+	PromotionForgotten
+	// LivesForeign takes the generations that earlier lives of the own daemon asked for to be somebody else's.
+	LivesForeign
+	// LeaderUncounted does not count the loss of a host that led the log.
+	LeaderUncounted
+	// RetiredRun lets the other home of a VM that is out of service run it.
+	RetiredRun
 	numBugs
 )
 

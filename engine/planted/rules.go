@@ -93,6 +93,14 @@ var about = [numBugs]struct {
 	ClearedRetired:      {"cleared-retired", []string{"R9"}, MTBF},
 	RightDropped:        {"right-dropped", []string{"R3"}, Takeover},
 	RightAssumed:        {"right-assumed", []string{"R2"}, Takeover},
+	TermShared:          {"term-shared", []string{"R2"}, Log},
+	SessionKept:         {"session-kept", []string{"R9"}, Takeover},
+	RequestsForgotten:   {"requests-forgotten", []string{"R9"}, Takeover},
+	ClaimForgotten:      {"claim-forgotten", []string{"R2"}, Leases},
+	PromotionForgotten:  {"promotion-forgotten", []string{"R3"}, Takeover},
+	LivesForeign:        {"lives-foreign", []string{"R9"}, Leases},
+	LeaderUncounted:     {"leader-uncounted", []string{"R9"}, MTBF},
+	RetiredRun:          {"retired-run", []string{"R9"}, MTBF},
 }
 
 // Rules returns the rules that the bug breaks, "R1" to "R10", the first one most of all.

@@ -160,7 +160,7 @@ func (s *State) beginEra(cmd Command) {
 // storage stays claimed: there is still something to wait for.
 func (c Config) Overridden(cmd Command) Config {
 	c.Gen, c.By, c.Incarnation = c.Gen.In(uint64(cmd.Expect)), cmd.By, cmd.Incarnation
-	if c.Cause != KindClaim {
+	if c.Cause != KindClaim || planted.On(planted.ClaimForgotten) {
 		c.Cause = KindOverride
 	}
 	return c
