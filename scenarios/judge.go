@@ -82,7 +82,7 @@ func (r *run) unconverged() string {
 			continue
 		}
 		cfg := r.world.Config(vm)
-		text += fmt.Sprintf(" %s in generation %d has primary %s, secondary %s, in-sync copies %v, served by %s;",
+		text += fmt.Sprintf(" %s in generation %v has primary %s, secondary %s, in-sync copies %v, served by %s;",
 			r.script.VMs[i].Name, cfg.Gen, r.name(cfg.Primary), r.name(cfg.Secondary), cfg.InSync, r.name(r.world.Serving(vm)))
 	}
 	if what := r.world.MembersUnsettled(); what != "" {

@@ -48,7 +48,7 @@ func (r *run) words(n *sim.Notice) string {
 		text += " " + n.Link.String()
 	}
 	if n.Gen != 0 {
-		text += " generation " + strconv.FormatUint(uint64(n.Gen), 10)
+		text += " generation " + n.Gen.String()
 	}
 	if n.Epoch != 0 {
 		text += " epoch " + strconv.FormatUint(uint64(n.Epoch), 10)

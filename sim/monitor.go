@@ -137,7 +137,7 @@ func (o *monitor) told(v *watch, now model.Time) {
 	}
 	m := o.w.nodes[v.exposeBy]
 	if p := m.vms[v.newest().VM]; m.running() && m.knows(v.newest().VM, v.exposure) && p.runs() && p.plug.passing {
-		o.breaks("R10", p, "runs alone since generation %d and nobody was told", v.exposure)
+		o.breaks("R10", p, "runs alone since generation %v and nobody was told", v.exposure)
 	}
 	v.exposure = 0
 }

@@ -123,7 +123,7 @@ func (o *monitor) compareCopies(v *watch, p *place, cfg *pool.Config) {
 		if p.pendingOn(&io) || v.orphaned(&io) || other.holds(at) || v.writtenLately(&io, o.w.now) {
 			continue
 		}
-		o.breaks("R7", p, "generation %d puts the copy on %s into the in-sync set; sector %d differs", cfg.Gen, o.w.nodes[cfg.Homes.Other(cfg.Primary)].name, at)
+		o.breaks("R7", p, "generation %v puts the copy on %s into the in-sync set; sector %d differs", cfg.Gen, o.w.nodes[cfg.Homes.Other(cfg.Primary)].name, at)
 		return
 	}
 }

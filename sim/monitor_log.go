@@ -102,7 +102,7 @@ func (o *monitor) undo(m *member) {
 func (o *monitor) agrees(m *member, v *watch, cfg *pool.Config) {
 	late := cfg.Gen.Era() < v.newest().Gen.Era() && !slices.ContainsFunc(v.truth, func(c pool.Config) bool { return c.Gen == cfg.Gen })
 	if late && cfg.Gen != 0 {
-		o.breaks("R2", o.w.nodes[cfg.Primary].place(cfg.VM), "generation %d is %v by %d for %s, after an override had begun another history",
+		o.breaks("R2", o.w.nodes[cfg.Primary].place(cfg.VM), "generation %v is %v by %d for %s, after an override had begun another history",
 			cfg.Gen, cfg.Cause, cfg.By, m.name)
 	}
 	for i := len(v.truth) - 1; i >= 0 && v.truth[i].Gen >= cfg.Gen; i-- {
@@ -110,7 +110,7 @@ func (o *monitor) agrees(m *member, v *watch, cfg *pool.Config) {
 			v.seenBy[i].by = model.NoNode
 		}
 		if v.truth[i].Gen == cfg.Gen && v.truth[i] != *cfg {
-			o.breaks("R2", o.w.nodes[cfg.Primary].place(cfg.VM), "generation %d is %v by %d for %s and was %v by %d for others",
+			o.breaks("R2", o.w.nodes[cfg.Primary].place(cfg.VM), "generation %v is %v by %d for %s and was %v by %d for others",
 				cfg.Gen, cfg.Cause, cfg.By, m.name, v.truth[i].Cause, v.truth[i].By)
 		}
 	}
@@ -128,7 +128,7 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 			v.failOver = false
 		}
 		if single && !before.InSync.Has(cfg.Primary) && v.ordered != cfg.Primary && !over {
-			o.breaks("R5", p, "generation %d starts from a copy that is not in the in-sync set %v", cfg.Gen, before.InSync)
+			o.breaks("R5", p, "generation %v starts from a copy that is not in the in-sync set %v", cfg.Gen, before.InSync)
 		}
 	case pool.KindAttach:
 		o.compareCopies(v, p, cfg)
@@ -140,10 +140,10 @@ func (o *monitor) committed(v *watch, before, cfg *pool.Config) {
 		o.points[cfg.VM].fresh = o.points[cfg.VM].fresh || cfg.Cause == pool.KindAddRecovery
 	}
 	if single && cfg.Primary != before.Primary && cfg.Cause == pool.KindPromote && before.Secondary != cfg.Primary {
-		o.breaks("R2", p, "generation %d promotes a host that was not the secondary of generation %d", cfg.Gen, before.Gen)
+		o.breaks("R2", p, "generation %v promotes a host that was not the secondary of generation %v", cfg.Gen, before.Gen)
 	}
 	if single && v.ordered == model.NoNode && !cfg.Cause.Recovery() && !v.proposed(cfg) {
-		o.breaks("R2", p, "generation %d was made by a proposal of %v for another generation", cfg.Gen, cfg.Cause)
+		o.breaks("R2", p, "generation %v was made by a proposal of %v for another generation", cfg.Gen, cfg.Cause)
 	}
 	v.ordered = model.NoNode
 	owed := v.exposure != 0 && cfg.Cause == pool.KindBump

@@ -67,16 +67,16 @@ func (o *monitor) released(p *place, epoch model.Epoch) {
 		return
 	}
 	if epoch == 0 && v.exposure != 0 && v.exposeBy == p.m.id && p.m.knows(p.vm.id, v.exposure) && o.w.now.Sub(v.exposeAt) >= 2*time.Second {
-		o.breaks("R10", p, "output leaves the only copy since generation %d and nobody was told", v.exposure)
+		o.breaks("R10", p, "output leaves the only copy since generation %v and nobody was told", v.exposure)
 		v.exposure = 0
 	}
 	switch {
 	case cfg.Primary != p.m.id:
-		o.breaks("R2", p, "output of generation %d leaves; the pool went on with generation %d on %s", p.inst.gen, cfg.Gen, o.w.nodes[cfg.Primary].name)
+		o.breaks("R2", p, "output of generation %v leaves; the pool went on with generation %v on %s", p.inst.gen, cfg.Gen, o.w.nodes[cfg.Primary].name)
 	case epoch != 0:
 		o.breaks("R1", p, "output of epoch %d leaves; acknowledged is %d", epoch, v.ackedIn(p.session).epoch)
 	case !cfg.Exposed():
-		o.breaks("R1", p, "output leaves unacknowledged; in generation %d this host is not the only copy", cfg.Gen)
+		o.breaks("R1", p, "output leaves unacknowledged; in generation %v this host is not the only copy", cfg.Gen)
 	}
 }
 
@@ -85,11 +85,11 @@ func (o *monitor) starting(p *place, gen model.Gen) {
 	v := &o.vms[p.vm.id]
 	for _, g := range v.starts {
 		if g == gen {
-			o.breaks("R2", p, "generation %d is started a second time", gen)
+			o.breaks("R2", p, "generation %v is started a second time", gen)
 		}
 	}
 	if p.lost && o.vms[p.vm.id].forced != p.m.id {
-		o.breaks("R5", p, "generation %d starts from a copy that lost what it had promised", gen)
+		o.breaks("R5", p, "generation %v starts from a copy that lost what it had promised", gen)
 	}
 	v.starts, v.orphans = append(v.starts, gen), v.orphans[:0]
 	o.atHome(p, gen)

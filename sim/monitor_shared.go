@@ -11,7 +11,7 @@ func (o *monitor) startingShared(p *place, gen model.Gen) {
 	o.vms[p.vm.id].holder = p.m.id
 	for _, m := range o.w.nodes[1:] {
 		if q := m.vms[p.vm.id]; q != nil && q != p && q.inst.present {
-			o.breaks("R2", p, "generation %d is started while the instance of generation %d on %s can still write to the shared storage", gen, q.inst.gen, m.name)
+			o.breaks("R2", p, "generation %v is started while the instance of generation %v on %s can still write to the shared storage", gen, q.inst.gen, m.name)
 		}
 	}
 }
@@ -29,6 +29,6 @@ func (o *monitor) writing(p *place) {
 // releasedShared checks that output of a VM on shared storage comes from the one that runs.
 func (o *monitor) releasedShared(p *place) {
 	if holder := o.vms[p.vm.id].holder; holder != p.m.id {
-		o.breaks("R2", p, "output of generation %d leaves after %s started the VM", p.inst.gen, o.w.nodes[holder].name)
+		o.breaks("R2", p, "output of generation %v leaves after %s started the VM", p.inst.gen, o.w.nodes[holder].name)
 	}
 }

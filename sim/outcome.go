@@ -95,7 +95,7 @@ func (w *World) CheckEnd() {
 				continue
 			}
 			if cfg := m.node.Pool().VM(p.vm.id); cfg.Gen > p.inst.gen && cfg.Primary != m.id {
-				w.monitor.breaks("R2", p, "the instance of generation %d is still there; generation %d is on %s", p.inst.gen, cfg.Gen, w.nodes[cfg.Primary].name)
+				w.monitor.breaks("R2", p, "the instance of generation %v is still there; generation %v is on %s", p.inst.gen, cfg.Gen, w.nodes[cfg.Primary].name)
 			}
 		}
 	}

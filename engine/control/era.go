@@ -20,21 +20,20 @@ import (
 // told by the leap, and the eras of this version lie above theirs.
 const (
 	eraShift = 32
-	eraRound = uint64(model.MaxNode) + 1
-	firstEra = 1 << 28 // a multiple of eraRound; earlier versions would get there with their 256th override in a row
-	leap     = 1 << 19 // more than the elections that a member can miss, less than what earlier versions skipped
+	eraRound = uint64(model.MaxNode) + 1 // divides model.FirstEra
+	leap     = 1 << 19                   // more than the elections that a member can miss, less than what earlier versions skipped
 )
 
 // eraAfter returns the era of an override by a member that knows of nothing in a higher term.
 func eraAfter(term uint64, id model.NodeID) uint64 {
 	era := term >> eraShift
 	if era == 0 {
-		era = term // of an earlier version, or far below firstEra
+		era = term // of an earlier version, or far below FirstEra
 	}
 	if planted.On(planted.TermShared) {
 		id = 0
 	}
-	return max(firstEra, (era/eraRound+1)*eraRound) + uint64(id)
+	return max(model.FirstEra, (era/eraRound+1)*eraRound) + uint64(id)
 }
 
 // overridden reports whether somebody who is in term must know of an override that is not in a log of term own.

@@ -216,7 +216,7 @@ func TestRivalOverrides(t *testing.T) {
 
 // Overrides of earlier versions, which raised the term by 2²⁰, are noticed as those of this one.
 func TestOverridden(t *testing.T) {
-	const old, first = 1<<20 + 2 + 5, (firstEra + 2) << eraShift
+	const old, first = 1<<20 + 2 + 5, (model.FirstEra + 2) << eraShift
 	for name, c := range map[string]struct {
 		own, term uint64
 		want      bool

@@ -94,8 +94,25 @@ func (g Gen) Era() uint64 { return uint64(g >> eraShift) }
 // In returns the generation after g in a later era. An era that has no room (see MaxEra) is none.
 func (g Gen) In(era uint64) Gen { return Gen(era)<<eraShift | (g&(1<<eraShift-1) + 1) }
 
-// MaxEra is the highest era.
-const MaxEra = 1<<eraShift - 1
+// String returns the number within the era. If an override began that era, its number comes first, as in "67/20".
+func (g Gen) String() string {
+	number := strconv.FormatUint(uint64(g&(1<<eraShift-1)), 10)
+	switch era := g.Era(); {
+	case era == 0:
+		return number
+	case era < FirstEra:
+		return strconv.FormatUint(era, 10) + "/" + number
+	default:
+		return strconv.FormatUint(era-FirstEra, 10) + "/" + number
+	}
+}
+
+// The lowest era that an override begins, and the highest one. Below are those of earlier versions, which would get to
+// FirstEra with their 256th override in a row.
+const (
+	FirstEra = 1 << 28
+	MaxEra   = 1<<eraShift - 1
+)
 
 // Epoch numbers the checkpoint intervals of an ft VM, or the output barriers of
 // an ha or restart VM. Within one primary's tenure it only rises.

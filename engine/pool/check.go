@@ -67,7 +67,7 @@ const (
 func Check(cur Config, cmd Command) (Config, error) {
 	next, err := transition(cur, cmd)
 	if err != nil {
-		return Config{}, fmt.Errorf("%v of VM %d, generation %d, by member %d: %w", cmd.Kind, cmd.VM, cur.Gen, cmd.By, err)
+		return Config{}, fmt.Errorf("%v of VM %d, generation %v, by member %d: %w", cmd.Kind, cmd.VM, cur.Gen, cmd.By, err)
 	}
 	next.Gen, next.Cause = cur.Gen+1, cmd.Kind
 	switch cmd.Kind {

@@ -54,7 +54,7 @@ type Config struct {
 // invariants that every command keeps. Errors wrap ErrInvalid.
 func (c Config) Validate() error {
 	fail := func(format string, args ...any) error {
-		return fmt.Errorf("%w: VM %d, generation %d: %s", ErrInvalid, c.VM, c.Gen, fmt.Sprintf(format, args...))
+		return fmt.Errorf("%w: VM %d, generation %v: %s", ErrInvalid, c.VM, c.Gen, fmt.Sprintf(format, args...))
 	}
 	switch {
 	case c.VM == 0:

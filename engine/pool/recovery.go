@@ -137,7 +137,7 @@ func (c Config) validRecovery() string {
 	case !c.Former.Empty() && !has:
 		return fmt.Sprintf("former homes %v and no recovery copy", c.Former)
 	case c.History > c.Gen:
-		return fmt.Sprintf("the recovery copy begins in generation %d", c.History)
+		return fmt.Sprintf("the recovery copy begins in generation %v", c.History)
 	case !c.Former.Empty() && (c.Former.Len() != 2 || c.Former&1 != 0 || c.Former&c.Homes != 0 || c.Homes.Len() != 1):
 		return fmt.Sprintf("homes %v, former homes %v", c.Homes, c.Former)
 	}
