@@ -106,7 +106,7 @@ func (p *place) complete(e *model.Effect) {
 			continue
 		}
 		p.w.monitor.completed(p, c, failed)
-		data := p.take(&p.answers, e.ID)
+		data := p.answers.take(0, e.ID)
 		p.w.drop(c.att)
 		p.inst.calls = append(p.inst.calls[:i], p.inst.calls[i+1:]...)
 		p.answerGuest(e.IO.ID, !failed, data)

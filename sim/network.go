@@ -112,9 +112,9 @@ func (m *member) attach(msg *model.Message) *attachment {
 	case model.MsgWrite:
 		return p.requests.get(msg.IO.ID).share()
 	case model.MsgCopy:
-		return p.peek(&p.copies, uint64(msg.Count)|1<<32).share()
+		return p.extents.get(0, msg.ID).share()
 	case model.MsgReadDone:
-		return p.take(&p.answers, msg.ID)
+		return p.answers.take(0, msg.ID)
 	case model.MsgShipWrite, model.MsgShipExtent:
 		return p.recovery.get(msg.ID).share()
 	}
@@ -158,12 +158,12 @@ func (m *member) receive(msg *model.Message, att *attachment) {
 	case model.MsgWrite:
 		p.incoming.replace(m.w, writeKey(msg.Session, msg.Seq), att.share())
 	case model.MsgCopy:
-		p.keep(&p.copies, uint64(msg.Count), att.share())
+		p.copies.keep(m.w, msg.Session, msg.ID, att.share())
 	case model.MsgShipWrite, model.MsgShipExtent:
 		p.recovery.incoming.replace(m.w, writeKey(msg.Session, msg.Seq), att.share())
 	case model.MsgReadDone:
-		p.keep(&p.answers, msg.ID, att.share())
-		p.keep(&p.copies, msg.ID, att.share())
+		p.answers.keep(m.w, 0, msg.ID, att.share())
+		p.copies.keep(m.w, msg.Session, msg.ID, att.share())
 	}
 }
 

@@ -39,8 +39,9 @@ type place struct {
 	staged      *attachment // the last checkpoint taken here
 	stagedAs    model.Epoch
 	requests    ring       // the guest's writes, by its number
-	answers     [16]answer // data read for a peer or by a peer
-	copies      [16]answer // extents on their way
+	answers     shelf      // what was read, for the guest or for a peer's request
+	extents     shelf      // what was read here to be copied
+	copies      shelf      // what a peer sent: extents, and what mends a copy
 	incoming    ring       // a primary's writes, by session and sequence
 	inbound     [4]inbound // checkpoints that came
 	inboundNext int
@@ -118,11 +119,9 @@ func (p *place) forget() {
 	p.requests.clear(w)
 	p.dropReplica()
 	p.recovery.forget(w)
-	for i := range p.answers {
-		w.drop(p.answers[i].att)
-		w.drop(p.copies[i].att)
-		p.answers[i], p.copies[i] = answer{}, answer{}
-	}
+	p.answers.clear(w)
+	p.extents.clear(w)
+	p.copies.clear(w)
 	p.inst.capture = nil
 	p.dropLate()
 	p.inst.asked, p.inst.unseen = p.inst.asked[:0], nil // the next life is asked again

@@ -1,5 +1,7 @@
 package sim
 
+import "slices"
+
 // answer is data that waits for the message or operation that it belongs to.
 type answer struct {
 	id  uint64
@@ -61,35 +63,54 @@ func (r *ring) clear(w *World) {
 	r.next = 0
 }
 
-// keep stores data under id; take removes it.
-func (p *place) keep(list *[16]answer, id uint64, att *attachment) {
-	slot := &list[id%uint64(len(list))]
-	for i := range list {
-		if list[i].att == nil || list[i].id == id {
-			slot = &list[i]
-			break
-		}
-	}
-	p.w.drop(slot.att)
-	*slot = answer{id: id, att: att}
+// shelf holds data until the message or operation that it belongs to asks for it. What was put there first gives way.
+type shelf struct{ entries []shelved }
+
+// shelved is data of a request that had a number in a session.
+type shelved struct {
+	session, id uint64
+	att         *attachment
 }
 
-func (p *place) take(list *[16]answer, id uint64) *attachment {
-	for i := range list {
-		if list[i].id == id && list[i].att != nil {
-			att := list[i].att
-			list[i] = answer{}
-			return att
-		}
+// shelfSize is far more than what the engine has under way at a time, so that repetitions push out nothing that is needed.
+const shelfSize = 16
+
+// keep puts data on the shelf, in place of what there was under these numbers.
+func (s *shelf) keep(w *World, session, id uint64, att *attachment) {
+	w.drop(s.take(session, id))
+	if len(s.entries) == shelfSize {
+		w.drop(s.entries[0].att)
+		s.entries = slices.Delete(s.entries, 0, 1)
+	}
+	s.entries = append(s.entries, shelved{session: session, id: id, att: att})
+}
+
+// take removes what there is under these numbers, or returns nil.
+func (s *shelf) take(session, id uint64) *attachment {
+	i := s.find(session, id)
+	if i < 0 {
+		return nil
+	}
+	att := s.entries[i].att
+	s.entries = slices.Delete(s.entries, i, i+1)
+	return att
+}
+
+// get returns what there is under these numbers, or nil.
+func (s *shelf) get(session, id uint64) *attachment {
+	if i := s.find(session, id); i >= 0 {
+		return s.entries[i].att
 	}
 	return nil
 }
 
-func (p *place) peek(list *[16]answer, id uint64) *attachment {
-	for i := range list {
-		if list[i].id == id {
-			return list[i].att
-		}
+func (s *shelf) find(session, id uint64) int {
+	return slices.IndexFunc(s.entries, func(e shelved) bool { return e.session == session && e.id == id })
+}
+
+func (s *shelf) clear(w *World) {
+	for i := range s.entries {
+		w.drop(s.entries[i].att)
 	}
-	return nil
+	s.entries = slices.Delete(s.entries, 0, len(s.entries))
 }

@@ -58,11 +58,7 @@ func (p *place) performDisk(e *model.Effect) {
 		p.submit(opExtentRead, readTime, e, p.w.grab())
 	case model.EffectExtentWrite:
 		p.recovery.changed.Set(e.Count)
-		att := p.take(&p.copies, e.ID) // read from the peer
-		if att == nil {
-			att = p.take(&p.copies, uint64(e.Count)) // sent by the peer
-		}
-		p.submit(opExtentWrite, flushTime, e, att)
+		p.submit(opExtentWrite, flushTime, e, p.copies.take(e.Session, uint64(e.Seq)))
 	case model.EffectComplete:
 		p.complete(e)
 	default:
@@ -84,7 +80,7 @@ func (p *place) submitGuest(e *model.Effect) {
 	case model.OpWrite:
 		att := p.requests.get(e.IO.ID).share()
 		if e.Flags.Has(model.FlagRemote) { // mend with what the peer read
-			att = p.take(&p.copies, e.ID)
+			att = p.copies.take(e.Session, e.ID)
 			p.w.stage(StageMended, p)
 		}
 		p.submit(opGuest, p.writeTime(&e.IO), e, att)
@@ -146,12 +142,12 @@ func (p *place) diskDone(e *event) {
 		p.report(id, p.write(io.Sector, att, io.FUA))
 	case opPeerRead:
 		ok := p.read(&io, att)
-		p.keep(&p.answers, number, att.share())
+		p.answers.keep(p.w, 0, number, att.share())
 		p.report(id, ok)
 	case opExtentRead:
 		whole := model.IO{Sector: uint64(extent) * extentSectors, Count: extentSectors}
 		ok := p.read(&whole, att)
-		p.keep(&p.copies, uint64(extent)|1<<32, att.share())
+		p.extents.keep(p.w, 0, id, att.share())
 		p.report(id, ok)
 	case opExtentWrite:
 		p.report(id, p.w.sabotage.SkipCopies && p.health.Write() || p.write(uint64(extent)*extentSectors, att, true))
@@ -172,7 +168,7 @@ func (p *place) guestOp(io *model.IO, id uint64, att *attachment) bool {
 		if !p.read(io, att) {
 			return false
 		}
-		p.keep(&p.answers, id, att.share())
+		p.answers.keep(p.w, 0, id, att.share())
 		return true
 	default:
 		if !p.health.Flush() {

@@ -118,7 +118,7 @@ func (p *Primary) mend(now model.Time, o *op, out *model.Effects) {
 	o.kind, o.phase, o.busy, o.need, o.started = opRepair, phaseIssued, local, local, now
 	o.io.Op = model.OpWrite
 	e := out.Add(model.EffectDisk, p.vm)
-	e.ID, e.IO, e.Flags = o.id, o.io, model.FlagRemote
+	e.ID, e.IO, e.Session, e.Flags = o.id, o.io, p.session, model.FlagRemote
 }
 
 // writing reports whether a write to sectors of io is under way.

@@ -151,7 +151,7 @@ func (p *Primary) copyReadDone(now model.Time, m *model.Message, out *model.Effe
 	case !s.writing:
 		s.writing = true
 		e := out.Add(model.EffectExtentWrite, p.vm)
-		e.ID, e.Count, e.Session = s.id, s.extent, p.session
+		e.ID, e.Count, e.Session, e.Seq = s.id, s.extent, p.session, model.Seq(s.id)
 	}
 	return true
 }

@@ -39,7 +39,7 @@ func (r *Replica) Copy(m *model.Message, out *model.Effects) {
 	}
 	a.diskID = r.newID()
 	e := out.Add(model.EffectExtentWrite, r.vm)
-	e.ID, e.Count, e.Session = a.diskID, m.Count, m.Session
+	e.ID, e.Count, e.Session, e.Seq = a.diskID, m.Count, m.Session, model.Seq(m.ID)
 }
 
 // answer returns a free place for the request m, or nil if it is under way already.

@@ -76,7 +76,8 @@ const (
 	// durably → EventIntent with ID. EffectForget clears extents, in its own time; they go to the change record first.
 	EffectIntent
 	EffectForget
-	// EffectDisk: perform IO of the guest of VM on the local copy → EventDisk with ID.
+	// EffectDisk: perform IO of the guest of VM on the local copy → EventDisk with ID. FlagRemote: what is to be written
+	// arrived in the MsgReadDone that answered request ID of Session.
 	EffectDisk
 	// EffectDiskCopy: perform the write that arrived as (VM, Session, Seq) on the local copy → EventDisk with ID.
 	EffectDiskCopy
@@ -85,7 +86,8 @@ const (
 	// EffectDiskRead: read for the peer Node its request ID into the answer to come → EventDisk with ID.
 	EffectDiskRead
 	// EffectExtentRead: read extent Count for copying → EventDisk with ID.
-	// EffectExtentWrite: write, durably, the copy that arrived as (VM, Session, Count) → EventDisk with ID.
+	// EffectExtentWrite: write, durably, extent Count as it arrived in the MsgCopy or MsgReadDone with the ID Seq of
+	// Session → EventDisk with ID. Messages about the extent may have come before and since, also with what it was earlier.
 	EffectExtentRead
 	EffectExtentWrite
 	// EffectComplete: tell the guest of VM that its request IO is done (FlagError: failed).

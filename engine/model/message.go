@@ -53,8 +53,8 @@ const (
 	// Session, Data (extent bitmap), FlagError if the copy is unusable.
 	MsgResync
 	MsgIntent
-	// MsgCopy carries one extent to a stale copy: VM, Gen, Session, Count (extent).
-	// MsgCopied: VM, Session, Count, Flags (FlagError).
+	// MsgCopy carries one extent to a stale copy: VM, Gen, Session, Count (extent), ID (of the EffectExtentRead, with whose
+	// data it is sent as often as it takes). MsgCopied: VM, Session, Count, ID, Flags (FlagError).
 	MsgCopy
 	MsgCopied
 

@@ -20,7 +20,7 @@ func Effect(e *model.Effect) string {
 	field(&b, "gen", uint64(e.Gen))
 	field(&b, "epoch", uint64(e.Epoch))
 	field(&b, "session", e.Session)
-	field(&b, "seq", uint64(e.Seq))
+	field(&b, "seq", untokened(uint64(e.Seq)))
 	field(&b, "node", uint64(e.Node))
 	number(&b, e.ID)
 	operation(&b, &e.IO)
@@ -94,9 +94,11 @@ func field(b *strings.Builder, name string, value uint64) {
 // number writes an operation's id without the token of the machine that made it.
 func number(b *strings.Builder, id uint64) {
 	if id != 0 {
-		fmt.Fprintf(b, " #%d", id&(1<<40-1))
+		fmt.Fprintf(b, " #%d", untokened(id))
 	}
 }
+
+func untokened(id uint64) uint64 { return id & (1<<40 - 1) }
 
 func operation(b *strings.Builder, io *model.IO) {
 	switch io.Op {
