@@ -19,6 +19,9 @@ const (
 
 // opened takes the outcome of opening the local copy.
 func (v *vm) opened(ev *model.Event) {
+	if ev.ID != v.opening {
+		return
+	}
 	if v.cfg.Shared {
 		v.sharedOpened(ev)
 		return
@@ -93,10 +96,16 @@ func (v *vm) ensureDisk() bool {
 	case v.disk != diskOpening && v.retired(model.ComponentDisk) && v.cfg.InSync != model.Nodes(v.self()): // the only one in sync is better than none
 	case v.disk == diskClosed, v.disk == diskFailed && v.n.now >= v.diskAt:
 		v.disk = diskOpening
-		v.openedFor = v.copyGen()
-		v.n.out.Add(model.EffectOpen, v.id).Gen = v.openedFor
+		v.open()
 	}
 	return false
+}
+
+// open has the local copy opened, or the shared storage looked at. What comes of an opening before that counts no more.
+func (v *vm) open() {
+	v.openedFor, v.opening = v.copyGen(), v.n.token()
+	e := v.n.out.Add(model.EffectOpen, v.id)
+	e.Gen, e.ID = v.openedFor, v.opening
 }
 
 // localReadable reports whether the local copy has what the guest wrote.

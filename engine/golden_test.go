@@ -85,7 +85,7 @@ func (s *scene) perform(command string, args golden.Args) {
 	case "break-disk", "mend-disk":
 		r.members[s.node(args[0])].broken[1] = command == "break-disk"
 	case "hang":
-		r.step(s.node(args[0]), &model.Event{Kind: model.EventResponding, VM: 1})
+		r.step(s.node(args[0]), &model.Event{Kind: model.EventResponding, VM: 1, Gen: r.members[s.node(args[0])].instances[1]})
 	case "level": // the owner orders another level: level 2 ha
 		level, ok := model.ParseLevel(args[1])
 		require.True(s.t, ok)

@@ -9,7 +9,7 @@ import (
 // responding takes whether the guest responds to its watchdog or to the host's probes.
 func (v *vm) responding(ev *model.Event) {
 	switch {
-	case v.instance == absent:
+	case v.instance == absent || ev.Gen < v.launched: // or of an instance before this one
 	case ev.Flags.Has(model.FlagOn):
 		v.silentSince = model.Never
 	case v.silentSince == model.Never:

@@ -277,7 +277,7 @@ func (n *Node) wake() {
 // nextSession returns a number that no session of any life of this node has had.
 func (n *Node) nextSession() uint64 {
 	n.sessions++
-	return n.incarnation<<20 | n.sessions
+	return n.incarnation<<32 | n.sessions
 }
 
 // token returns a number that makes the disk operations of one machine of this node unique.

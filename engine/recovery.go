@@ -23,12 +23,12 @@ type recovery struct {
 	left      *dr.Source // ships the last point of an instance that was ended for that
 
 	tgt       *dr.Target
-	opening   bool
+	opening   uint64     // the number of the opening under way; 0: none
 	openAt    model.Time // when to try to open the copy again
 	broken    bool       // that it failed was said
 	takeover  bool       // an operator wants to start the VM from this copy
 	askedIn   model.Gen  // generation out of which that was proposed last
-	testing   bool
+	testing   uint64     // the number of the test under way; 0: none
 	testPoint model.Epoch
 }
 

@@ -39,15 +39,16 @@ func (v *vm) keepRecovery() {
 		r.tgt = nil
 		v.failRecovery()
 	}
-	if r.tgt != nil || r.opening {
+	if r.tgt != nil || r.opening != 0 {
 		return
 	}
 	if n.now < r.openAt {
 		v.lookAgain(r.openAt)
 		return
 	}
-	r.opening = true
-	n.out.Add(model.EffectRecoveryOpen, v.id).Gen = v.cfg.History
+	r.opening = n.token()
+	e := n.out.Add(model.EffectRecoveryOpen, v.id)
+	e.Gen, e.ID = v.cfg.History, r.opening
 }
 
 // failRecovery has the recovery copy opened again a little later. That it failed is said once, until it can be opened.
@@ -74,9 +75,9 @@ func (v *vm) leaveRecovery() {
 	case r.takeover:
 		v.n.refuse(v.id, v.self(), copyGone)
 	}
-	r.tgt, r.opening, r.takeover = nil, false, false
-	if r.testing {
-		r.testing = false
+	r.tgt, r.opening, r.takeover = nil, 0, false
+	if r.testing != 0 {
+		r.testing = 0
 		v.n.out.Add(model.EffectTestStop, v.id)
 		v.n.refuse(v.id, v.self(), copyGone)
 	}
@@ -87,14 +88,14 @@ func (v *vm) recoveryEvent(ev *model.Event) {
 	n, r := v.n, &v.recovery
 	failed := ev.Flags.Has(model.FlagError)
 	switch {
-	case ev.Kind == model.EventRecoveryOpened && r.opening:
-		r.opening = false
+	case ev.Kind == model.EventRecoveryOpened && r.opening != 0 && ev.ID == r.opening:
+		r.opening = 0
 		if failed {
 			v.failRecovery()
 			return
 		}
 		r.broken = false
-		maker := model.Gen(ev.ID)
+		maker := ev.Maker
 		if ev.Gen < v.cfg.History {
 			maker = 0 // another history, which an override may have discarded when it began no era
 		}
@@ -103,7 +104,7 @@ func (v *vm) recoveryEvent(ev *model.Event) {
 		r.tgt.Sealed(ev.Epoch, failed, &n.out)
 	case ev.Kind == model.EventRecoveryApplied && r.tgt != nil:
 		r.tgt.Applied(ev.Epoch, failed, &n.out)
-	case ev.Kind == model.EventTested && r.testing:
+	case ev.Kind == model.EventTested && r.testing != 0 && ev.ID == r.testing:
 		v.tested(failed)
 	}
 }
@@ -145,8 +146,8 @@ func (n *Node) recoveryOrder(o *model.Order) {
 		v.recovery.returnBy = model.Never
 	default:
 		_, v.recovery.testPoint = v.recovery.tgt.Point()
-		v.recovery.testing = true
-		n.out.Add(model.EffectTestStart, v.id)
+		v.recovery.testing = n.token()
+		n.out.Add(model.EffectTestStart, v.id).ID = v.recovery.testing
 	}
 }
 
@@ -176,7 +177,7 @@ func (n *Node) refuseRecovery(v *vm, o *model.Order) string {
 	if o.Kind == model.OrderFailOver && v.primaryAnswers() {
 		return primaryAlive
 	}
-	if o.Kind == model.OrderTestFailOver && v.recovery.testing {
+	if o.Kind == model.OrderTestFailOver && v.recovery.testing != 0 {
 		return "a test fail-over is under way"
 	}
 	return ""
@@ -236,7 +237,7 @@ func (v *vm) takeOverRecovery() {
 // tested takes the outcome of a test fail-over.
 func (v *vm) tested(failed bool) {
 	r := &v.recovery
-	r.testing = false
+	r.testing = 0
 	kind := model.NoticeTested
 	if failed {
 		kind = model.NoticeTestFailed

@@ -155,7 +155,7 @@ func (v *vm) openReplica(m *model.Message) {
 		r.Session, r.Flags = m.Session, model.FlagError
 		return
 	}
-	if m.From == v.copy.Primary() && m.Session < v.copy.Session() {
+	if m.From == v.copy.Primary() && m.Session < v.copy.Session() && m.Incarnation == v.copiedIn {
 		return // late: that session is over
 	}
 	if m.Session != v.copy.Session() {
@@ -165,5 +165,6 @@ func (v *vm) openReplica(m *model.Message) {
 		}
 		v.in.Reset(m.Session, out)
 	}
+	v.copiedIn = m.Incarnation
 	v.copy.Open(m.From, m.Session, out)
 }

@@ -287,7 +287,7 @@ func (v *vm) reaches() bool {
 			v.sayStorage()
 		}
 		v.shared.probing, v.shared.probeAt = true, n.now.Add(max(2*n.cfg.Mirror.IOTimeout, n.cfg.Timing.RepairEvery))
-		n.out.Add(model.EffectOpen, v.id).Gen = v.copyGen()
+		v.open()
 	}
 	v.lookAgain(v.shared.probeAt)
 	return v.disk == diskOpen

@@ -135,7 +135,7 @@ func TestOverruledOrders(t *testing.T) {
 		"nothing":   {},
 		"fail-over": {recovery: recovery{takeover: true}, refused: true},
 		"fail-back": {recovery: recovery{returning: true}, refused: true},
-		"a test":    {recovery: recovery{testing: true}, refused: true, stopped: true},
+		"a test":    {recovery: recovery{testing: 1}, refused: true, stopped: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := testNode(t, 3)

@@ -54,6 +54,7 @@ type vm struct {
 	gone      bool         // it lacks what it had called durable, so it is not the truth whatever the log says
 	saidGone  bool         // that was said
 	openedFor model.Gen    // the generation for which it was opened last
+	opening   uint64       // the number of that opening
 	marks     model.Bitmap // recorded intent, while the disk is open and no machine owns it
 	diskAt    model.Time   // when to try to open it again
 
@@ -68,6 +69,7 @@ type vm struct {
 	sessionAt model.Time  // not before this instant
 	attachGen model.Gen   // generation out of which an attach was proposed
 	attached  uint64      // as replica: session in which the copy joined
+	copiedIn  uint64      // as replica: life of the primary that opened the session
 
 	want      pool.Command // proposal under way; Kind 0: none
 	proposeAt model.Time   // when to repeat it

@@ -64,7 +64,7 @@ func (p *place) ask(c *call) {
 	}
 	p.inst.asked = append(p.inst.asked, c.io.ID)
 	if c.att != nil {
-		p.requests.replace(p.w, c.io.ID, c.att.share())
+		p.requests.replace(p.w, 0, c.io.ID, c.att.share())
 	}
 	ev := p.w.add(p.w.now, classDevice, p.m.id, evGuest)
 	ev.vm, ev.life, ev.id, ev.io = p.vm.id, p.m.life, uint64(model.EventRequest), c.io

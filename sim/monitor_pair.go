@@ -130,7 +130,7 @@ func (o *monitor) sealing(p *place, session uint64, epoch model.Epoch, last mode
 		if s.session != session || s.seq > last || s.epoch > epoch {
 			continue
 		}
-		if p.incoming.get(writeKey(session, s.seq)) == nil {
+		if p.incoming.get(session, uint64(s.seq)) == nil {
 			o.breaks("R6", p, "seals checkpoint %d without its disk write %d", epoch, s.seq)
 			return
 		}

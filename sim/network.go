@@ -110,7 +110,7 @@ func (m *member) attach(msg *model.Message) *attachment {
 			return p.staged.share()
 		}
 	case model.MsgWrite:
-		return p.requests.get(msg.IO.ID).share()
+		return p.requests.get(0, msg.IO.ID).share()
 	case model.MsgCopy:
 		return p.extents.get(0, msg.ID).share()
 	case model.MsgReadDone:
@@ -156,18 +156,16 @@ func (m *member) receive(msg *model.Message, att *attachment) {
 		p.inbound[p.inboundNext].take(m.w, msg, att)
 		p.inboundNext = (p.inboundNext + 1) % len(p.inbound)
 	case model.MsgWrite:
-		p.incoming.replace(m.w, writeKey(msg.Session, msg.Seq), att.share())
+		p.incoming.replace(m.w, msg.Session, uint64(msg.Seq), att.share())
 	case model.MsgCopy:
 		p.copies.keep(m.w, msg.Session, msg.ID, att.share())
 	case model.MsgShipWrite, model.MsgShipExtent:
-		p.recovery.incoming.replace(m.w, writeKey(msg.Session, msg.Seq), att.share())
+		p.recovery.incoming.replace(m.w, msg.Session, uint64(msg.Seq), att.share())
 	case model.MsgReadDone:
 		p.answers.keep(m.w, 0, msg.ID, att.share())
 		p.copies.keep(m.w, msg.Session, msg.ID, att.share())
 	}
 }
-
-func writeKey(session uint64, seq model.Seq) uint64 { return session<<32 ^ uint64(seq) }
 
 // inbound is a checkpoint that arrived and that the engine has not decided about.
 type inbound struct {

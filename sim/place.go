@@ -27,8 +27,9 @@ type place struct {
 
 	// Operations under way. A new ops life ends them all.
 	opsLife uint64
-	hung    []event // those that a hanging disk does not finish
-	gone    uint64  // the ops life that ended with the host: what had left it still reaches shared storage
+	records []*attachment // intent records on their way
+	hung    []event       // those that a hanging disk does not finish
+	gone    uint64        // the ops life that ended with the host: what had left it still reaches shared storage
 
 	inst    instance
 	late    []call // writes of a guest that crashed, until the daemon has heard of it
@@ -183,6 +184,7 @@ func (p *place) powerLoss(loss disk.Loss) {
 // endOperations ends the disk operations that are under way; they do not happen any more.
 func (p *place) endOperations() {
 	p.opsLife = p.w.nextLife()
+	p.records = p.records[:0]
 	for i := range p.hung {
 		p.w.drop(p.hung[i].att)
 	}
@@ -273,6 +275,7 @@ func (p *place) perform(e *model.Effect) {
 		p.apply(e)
 	case model.EffectDiscard:
 		p.dropReplica()
+		p.dropJournal()
 	case model.EffectTrust:
 		p.lost = false
 	default:

@@ -12,7 +12,7 @@ import (
 // as the host with the copy its journal. The copy itself is the place's disk.
 type recovery struct {
 	changed model.Bitmap // durable: the change record of a home
-	kept    []answer     // ascending; the daemon's memory
+	kept    []kept       // ascending; the daemon's memory
 
 	incoming ring         // entries that came; the daemon's memory
 	journal  []journalled // the first sealed ones are durable; of the others nothing survives
@@ -34,7 +34,7 @@ type journalled struct {
 // entryTime is what each entry of a journal adds to the time of a seal or an apply.
 const entryTime = 4 * time.Microsecond
 
-func byID(a answer, id uint64) int {
+func byID(a kept, id uint64) int {
 	switch {
 	case a.id < id:
 		return -1
@@ -53,7 +53,7 @@ func (r *recovery) get(id uint64) *attachment {
 
 func (r *recovery) keep(id uint64, att *attachment) {
 	i, _ := slices.BinarySearchFunc(r.kept, id, byID)
-	r.kept = slices.Insert(r.kept, i, answer{id: id, att: att})
+	r.kept = slices.Insert(r.kept, i, kept{id: id, att: att})
 }
 
 func (r *recovery) drop(w *World, id uint64) {
@@ -98,7 +98,7 @@ func (p *place) performRecovery(e *model.Effect) {
 	r := &p.recovery
 	switch e.Kind {
 	case model.EffectShipKeep:
-		r.keep(e.ID, p.requests.get(e.IO.ID).share())
+		r.keep(e.ID, p.requests.get(0, e.IO.ID).share())
 	case model.EffectShipDrop:
 		r.drop(p.w, e.ID)
 	case model.EffectShipRead:
@@ -126,7 +126,7 @@ func (p *place) performRecovery(e *model.Effect) {
 }
 
 func (p *place) storeEntry(e *model.Effect) {
-	j := journalled{seq: e.Seq, sector: e.IO.Sector, att: p.recovery.incoming.get(writeKey(e.Session, e.Seq)).share()}
+	j := journalled{seq: e.Seq, sector: e.IO.Sector, att: p.recovery.incoming.get(e.Session, uint64(e.Seq)).share()}
 	if j.att == nil {
 		p.w.violation("crash", p.vm.id, fmt.Sprintf("%s: the data of entry %d for the recovery copy is gone", p.m.name, e.Seq))
 	}
@@ -166,7 +166,7 @@ func (p *place) recoveryDone(e *event, att *attachment) {
 		return
 	case opRecoveryOpen:
 		ok = p.recoverRecovery(model.Gen(id))
-		ev.Kind, ev.Gen, ev.Epoch, ev.ID = model.EventRecoveryOpened, r.history, r.point, uint64(r.maker)
+		ev.Kind, ev.Gen, ev.Epoch, ev.Maker, ev.ID = model.EventRecoveryOpened, r.history, r.point, r.maker, e.io.ID
 	case opRecoverySeal:
 		if ok = p.health.Write(); ok {
 			p.promise()
@@ -187,7 +187,7 @@ func (p *place) recoveryDone(e *event, att *attachment) {
 		r.applying = false
 		ev.Kind = model.EventRecoveryApplied
 	default:
-		ev.Kind = model.EventTested
+		ev.Kind, ev.ID = model.EventTested, id
 		ok = !flags.Has(model.FlagError)
 	}
 	if !ok {

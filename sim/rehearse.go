@@ -18,7 +18,7 @@ func (p *place) testRun(e *model.Effect) {
 	}
 	ok := boots(p.vm.guest, snapshot)
 	ev := p.w.after(createTime+bootTime, classDevice, p.m.id, evDisk)
-	ev.vm, ev.life, ev.op, ev.att, ev.id, ev.gen, ev.epoch, ev.flags = p.vm.id, p.opsLife, opTest, nil, 0, 0, e.Epoch, 0
+	ev.vm, ev.life, ev.op, ev.att, ev.id, ev.gen, ev.epoch, ev.flags = p.vm.id, p.opsLife, opTest, nil, e.ID, 0, e.Epoch, 0
 	if !ok {
 		ev.flags = model.FlagError
 	}

@@ -2,51 +2,51 @@ package sim
 
 import "slices"
 
-// answer is data that waits for the message or operation that it belongs to.
-type answer struct {
-	id  uint64
-	att *attachment
+// kept is data that waits for the message or operation that it belongs to, which has a number, perhaps in a session.
+type kept struct {
+	session, id uint64
+	att         *attachment
 }
 
-// ring remembers the data of the newest writes by a number that rises.
+// ring remembers the data of the newest writes.
 type ring struct {
-	entries [1024]answer
+	entries [1024]kept
 	next    int
 }
 
-func (r *ring) put(w *World, id uint64, att *attachment) {
+func (r *ring) put(w *World, session, id uint64, att *attachment) {
 	e := &r.entries[r.next]
 	r.next = (r.next + 1) % len(r.entries)
 	w.drop(e.att)
-	*e = answer{id: id, att: att}
+	*e = kept{session: session, id: id, att: att}
 }
 
 // replace is put for what may come more than once: a repetition takes the place of the first one. Else many of them would
 // push out what waits for something that was lost.
-func (r *ring) replace(w *World, id uint64, att *attachment) {
-	if e := r.find(id); e != nil {
+func (r *ring) replace(w *World, session, id uint64, att *attachment) {
+	if e := r.find(session, id); e != nil {
 		w.drop(e.att)
 		e.att = att
 		return
 	}
-	r.put(w, id, att)
+	r.put(w, session, id, att)
 }
 
-// get returns the newest data for id, or nil.
-func (r *ring) get(id uint64) *attachment {
-	if e := r.find(id); e != nil {
+// get returns the newest data under these numbers, or nil.
+func (r *ring) get(session, id uint64) *attachment {
+	if e := r.find(session, id); e != nil {
 		return e.att
 	}
 	return nil
 }
 
-func (r *ring) find(id uint64) *answer {
+func (r *ring) find(session, id uint64) *kept {
 	for i := 1; i <= len(r.entries); i++ {
 		e := &r.entries[(r.next-i+len(r.entries))%len(r.entries)]
 		if e.att == nil {
 			return nil
 		}
-		if e.id == id {
+		if e.id == id && e.session == session {
 			return e
 		}
 	}
@@ -57,20 +57,14 @@ func (r *ring) clear(w *World) {
 	for i := range r.entries {
 		if r.entries[i].att != nil {
 			w.drop(r.entries[i].att)
-			r.entries[i] = answer{}
+			r.entries[i] = kept{}
 		}
 	}
 	r.next = 0
 }
 
 // shelf holds data until the message or operation that it belongs to asks for it. What was put there first gives way.
-type shelf struct{ entries []shelved }
-
-// shelved is data of a request that had a number in a session.
-type shelved struct {
-	session, id uint64
-	att         *attachment
-}
+type shelf struct{ entries []kept }
 
 // shelfSize is far more than what the engine has under way at a time, so that repetitions push out nothing that is needed.
 const shelfSize = 16
@@ -82,7 +76,7 @@ func (s *shelf) keep(w *World, session, id uint64, att *attachment) {
 		w.drop(s.entries[0].att)
 		s.entries = slices.Delete(s.entries, 0, 1)
 	}
-	s.entries = append(s.entries, shelved{session: session, id: id, att: att})
+	s.entries = append(s.entries, kept{session: session, id: id, att: att})
 }
 
 // take removes what there is under these numbers, or returns nil.
@@ -105,7 +99,7 @@ func (s *shelf) get(session, id uint64) *attachment {
 }
 
 func (s *shelf) find(session, id uint64) int {
-	return slices.IndexFunc(s.entries, func(e shelved) bool { return e.session == session && e.id == id })
+	return slices.IndexFunc(s.entries, func(e kept) bool { return e.session == session && e.id == id })
 }
 
 func (s *shelf) clear(w *World) {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"holdfast/engine/model"
@@ -41,17 +42,18 @@ func (p *place) performDisk(e *model.Effect) {
 		p.renew(e.Gen)
 		p.submit(opOpen, openTime, e, nil)
 	case model.EffectIntent:
-		att := p.w.grab()
-		p.submit(opIntent, flushTime, e, p.asSectors(att, e.Data))
+		att := p.asSectors(p.w.grab(), e.Data)
+		p.records = append(p.records, att)
+		p.submit(opIntent, flushTime, e, att)
 	case model.EffectForget:
 		p.recordChanges(e.Data)
 		p.clearMarks(e.Data)
 	case model.EffectDisk:
 		p.submitGuest(e)
 	case model.EffectDiskCopy:
-		p.submit(opCopy, p.writeTime(&e.IO), e, p.incoming.get(writeKey(e.Session, e.Seq)).share())
+		p.submit(opCopy, p.writeTime(&e.IO), e, p.incoming.get(e.Session, uint64(e.Seq)).share())
 	case model.EffectDiskHold:
-		p.held = append(p.held, heldWrite{seq: e.Seq, epoch: e.Epoch, sector: e.IO.Sector, att: p.incoming.get(writeKey(e.Session, e.Seq)).share()})
+		p.held = append(p.held, heldWrite{seq: e.Seq, epoch: e.Epoch, sector: e.IO.Sector, att: p.incoming.get(e.Session, uint64(e.Seq)).share()})
 	case model.EffectDiskRead:
 		p.submit(opPeerRead, readTime, e, p.w.grab())
 	case model.EffectExtentRead:
@@ -78,7 +80,7 @@ func (p *place) writeTime(io *model.IO) time.Duration {
 func (p *place) submitGuest(e *model.Effect) {
 	switch e.IO.Op {
 	case model.OpWrite:
-		att := p.requests.get(e.IO.ID).share()
+		att := p.requests.get(0, e.IO.ID).share()
 		if e.Flags.Has(model.FlagRemote) { // mend with what the peer read
 			att = p.copies.take(e.Session, e.ID)
 			p.w.stage(StageMended, p)
@@ -105,9 +107,17 @@ func (p *place) asSectors(att *attachment, data []byte) *attachment {
 	return att
 }
 
+// clearMarks takes extents out of what is recorded, and out of the records on their way: they were asked for before.
 func (p *place) clearMarks(data []byte) {
-	if marks, ok := model.ParseBitmap(data, diskExtents); ok {
-		p.marked.Subtract(marks)
+	marks, ok := model.ParseBitmap(data, diskExtents)
+	if !ok {
+		return
+	}
+	p.marked.Subtract(marks)
+	for _, att := range p.records {
+		for i, word := range marks {
+			att.sectors[i/disk.SectorWords][i%disk.SectorWords] &^= word
+		}
 	}
 }
 
@@ -129,7 +139,7 @@ func (p *place) diskDone(e *event) {
 	life := p.m.life
 	switch op {
 	case opOpen:
-		p.opened()
+		p.opened(id)
 	case opIntent:
 		p.intentDone(id, att)
 	case opGuest:
@@ -212,6 +222,7 @@ func (p *place) report(id uint64, ok bool) {
 }
 
 func (p *place) intentDone(id uint64, att *attachment) {
+	p.records = slices.DeleteFunc(p.records, func(a *attachment) bool { return a == att })
 	if !p.health.Write() {
 		return // the record never becomes durable; the engine's time-out decides
 	}
@@ -228,8 +239,8 @@ func (p *place) intentDone(id uint64, att *attachment) {
 }
 
 // opened recovers the copy: what was sealed durably goes to the disk.
-func (p *place) opened() {
-	ev := model.Event{Kind: model.EventOpened, VM: p.vm.id, Count: diskExtents}
+func (p *place) opened(id uint64) {
+	ev := model.Event{Kind: model.EventOpened, VM: p.vm.id, ID: id, Count: diskExtents}
 	p.inspect()
 	if p.lost {
 		ev.Flags = model.FlagLost

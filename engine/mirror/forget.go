@@ -28,7 +28,7 @@ func (p *Primary) forget(o *op, failed bool, out *model.Effects) {
 	stable := model.NewBitmap(p.cfg.Extents)
 	n := 0
 	for x, ok := p.marked.Next(0); ok; x, ok = p.marked.Next(x + 1) {
-		if p.stamps[x] < o.stamp && !p.busyExtent(x) {
+		if p.stamps[x] < o.stamp && !p.busyExtent(x) && !p.recording(x) {
 			stable.Set(x)
 			p.marked.Clear(x)
 			p.recorded.Clear(x)
@@ -42,4 +42,17 @@ func (p *Primary) forget(o *op, failed bool, out *model.Effects) {
 	out.Add(model.EffectForget, p.vm).Data = data
 	m := out.Send(model.MsgStable, p.peer, p.vm)
 	m.Gen, m.Session, m.Seq, m.Data = p.gen, p.session, p.lastSeq, data
+}
+
+// recording reports whether the record of a write to extent x is under way. It was asked for before what is about to be
+// forgotten, which would take x out of it again.
+func (p *Primary) recording(x uint32) bool {
+	for i := range p.ops.order {
+		if o := p.ops.at(i); o.isWrite() && o.phase == phaseIntent {
+			if first, last := o.io.Extents(p.cfg.ExtentSectors); first <= x && x <= last {
+				return true
+			}
+		}
+	}
+	return false
 }

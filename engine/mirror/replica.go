@@ -117,11 +117,20 @@ func (r *Replica) Open(primary model.NodeID, session uint64, out *model.Effects)
 // Close ends the session.
 func (r *Replica) Close() { r.session = 0 }
 
-// Attached tells that the log has this copy in the in-sync set: marks from before the session are settled.
+// Attached tells that the log has this copy in the in-sync set: marks from before the session are settled. Those that
+// are just being recorded anew stay: what is forgotten now would be taken out of that record.
 func (r *Replica) Attached(out *model.Effects) {
 	settled := r.before.Clone()
 	settled.Subtract(r.marked)
 	r.before.Reset()
+	for i := range r.slots {
+		if s := &r.slots[i]; s.phase == slotIntent {
+			first, last := s.io.Extents(r.cfg.ExtentSectors)
+			for x := first; x <= last; x++ {
+				settled.Clear(x)
+			}
+		}
+	}
 	if settled.Len() > 0 {
 		out.Add(model.EffectForget, r.vm).Data = settled.Bytes()
 	}

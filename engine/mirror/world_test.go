@@ -138,6 +138,13 @@ func (w *world) forget(node model.NodeID, data []byte) {
 	for i := range marks {
 		w.disks[node].marks[i] &^= marks[i]
 	}
+	for i := range w.disks[node].ops { // what is being recorded was asked for before
+		if e := &w.disks[node].ops[i].effect; e.Kind == model.EffectIntent {
+			record, _ := model.ParseBitmap(e.Data, extents)
+			record.Subtract(marks)
+			e.Data = record.Bytes()
+		}
+	}
 }
 
 func (w *world) submit(node model.NodeID, e *model.Effect) {
@@ -150,7 +157,7 @@ func (w *world) submit(node model.NodeID, e *model.Effect) {
 	case e.Kind == model.EffectExtentWrite && node == w.at:
 		op.data = w.answers[e.ID]
 	case e.Kind == model.EffectExtentWrite:
-		op.data = w.extent[uint64(e.Count)|1<<63]
+		op.data = w.extent[uint64(e.Seq)|1<<63]
 	case e.Kind == model.EffectDisk && e.IO.Op == model.OpWrite && e.Flags.Has(model.FlagRemote):
 		op.data = w.answers[e.ID]
 	case e.Kind == model.EffectDisk && e.IO.Op == model.OpWrite:
@@ -265,7 +272,7 @@ func (w *world) toReplica(p packet) {
 	case model.MsgRead:
 		w.r.Read(m, &w.out)
 	case model.MsgCopy:
-		w.extent[uint64(m.Count)|1<<63] = p.data
+		w.extent[m.ID|1<<63] = p.data
 		w.r.Copy(m, &w.out)
 	}
 	w.perform(w.peer())

@@ -25,8 +25,9 @@ const (
 	// output is held. First drop the held disk writes of later epochs and end the
 	// operations under way on the copy. The checkpoint is kept until the instance runs.
 	EffectActivate
-	// EffectDestroy: destroy the instance of VM, or what is left of one, and drop its buffered output. It
-	// is not answered, and the runner goes on until nothing is left; except that with an ID it is answered by
+	// EffectDestroy: destroy the instance of VM, or what is left of one, and drop its buffered output: at once nothing of it
+	// leaves the plug any more. It is not answered, and the runner goes on until nothing is left, also of a creation under
+	// way, before a later EffectStart or EffectActivate of VM begins; except that with an ID it is answered by
 	// EventDestroyed, when nothing is left and no operation of the instance can reach the storage any more.
 	EffectDestroy
 	// EffectAdopt: from now on the running instance of VM belongs to Gen. If it is
@@ -59,13 +60,15 @@ const (
 	// applied to the disk before must be durable by then.
 	EffectSeal
 	// EffectApply: merge the sealed checkpoint Epoch into the image of VM and
-	// write its held writes to the disk.
+	// write its held writes to the disk, before anything that follows on this copy. If the disk refuses them, they stay
+	// where they are, and EffectOpen, EffectActivate and every flush fail until they are on the disk; an
+	// EffectSeal with FlagDurable is not answered.
 	EffectApply
-	// EffectDiscard: forget image, checkpoints and held writes of VM.
+	// EffectDiscard: forget image, checkpoints and held writes of VM, also those that an EffectSeal made durable.
 	EffectDiscard
 
 	// EffectOpen: end the operations under way on this host's copy of VM's disk, recover
-	// and open it → EventOpened. What a recovery journal has sealed is applied first. Gen is the generation in which this host became a home of VM, 0 for
+	// and open it → EventOpened with ID. What a recovery journal has sealed is applied first. Gen is the generation in which this host became a home of VM, 0 for
 	// its creation; the runner keeps it with the copy. One that was made for an earlier
 	// generation is void: a new one with all extents marked takes its place. One for a
 	// later generation says that this node does not know the newest configuration yet: FlagError.
@@ -73,7 +76,8 @@ const (
 	// EffectTrust: the pool counts on this host's copy of VM again; what it lost before is no longer of interest.
 	EffectTrust
 	// EffectIntent: record the extents in Data (bitmap) as about to be written,
-	// durably → EventIntent with ID. EffectForget clears extents, in its own time; they go to the change record first.
+	// durably → EventIntent with ID. EffectForget clears the extents in Data as recorded by what came before it, answered or
+	// not, in its own time, and never what a later EffectIntent records; they go to the change record first.
 	EffectIntent
 	EffectForget
 	// EffectDisk: perform IO of the guest of VM on the local copy → EventDisk with ID. FlagRemote: what is to be written
@@ -116,7 +120,7 @@ const (
 	// EffectRecoveryOpen: Gen is the generation since which this host has a recovery copy of VM; the runner keeps it
 	// with the copy, which no EffectErase of an earlier one may touch, and which a later EffectOpen may take
 	// over as one of the VM's creation. A copy made for a later generation is answered with FlagError, as by EffectOpen. Else end the operations under way on this host's recovery copy of VM, drop the part of its
-	// journal that is not sealed, apply the part that is → EventRecoveryOpened. From then on the copy
+	// journal that is not sealed, apply the part that is → EventRecoveryOpened with ID. From then on the copy
 	// belongs to another history than the VM's own copies: every extent gets into its write intent, durably.
 	EffectRecoveryOpen
 	// EffectRecoveryStore: append what arrived as (VM, Session, Seq) to the recovery journal.
@@ -129,7 +133,7 @@ const (
 	EffectRecoveryApply
 	// EffectRecoveryDrop: drop the part of the journal that is not sealed.
 	EffectRecoveryDrop
-	// EffectTestStart: run VM from a snapshot of its recovery copy, without any network → EventTested.
+	// EffectTestStart: run VM from a snapshot of its recovery copy, without any network → EventTested with ID.
 	// EffectTestStop: end that and drop the snapshot.
 	EffectTestStart
 	EffectTestStop

@@ -5,7 +5,9 @@ import "time"
 // EventKind says what happened.
 type EventKind uint8
 
-// What a runner tells the engine. The comment names the fields that each one uses.
+// What a runner tells the engine. The comment names the fields that each one uses. It tells of an instance and its requests
+// in the order in which things happened, and nothing any more of one whose EffectDestroy was performed; of
+// operations on a copy nothing any more once an effect has ended them.
 const (
 	// EventStart is the first event of an engine's life. ID is the number of this
 	// life: higher than that of every earlier life of the node, even if its disk was restored. FlagError: the
@@ -17,7 +19,7 @@ const (
 	EventMessage
 
 	// EventInstance: the hypervisor already has an instance of VM, started in Gen
-	// by an earlier life of this daemon; for a VM on shared storage also one that is just being created or destroyed. Comes
+	// by an earlier life of this daemon; also one that is just being created or destroyed. Comes
 	// right after EventStart. FlagError: what is there is the
 	// remnant of a creation that failed, and never ran; Gen is not used.
 	EventInstance
@@ -39,7 +41,7 @@ const (
 	// EventOutput: output of VM waits in the plug.
 	EventOutput
 
-	// EventOpened: this host's copy of VM's disk is ready; Data is the extent bitmap
+	// EventOpened: the EffectOpen with ID is done, and this host's copy of VM's disk is ready; Data is the extent bitmap
 	// of writes whose state on the other copy is not known, Count the number of extents, Changed
 	// the copy's change record (none: nil).
 	// FlagError: it cannot be used. FlagLost: it was found to lack something that it had called durable, for
@@ -54,14 +56,14 @@ const (
 	// EventIntent: the intent record ID of VM is durable.
 	EventIntent
 
-	// EventRecoveryOpened: this host's recovery copy of VM is the point Epoch of the history Gen (0: none), made
-	// by a primary in the generation ID (0: not known). FlagError: it cannot be used.
+	// EventRecoveryOpened: the EffectRecoveryOpen with ID is done. This host's recovery copy of VM is the point Epoch of
+	// the history Gen (0: none), made by a primary in the generation Maker (0: not known). FlagError: it cannot be used.
 	EventRecoveryOpened
 	// EventRecoverySealed: the point Epoch of the session ID is durable in the journal. EventRecoveryApplied: it is on
 	// the copy. FlagError: the operation failed.
 	EventRecoverySealed
 	EventRecoveryApplied
-	// EventTested: the instance asked for by EffectTestStart serves, or FlagError: it does not, or has found damage.
+	// EventTested: the instance asked for by the EffectTestStart with ID serves, or FlagError: it does not, or has found damage.
 	EventTested
 
 	// EventNIC: the guest network of this host works (FlagOn) or not.
@@ -161,6 +163,7 @@ type Event struct {
 	VM      VMID
 	Count   uint32
 	Gen     Gen
+	Maker   Gen
 	Epoch   Epoch
 	ID      uint64
 	IO      IO

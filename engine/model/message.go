@@ -157,10 +157,12 @@ const (
 	OpFlush
 )
 
-// IO is one request of a guest to its disk. The data travels with the runner,
-// found by ID.
+// IO is one request of a guest to its disk. The data travels with the runner. That of a write belongs to the operation
+// (ID of EffectDisk, EffectShipKeep and MsgWrite) from the first effect that names it. A MsgWrite may be sent again long
+// after EffectComplete, when the guest has given its own number to another request, and what is in its memory has changed:
+// the runner keeps the data of the newest 512 writes of each VM, which is as many as the engine can ask for.
 type IO struct {
-	ID     uint64 // the guest's own number of the request, unique while it is pending
+	ID     uint64 // the guest's own number of the request, unique until EffectComplete
 	Sector uint64 // first sector
 	Count  uint32 // sectors, at least 1 for reads and writes
 	Op     IOOp

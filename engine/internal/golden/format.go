@@ -93,8 +93,8 @@ func field(b *strings.Builder, name string, value uint64) {
 
 // number writes an operation's id without the token of the machine that made it.
 func number(b *strings.Builder, id uint64) {
-	if id != 0 {
-		fmt.Fprintf(b, " #%d", untokened(id))
+	if id = untokened(id); id != 0 {
+		fmt.Fprintf(b, " #%d", id)
 	}
 }
 

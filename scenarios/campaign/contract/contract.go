@@ -28,6 +28,9 @@ type Contract struct {
 	calm    time.Duration       // nothing may go wrong before: a member has lost its memory of the log
 	corrupt map[model.VMID]bool // VMs with a corrupted copy
 
+	powered map[model.NodeID]time.Duration // until when a loss of power may give the host power again by itself
+	leaving map[model.NodeID]bool          // hosts that were told to leave, and not to join since
+
 	jumped map[model.NodeID]bool // members whose clock made a jump that is too short to be noticed
 
 	places []place // what was decided about lost places, and is not known to all
@@ -56,7 +59,7 @@ type Refusal struct {
 func New(s *script.Script, unbounded bool) *Contract {
 	c := &Contract{
 		script: s, unbounded: unbounded, fewest: math.MaxInt, fate: make([]fate, len(s.Actions)), corrupt: map[model.VMID]bool{},
-		jumped: map[model.NodeID]bool{},
+		powered: map[model.NodeID]time.Duration{}, leaving: map[model.NodeID]bool{}, jumped: map[model.NodeID]bool{},
 	}
 	for i := range s.VMs {
 		c.shared = c.shared || s.VMs[i].Shared

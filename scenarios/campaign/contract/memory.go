@@ -12,16 +12,22 @@ import (
 
 // memory keeps the memory of ft VMs: it survives the loss of one of its two hosts at a time.
 func (c *Contract) memory(m *scenarios.Moment) (faults.Fault, string) {
+	moment, why := *m, ""
 	for i := range c.script.VMs {
 		vm := &c.script.VMs[i]
 		if vm.Level != script.LevelFT || c.permits(vm.Name) || !m.World.Exists(m.World.VM(vm.Name)) {
 			continue
 		}
-		if f, why := c.keeps(m, vm); why != "" {
-			return f, why
+		f, reason := c.keeps(&moment, vm)
+		switch {
+		case reason == "":
+		case f.Kind == 0:
+			return f, reason
+		default: // what is weak enough for this VM the others have a say in, too
+			moment.Fault, why = f, reason
 		}
 	}
-	return m.Fault, ""
+	return moment.Fault, why
 }
 
 // keeps decides for one ft VM that must not lose its memory.
@@ -35,6 +41,9 @@ func (c *Contract) keeps(m *scenarios.Moment, vm *script.VM) (faults.Fault, stri
 	for _, h := range homes {
 		if !c.hits(m, h) {
 			continue
+		}
+		if c.armed(homes[0]) || c.armed(homes[1]) {
+			return faults.Fault{}, "a daemon is about to crash that may then hold the only memory of " + vm.Name
 		}
 		switch f.Kind {
 		case faults.PowerOff, faults.Reboot:
@@ -54,9 +63,6 @@ func (c *Contract) keeps(m *scenarios.Moment, vm *script.VM) (faults.Fault, stri
 			if c.governed {
 				return faults.Fault{}, "a policy may be moving " + vm.Name + " when the daemon crashes"
 			}
-		}
-		if c.armed(homes[0]) || c.armed(homes[1]) {
-			return faults.Fault{}, "a daemon is about to crash that may then hold the only memory of " + vm.Name
 		}
 	}
 	switch {

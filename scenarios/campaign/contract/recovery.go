@@ -108,6 +108,9 @@ func (c *Contract) failOver(m *scenarios.Moment) (faults.Fault, string) {
 
 // gone reports whether a host is off and stays so until it is given power by an action.
 func (c *Contract) gone(m *scenarios.Moment, id model.NodeID) bool {
+	if c.powered[id] > m.At {
+		return false // by a loss of power that was to last so long, whatever has happened since
+	}
 	stays := false
 	for i := range c.active {
 		if w := &c.active[i]; w.touches(id) && (w.kind == faults.PowerOff || w.kind == faults.Reboot) {
@@ -156,6 +159,8 @@ func (c *Contract) stays(m *scenarios.Moment) (faults.Fault, string) {
 			returned = returned || m.World.Powered(rest.First())
 		}
 		switch {
+		case p.vm != 0 && f.Kind == faults.HealAll:
+			return faults.Fault{}, "the order to start the VM elsewhere is not decided"
 		case p.vm != 0:
 		case returned:
 			return faults.Fault{}, "a host that comes back has to hear of what was decided without it"

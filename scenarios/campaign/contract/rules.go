@@ -112,6 +112,8 @@ func (c *Contract) disk(m *scenarios.Moment) (faults.Fault, string) {
 				return faults.Fault{}, "a watchdog may reset the host of the other copy of " + vm.Name
 			case c.corrupt[id]:
 				return faults.Fault{}, "the other copy of " + vm.Name + " may be the one that was corrupted"
+			case c.governed || c.leaves(m, vm):
+				return faults.Fault{}, "the other copy of " + vm.Name + " may be about to move"
 			case m.At < c.script.Run/2:
 				return faults.Fault{}, "the other copy of " + vm.Name + " would have to stay for the rest of the run"
 			case !m.World.Redundant(id) || c.near(m, vm):
@@ -122,7 +124,7 @@ func (c *Contract) disk(m *scenarios.Moment) (faults.Fault, string) {
 		}
 		homes := c.homes(m, vm)
 		touched := c.hits(m, homes[0]) || c.hits(m, homes[1]) || f.VM == vm.Name
-		if c.corrupt[id] && touched && ends[f.Kind] == nil && !harmless(f.Kind) {
+		if c.corrupt[id] && touched && ends[f.Kind] == nil && !harmless(f.Kind, vm) {
 			return faults.Fault{}, "the good copy of a corrupted block of " + vm.Name + " has to stay"
 		}
 	}
@@ -135,10 +137,18 @@ func (c *Contract) near(m *scenarios.Moment, vm *script.VM) bool {
 	return c.troubled(homes[0]) || c.troubled(homes[1]) || c.ended != 0 && m.At-c.ended < c.settle()
 }
 
-// harmless reports whether the kind takes no copy out of the in-sync set.
-func harmless(k faults.Kind) bool {
+// leaves reports whether a home of the VM was told to leave the pool, which it does once there is another one.
+func (c *Contract) leaves(m *scenarios.Moment, vm *script.VM) bool {
+	homes := c.homes(m, vm)
+	return c.leaving[homes[0]] || c.leaving[homes[1]]
+}
+
+// harmless reports whether the kind takes no copy of the VM out of the in-sync set.
+func harmless(k faults.Kind, vm *script.VM) bool {
 	switch k {
-	case faults.NICDown, faults.NICUp, faults.SaveDisk, faults.HealAll, faults.Duplicate, faults.ClockDrift:
+	case faults.NICDown:
+		return vm.Level != script.LevelFT // it goes to the other host when its port fails too often
+	case faults.NICUp, faults.SaveDisk, faults.HealAll, faults.Duplicate, faults.ClockDrift:
 		return true
 	}
 	return false

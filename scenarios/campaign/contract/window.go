@@ -66,6 +66,7 @@ func (c *Contract) begin(m *scenarios.Moment, f *faults.Fault) {
 	if distance(f) {
 		return
 	}
+	c.note(m, f)
 	if f.Kind == faults.JoinHost { // it gives the host power
 		c.repair(m, f, ends[faults.PowerOn])
 	}
@@ -103,6 +104,18 @@ func (c *Contract) begin(m *scenarios.Moment, f *faults.Fault) {
 		}
 	}
 	c.active = append(c.active, w)
+}
+
+// note takes down what a window does not tell.
+func (c *Contract) note(m *scenarios.Moment, f *faults.Fault) {
+	for _, id := range m.Members {
+		switch f.Kind {
+		case faults.PowerOff, faults.Reboot:
+			c.powered[id] = max(c.powered[id], m.At+f.For)
+		case faults.LeaveHost, faults.JoinHost:
+			c.leaving[id] = f.Kind == faults.LeaveHost
+		}
+	}
 }
 
 func (c *Contract) repair(m *scenarios.Moment, f *faults.Fault, repairs []faults.Kind) {

@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/engine/model"
+)
+
+// TestLateOpening: what comes of an opening that another one has followed counts no more, for any of the copies.
+func TestLateOpening(t *testing.T) {
+	n := testNode(t, 1)
+	v := n.addVM(7)
+	marks := model.NewBitmap(8)
+	opened := func() model.Effect { return n.out.List[len(n.out.List)-1] }
+
+	require.False(t, v.ensureDisk())
+	first := opened()
+	v.disk = diskClosed // as when this host was dropped and became a home again
+	require.False(t, v.ensureDisk())
+	second := opened()
+	require.NotEqual(t, first.ID, second.ID)
+	v.opened(&model.Event{Kind: model.EventOpened, VM: 7, ID: first.ID, Data: marks.Bytes()})
+	require.Equal(t, diskOpening, v.disk)
+	v.opened(&model.Event{Kind: model.EventOpened, VM: 7, ID: second.ID, Data: marks.Bytes()})
+	require.Equal(t, diskOpen, v.disk)
+
+	v.cfg.Recovery, v.cfg.History = 1, 4
+	v.keepRecovery()
+	first = opened()
+	v.leaveRecovery()
+	v.keepRecovery()
+	second = opened()
+	v.recoveryEvent(&model.Event{Kind: model.EventRecoveryOpened, VM: 7, ID: first.ID, Gen: 4, Epoch: 2})
+	require.Nil(t, v.recovery.tgt)
+	v.recoveryEvent(&model.Event{Kind: model.EventRecoveryOpened, VM: 7, ID: second.ID, Gen: 4, Epoch: 3})
+	_, point := v.recovery.tgt.Point()
+	require.Equal(t, model.Epoch(3), point)
+}
+
+// TestEarlierInstance: what is told of an instance that another one has followed is not about that one.
+func TestEarlierInstance(t *testing.T) {
+	n := testNode(t, 1)
+	v := n.addVM(7)
+	v.cfg.Gen, v.gen, v.launched, v.instance = 5, 5, 5, running
+	v.responding(&model.Event{Kind: model.EventResponding, VM: 7, Gen: 3})
+	require.Equal(t, model.Never, v.silentSince)
+	v.started(&model.Event{Kind: model.EventStarted, VM: 7, Gen: 3, Flags: model.FlagError})
+	require.Equal(t, running, v.instance)
+	v.responding(&model.Event{Kind: model.EventResponding, VM: 7, Gen: 5})
+	require.NotEqual(t, model.Never, v.silentSince)
+}
+
+// TestSessionsOfLives: no life has a session of another one, and a later life is followed whatever its numbers are.
+func TestSessionsOfLives(t *testing.T) {
+	n := testNode(t, 1)
+	n.incarnation, n.sessions = 1, 1<<20
+	last := n.nextSession()
+	n.incarnation, n.sessions = 2, 0
+	require.Greater(t, n.nextSession(), last)
+}
