@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"holdfast/engine/dr"
 	"holdfast/engine/mirror"
 	"holdfast/engine/model"
 	"holdfast/engine/planted"
@@ -106,6 +107,11 @@ func (v *vm) open() {
 	v.openedFor, v.opening = v.copyGen(), v.n.token()
 	e := v.n.out.Add(model.EffectOpen, v.id)
 	e.Gen, e.ID = v.openedFor, v.opening
+	for _, s := range []*dr.Source{v.recovery.src, v.recovery.left} {
+		if s != nil {
+			s.Reopened(v.n.now, &v.n.out)
+		}
+	}
 }
 
 // localReadable reports whether the local copy has what the guest wrote.

@@ -10,11 +10,13 @@ import (
 // Members returns the members of the pool, as the member knows them that has applied most of the log.
 func (w *World) Members() pool.Members { return w.Wisest().Members() }
 
-// Electorate returns who votes on the pool's log, as its leader knows it; empty if nobody leads.
+// Electorate returns who votes on the pool's log, as its leader knows it; empty if nobody leads. One that was replaced
+// without knowing, as a host that left the pool may have been for ever, has applied less than the one that leads.
 func (w *World) Electorate() (voters model.NodeSet) {
+	applied := uint64(0)
 	for _, m := range w.nodes[1:] {
-		if m.running() && m.node.Leader() == m.id {
-			voters = m.node.Voters()
+		if m.running() && m.node.Leader() == m.id && m.node.Pool().Applied() >= applied {
+			voters, applied = m.node.Voters(), m.node.Pool().Applied()
 		}
 	}
 	return voters

@@ -62,6 +62,18 @@ func (s *Source) DiskDone(now model.Time, id uint64, failed bool, out *model.Eff
 	return true
 }
 
+// Reopened tells that the local copy is opened anew, which ends the reads under way: they are begun again later.
+func (s *Source) Reopened(now model.Time, out *model.Effects) {
+	for i := range s.queue.n {
+		if e := s.queue.at(i); e.whole && !e.ready {
+			s.giveUp(e.seq-1, out) // nothing after it was sent
+			s.retryAt = now.Add(4 * s.cfg.Resend)
+			s.wakeBy(s.retryAt)
+			return
+		}
+	}
+}
+
 // send sends the entries that are ready, in their order, as far as the window allows.
 func (s *Source) send(now model.Time, out *model.Effects) {
 	for s.sent < s.last && int(s.sent-s.received) < s.cfg.Window {
