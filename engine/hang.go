@@ -6,10 +6,15 @@ import (
 	"holdfast/engine/pool"
 )
 
+// earlier reports whether an event of the generation gen is about an instance before the present one.
+func (v *vm) earlier(gen model.Gen) bool {
+	return gen < v.launched && !planted.On(planted.InstanceMistaken)
+}
+
 // responding takes whether the guest responds to its watchdog or to the host's probes.
 func (v *vm) responding(ev *model.Event) {
 	switch {
-	case v.instance == absent || ev.Gen < v.launched: // or of an instance before this one
+	case v.instance == absent || v.earlier(ev.Gen):
 	case ev.Flags.Has(model.FlagOn):
 		v.silentSince = model.Never
 	case v.silentSince == model.Never:

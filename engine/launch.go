@@ -131,7 +131,7 @@ func (v *vm) machines(marks model.Bitmap, last model.Epoch) {
 func (v *vm) started(ev *model.Event) {
 	out := &v.n.out
 	failed := ev.Flags.Has(model.FlagError)
-	if v.instance == absent || ev.Gen < v.launched || v.instance == starting && ev.Gen != v.gen || v.instance != starting && !failed {
+	if v.instance == absent || v.earlier(ev.Gen) || v.instance == starting && ev.Gen != v.gen || v.instance != starting && !failed {
 		return
 	}
 	if v.cfg.Shared {

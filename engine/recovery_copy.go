@@ -88,7 +88,7 @@ func (v *vm) recoveryEvent(ev *model.Event) {
 	n, r := v.n, &v.recovery
 	failed := ev.Flags.Has(model.FlagError)
 	switch {
-	case ev.Kind == model.EventRecoveryOpened && r.opening != 0 && ev.ID == r.opening:
+	case ev.Kind == model.EventRecoveryOpened && r.opening != 0 && (ev.ID == r.opening || planted.On(planted.OpeningMistaken)):
 		r.opening = 0
 		if failed {
 			v.failRecovery()

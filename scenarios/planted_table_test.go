@@ -83,6 +83,8 @@ var rapidTests = map[planted.Bug]rapidTest{
 	planted.AmnesiaIgnored:    logTest,
 	planted.SendBeforePersist: logTest,
 	planted.TwoChanges:        logTest,
+	planted.RecordForgotten:   {"engine/mirror", "TestMachine/marks", "random test of the mirror"},
+	planted.LateReadTaken:     {"engine/mirror", "TestMachine/reads", "random test of the mirror"},
 	planted.ApartOutdated:     {"engine/policy", "TestPlacementIsSoundAndComplete", "random test of placement"},
 	planted.RehomeUnruled:     {"sim", "TestPoliciesHoldInAnyOrderOfLosses", "random test of policies"},
 }

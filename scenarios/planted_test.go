@@ -89,6 +89,9 @@ var catch = map[planted.Bug]struct {
 	planted.LivesForeign:        {"found/daemon-killed-in-adoption", []string{"R9", "expect"}},
 	planted.LeaderUncounted:     {"health/never-repaired-leader", []string{"expect"}},
 	planted.RetiredRun:          {"health/never-restarted-slow-log", []string{"expect"}},
+	planted.OpeningMistaken:     {"pool/home-twice-disk-hangs", []string{"R7"}},
+	planted.InstanceMistaken:    {"ha/vm-hang", []string{"expect"}},
+	planted.ReadsAbandoned:      {"found/read-ended-by-opening", []string{"R9", "expect"}},
 	planted.RightAssumed:        {"ft/both-lost-primary-first-secondary-back-first", []string{"R2"}},
 }
 
@@ -96,6 +99,8 @@ var catch = map[planted.Bug]struct {
 var elsewhere = map[planted.Bug]string{
 	planted.AmnesiaIgnored:    "engine/control, in the random test of the log: votes of a term that was forgotten",
 	planted.TwoChanges:        "engine/control, in the random test of the log: a second change of the voters is begun before the first is decided",
+	planted.RecordForgotten:   "engine/mirror, in its random test: marks are forgotten while a write to two extents waits for its record",
+	planted.LateReadTaken:     "engine/mirror, in its random test: the answer to a read comes in a later life, which asks under the same number",
 	planted.SendBeforePersist: "engine/control, in the random test of the log: a crash between two effects",
 }
 

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"time"
 
 	"holdfast/engine/model"
@@ -63,15 +64,40 @@ func (p *place) ask(c *call) {
 		return // it is asked when the instance is taken over
 	}
 	p.inst.asked = append(p.inst.asked, c.io.ID)
-	if c.att != nil {
-		p.requests.replace(p.w, 0, c.io.ID, c.att.share())
-	}
 	ev := p.w.add(p.w.now, classDevice, p.m.id, evGuest)
 	ev.vm, ev.life, ev.id, ev.io = p.vm.id, p.m.life, uint64(model.EventRequest), c.io
 	ev.gen, ev.flags = 0, 0
 	if c.io.Op == model.OpWrite {
 		p.w.stage(StageWriteIssued, p)
 	}
+}
+
+// dataOf returns the data of the guest's write io, which the operation op stands for from the first effect that names it: the
+// guest may give its own number to another request while that of the operation is still asked for.
+func (p *place) dataOf(op uint64, io *model.IO) *attachment {
+	if att := p.requests.get(0, op); att != nil {
+		return att
+	}
+	att := p.written(io)
+	if att == nil {
+		p.w.violation("crash", p.vm.id, fmt.Sprintf("%s: the data of the guest's write %d, operation %d, is gone", p.m.name, io.ID, op))
+		return nil
+	}
+	p.requests.put(p.w, 0, op, att.share())
+	return att
+}
+
+// written returns the data of a write that the guest waits for, or waited for when it crashed; nil: there is none. One that
+// hangs waits also for what was completed: the next life of the daemon is asked for it again.
+func (p *place) written(io *model.IO) *attachment {
+	for _, calls := range [][]call{p.inst.calls, p.late} {
+		for i := range calls {
+			if c := &calls[i]; c.io == *io {
+				return c.att
+			}
+		}
+	}
+	return nil
 }
 
 // complete answers a request of the guest.

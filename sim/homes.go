@@ -37,6 +37,7 @@ func (m *member) erase(e *model.Effect) {
 	}
 	p.forwardTo = model.NoNode
 	if p.made < e.Gen && p.recovery.since <= e.Gen {
+		p.endOpenings()
 		p.endOperations()
 		p.blank(e.Gen)
 	}

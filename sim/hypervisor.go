@@ -20,6 +20,7 @@ const (
 // launch begins to create an instance, or waits for the toolstack.
 func (p *place) launch(e *model.Effect) {
 	w := p.w
+	p.opening, p.recovery.opening = opening{}, opening{}
 	p.endOperations()
 	p.destroy()
 	p.dropLate()
@@ -81,6 +82,7 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 	}
 	if p.createFails() {
 		p.w.monitor.notStarted(p, gen)
+		p.inst.present = false // what there is to say of it is said here
 		p.destroy()
 		p.w.stage(StageLaunchFailed, p)
 		p.m.tell(&model.Event{Kind: model.EventStarted, VM: p.vm.id, Gen: gen, Flags: model.FlagError})
@@ -125,6 +127,25 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 	}
 	p.w.tape.instance(p)
 	p.captureNext()
+}
+
+// lastWord lets the engine hear, a moment after the instance has ended, what was on its way to say of it: that its creation
+// failed, or that its guest does not respond.
+func (p *place) lastWord() {
+	kind := model.EventResponding
+	switch {
+	case p.m.node == nil || !p.inst.present:
+		return
+	case p.inst.machine == nil:
+		kind = model.EventStarted
+	case !p.inst.machine.CPU().Hung:
+		return
+	}
+	ev := p.w.after(p.w.rHyper.Duration(0, probeTime), classDevice, p.m.id, evGuest)
+	ev.vm, ev.life, ev.id, ev.gen, ev.io, ev.flags = p.vm.id, p.m.life, uint64(kind), p.inst.gen, model.IO{}, 0
+	if kind == model.EventStarted {
+		ev.flags = model.FlagError
+	}
 }
 
 // createFails reports whether a creation that ends now fails, and what it leaves behind.

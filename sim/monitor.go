@@ -49,9 +49,10 @@ type watch struct {
 
 	writes []written // completed writes that no flush has covered
 	shadow shadow
-	recent []written // newest writes asked for, for comparisons of moving copies
+	recent []written // writes asked for lately, for comparisons of moving copies
 
 	copiedAt model.Time // when a copy that was brought up to date lacked nothing more
+	joining  bool       // it is not in the in-sync set yet
 
 	holder model.NodeID // of a VM on shared storage: who started it last
 
@@ -114,7 +115,7 @@ func (o *monitor) noticed(m *member, n *model.Notice) {
 		return
 	}
 	if n.Kind == model.NoticeCopied {
-		o.vms[n.VM].copiedAt = o.w.now
+		o.vms[n.VM].copiedAt, o.vms[n.VM].joining = o.w.now, true
 	}
 	if n.Kind != model.NoticeExposed {
 		return

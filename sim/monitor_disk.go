@@ -109,6 +109,7 @@ func (o *monitor) has(p *place, cfg *pool.Config, c *call, io *model.IO, want []
 // compareCopies checks, when a copy enters the in-sync set, that it equals the others (R7). What
 // is being written at that moment may differ.
 func (o *monitor) compareCopies(v *watch, p *place, cfg *pool.Config) {
+	defer func() { v.joining = false }()
 	other := o.w.nodes[cfg.Homes.Other(cfg.Primary)].vms[cfg.VM]
 	if !p.m.powered || !other.m.powered || max(p.m.lostPower, other.m.lostPower) >= v.copiedAt {
 		return // a cache was lost on the way, and with it what nobody asked to be durable
@@ -149,8 +150,20 @@ func (p *place) holds(sector uint64) bool {
 	return false
 }
 
-// writtenLately reports whether the guest wrote to the sectors within the time that
-// a held write may be on its way.
+// onItsWay is how long a held write may be on its way to a copy that joins.
+const onItsWay = 2 * time.Second
+
+// lately returns the instant since which writes of a guest of level ft may be missing on the other copy. One that waits for
+// the log's word to join may lack all since it was complete, however long that takes: the guest's output waits, not the guest.
+func (v *watch) lately(now model.Time) model.Time {
+	since := now.Add(-onItsWay)
+	if v.joining {
+		since = min(since, v.copiedAt)
+	}
+	return since
+}
+
+// writtenLately reports whether the guest wrote to the sectors lately.
 func (v *watch) writtenLately(io *model.IO, now model.Time) bool {
 	for i := range v.shadow.writes {
 		if overlapsHeld(&v.shadow.writes[i], io) {
@@ -158,21 +171,22 @@ func (v *watch) writtenLately(io *model.IO, now model.Time) bool {
 		}
 	}
 	for i := range v.recent {
-		if overlaps(&v.recent[i].io, io) && now.Sub(v.recent[i].at) < 2*time.Second {
+		if overlaps(&v.recent[i].io, io) && v.recent[i].at > v.lately(now) {
 			return true
 		}
 	}
 	return false
 }
 
-// asked remembers the newest writes that a guest of level ft asked for.
+// asked remembers the writes that a guest of level ft asked for lately.
 func (o *monitor) asked(p *place, c *call) {
 	if c.io.Op != model.OpWrite || o.vms[p.vm.id].newest().Level != model.LevelFT {
 		return
 	}
 	v := &o.vms[p.vm.id]
-	if len(v.recent) >= 64 {
-		v.recent = append(v.recent[:0], v.recent[32:]...)
+	if len(v.recent) == cap(v.recent) {
+		since := v.lately(o.w.now)
+		v.recent = slices.DeleteFunc(v.recent, func(wr written) bool { return wr.at <= since })
 	}
 	v.recent = append(v.recent, written{io: c.io, at: o.w.now})
 }

@@ -110,7 +110,7 @@ func (m *member) attach(msg *model.Message) *attachment {
 			return p.staged.share()
 		}
 	case model.MsgWrite:
-		return p.requests.get(0, msg.IO.ID).share()
+		return p.dataOf(msg.ID, &msg.IO).share()
 	case model.MsgCopy:
 		return p.extents.get(0, msg.ID).share()
 	case model.MsgReadDone:

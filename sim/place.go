@@ -25,8 +25,9 @@ type place struct {
 	lost     bool         // the copy lacks what it had promised, until the pool counts on it again
 	liar     bool         // found out, and not seen to by anybody since
 
-	// Operations under way. A new ops life ends them all.
+	// Operations under way. A new ops life ends them all, except for openings.
 	opsLife uint64
+	opening opening
 	records []*attachment // intent records on their way
 	hung    []event       // those that a hanging disk does not finish
 	gone    uint64        // the ops life that ended with the host: what had left it still reaches shared storage
@@ -39,7 +40,7 @@ type place struct {
 	// What the daemon holds in memory.
 	staged      *attachment // the last checkpoint taken here
 	stagedAs    model.Epoch
-	requests    ring       // the guest's writes, by its number
+	requests    ring       // the guest's writes, by the operation
 	answers     shelf      // what was read, for the guest or for a peer's request
 	extents     shelf      // what was read here to be copied
 	copies      shelf      // what a peer sent: extents, and what mends a copy
@@ -125,6 +126,7 @@ func (p *place) forget() {
 	p.copies.clear(w)
 	p.inst.capture = nil
 	p.dropLate()
+	p.opening, p.recovery.opening = opening{}, opening{}
 	p.inst.asked, p.inst.unseen = p.inst.asked[:0], nil // the next life is asked again
 	p.forwardTo = model.NoNode
 	if p.inst.fed && p.inst.booting && p.inst.machine == nil {
@@ -153,6 +155,7 @@ func (p *place) dropReplica() {
 
 // destroy ends the instance; what its plug held is gone.
 func (p *place) destroy() {
+	p.lastWord()
 	for i := range p.inst.calls {
 		if c := &p.inst.calls[i]; c.io.Op == model.OpWrite {
 			v := &p.w.monitor.vms[p.vm.id]
@@ -185,10 +188,29 @@ func (p *place) powerLoss(loss disk.Loss) {
 func (p *place) endOperations() {
 	p.opsLife = p.w.nextLife()
 	p.records = p.records[:0]
+	kept := p.hung[:0]
 	for i := range p.hung {
-		p.w.drop(p.hung[i].att)
+		if e := p.hung[i]; e.op.opens() {
+			kept = append(kept, e)
+		} else {
+			p.w.drop(e.att)
+		}
 	}
-	p.hung = p.hung[:0]
+	p.hung = kept
+}
+
+// endOpenings lets the openings that are under way find what is there now; the engine hears of it when they return.
+func (p *place) endOpenings() {
+	p.opening.end(p.opened)
+	p.recovery.opening.end(p.recoveryOpened)
+}
+
+// under reports whether a disk operation is still under way when its event comes.
+func (p *place) under(e *event) bool {
+	if e.op.opens() {
+		return p.m.powered && e.life == p.m.life
+	}
+	return p.m.powered && e.life == p.opsLife
 }
 
 // device handles what a host's hardware and hypervisor report about the VM.
@@ -215,7 +237,7 @@ func (p *place) device(e *event) {
 			p.captured(e.flags, e.gen, e.epoch)
 		}
 	case evDisk:
-		if e.life != p.opsLife || !p.m.powered {
+		if !p.under(e) {
 			if p.vm.shared != nil && e.life == p.gone {
 				p.arriveLate(e)
 			}

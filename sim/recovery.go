@@ -22,6 +22,9 @@ type recovery struct {
 	point    model.Epoch
 	maker    model.Gen // durable, with the seal: of the primary that made the point
 	applying bool
+
+	opening  opening
+	opensFor model.Gen // the generation since which the host has the copy that is being opened
 }
 
 // journalled is an entry of a recovery journal.
@@ -98,7 +101,7 @@ func (p *place) performRecovery(e *model.Effect) {
 	r := &p.recovery
 	switch e.Kind {
 	case model.EffectShipKeep:
-		r.keep(e.ID, p.requests.get(0, e.IO.ID).share())
+		r.keep(e.ID, p.written(&e.IO).share())
 	case model.EffectShipDrop:
 		r.drop(p.w, e.ID)
 	case model.EffectShipRead:
@@ -108,8 +111,10 @@ func (p *place) performRecovery(e *model.Effect) {
 			r.changed.Subtract(extents)
 		}
 	case model.EffectRecoveryOpen:
+		p.endOpenings()
 		p.applyPart()
 		p.endOperations()
+		r.opening.id, r.opensFor = e.ID, e.Gen
 		p.submitRecovery(opRecoveryOpen, e)
 	case model.EffectRecoveryStore:
 		p.storeEntry(e)
@@ -147,6 +152,9 @@ func (p *place) submitRecovery(op diskOp, e *model.Effect) {
 	ev.vm, ev.life, ev.op, ev.att = p.vm.id, p.opsLife, op, nil
 	ev.id, ev.gen, ev.epoch, ev.flags = uint64(e.Gen), model.Gen(e.Seq), e.Epoch, 0
 	ev.io = model.IO{ID: e.ID}
+	if op.opens() {
+		ev.life = p.m.life
+	}
 }
 
 // recoveryDone ends an operation.
@@ -165,8 +173,8 @@ func (p *place) recoveryDone(e *event, att *attachment) {
 		p.report(id, ok)
 		return
 	case opRecoveryOpen:
-		ok = p.recoverRecovery(model.Gen(id))
-		ev.Kind, ev.Gen, ev.Epoch, ev.Maker, ev.ID = model.EventRecoveryOpened, r.history, r.point, r.maker, e.io.ID
+		r.opening.tell(p, e.io.ID, p.recoveryOpened)
+		return
 	case opRecoverySeal:
 		if ok = p.health.Write(); ok {
 			p.promise()
@@ -213,6 +221,17 @@ func (p *place) replaySealed() {
 	}
 	r.journal = append(r.journal[:0], r.journal[r.sealed:]...)
 	r.sealed = 0
+}
+
+// recoveryOpened recovers the copy, and returns what the engine is told of it.
+func (p *place) recoveryOpened(id uint64) model.Event {
+	r := &p.recovery
+	ev := model.Event{Kind: model.EventRecoveryOpened, VM: p.vm.id, ID: id}
+	if !p.recoverRecovery(r.opensFor) {
+		ev.Flags = model.FlagError
+	}
+	ev.Gen, ev.Epoch, ev.Maker = r.history, r.point, r.maker
+	return ev
 }
 
 // recoverRecovery opens the copy that the host has since the generation since; false: it cannot be used. One that was made

@@ -26,6 +26,9 @@ const (
 	opTest
 )
 
+// opens reports whether it is the opening of a copy.
+func (op diskOp) opens() bool { return op == opOpen || op == opRecoveryOpen }
+
 // Latencies of a healthy disk.
 const (
 	readTime  = 90 * time.Microsecond
@@ -38,8 +41,10 @@ const (
 func (p *place) performDisk(e *model.Effect) {
 	switch e.Kind {
 	case model.EffectOpen:
+		p.endOpenings()
 		p.endOperations()
 		p.renew(e.Gen)
+		p.opening.id = e.ID
 		p.submit(opOpen, openTime, e, nil)
 	case model.EffectIntent:
 		att := p.asSectors(p.w.grab(), e.Data)
@@ -80,10 +85,12 @@ func (p *place) writeTime(io *model.IO) time.Duration {
 func (p *place) submitGuest(e *model.Effect) {
 	switch e.IO.Op {
 	case model.OpWrite:
-		att := p.requests.get(0, e.IO.ID).share()
+		var att *attachment
 		if e.Flags.Has(model.FlagRemote) { // mend with what the peer read
 			att = p.copies.take(e.Session, e.ID)
 			p.w.stage(StageMended, p)
+		} else {
+			att = p.dataOf(e.ID, &e.IO).share()
 		}
 		p.submit(opGuest, p.writeTime(&e.IO), e, att)
 	case model.OpRead:
@@ -126,6 +133,9 @@ func (p *place) submit(op diskOp, d time.Duration, e *model.Effect, att *attachm
 	ev := p.w.after(d+p.w.rDisk.Duration(0, d/4), classDevice, p.m.id, evDisk)
 	ev.vm, ev.life, ev.op, ev.io, ev.att = p.vm.id, p.opsLife, op, e.IO, att
 	ev.id, ev.gen, ev.epoch, ev.flags = e.ID, model.Gen(e.Seq), model.Epoch(e.Count), 0
+	if op.opens() {
+		ev.life = p.m.life
+	}
 }
 
 // diskDone ends a disk operation.
@@ -139,7 +149,7 @@ func (p *place) diskDone(e *event) {
 	life := p.m.life
 	switch op {
 	case opOpen:
-		p.opened(id)
+		p.opening.tell(p, id, p.opened)
 	case opIntent:
 		p.intentDone(id, att)
 	case opGuest:
@@ -238,8 +248,8 @@ func (p *place) intentDone(id uint64, att *attachment) {
 	p.m.tell(&model.Event{Kind: model.EventIntent, VM: p.vm.id, ID: id})
 }
 
-// opened recovers the copy: what was sealed durably goes to the disk.
-func (p *place) opened(id uint64) {
+// opened recovers the copy, and returns what the engine is told of it: what was sealed durably goes to the disk.
+func (p *place) opened(id uint64) model.Event {
 	ev := model.Event{Kind: model.EventOpened, VM: p.vm.id, ID: id, Count: diskExtents}
 	p.inspect()
 	if p.lost {
@@ -252,7 +262,7 @@ func (p *place) opened(id uint64) {
 		p.replayRecovery()
 		ev.Data, ev.Changed = p.marked.Bytes(), p.recovery.changed.Bytes()
 	}
-	p.m.tell(&ev)
+	return ev
 }
 
 // resumeDisk lets the operations that a hanging disk kept finish.

@@ -2,6 +2,7 @@ package dr
 
 import (
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 )
 
 // pump reads what lacks, sends what is ready, and announces a point.
@@ -64,6 +65,9 @@ func (s *Source) DiskDone(now model.Time, id uint64, failed bool, out *model.Eff
 
 // Reopened tells that the local copy is opened anew, which ends the reads under way: they are begun again later.
 func (s *Source) Reopened(now model.Time, out *model.Effects) {
+	if planted.On(planted.ReadsAbandoned) {
+		return
+	}
 	for i := range s.queue.n {
 		if e := s.queue.at(i); e.whole && !e.ready {
 			s.giveUp(e.seq-1, out) // nothing after it was sent

@@ -1,6 +1,8 @@
 package mirror
 
 import (
+	"slices"
+
 	"holdfast/engine/model"
 	"holdfast/engine/planted"
 )
@@ -57,7 +59,7 @@ func (p *Primary) nextDirty() (uint32, bool) {
 		if wrapped && x >= r.cursor {
 			return 0, false
 		}
-		if !r.touches(x, x) && !p.busyExtent(x) {
+		if !r.touches(x, x) && !p.writesTo(x, phaseIssued, phaseDone) {
 			r.cursor = x + 1
 			return x, true
 		}
@@ -71,15 +73,13 @@ func (p *Primary) nextDirty() (uint32, bool) {
 	}
 }
 
-// busyExtent reports whether a write to extent x is under way.
-func (p *Primary) busyExtent(x uint32) bool {
+// writesTo reports whether a write to extent x is under way in one of the phases.
+func (p *Primary) writesTo(x uint32, phases ...opPhase) bool {
 	for i := range p.ops.order {
-		o := p.ops.at(i)
-		if !o.isWrite() || (o.phase != phaseIssued && o.phase != phaseDone) {
-			continue
-		}
-		if first, last := o.io.Extents(p.cfg.ExtentSectors); first <= x && x <= last {
-			return true
+		if o := p.ops.at(i); o.isWrite() && slices.Contains(phases, o.phase) {
+			if first, last := o.io.Extents(p.cfg.ExtentSectors); first <= x && x <= last {
+				return true
+			}
 		}
 	}
 	return false

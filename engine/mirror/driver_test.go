@@ -127,6 +127,7 @@ func (w *world) loseHost(node model.NodeID, keep func() bool) {
 	w.inSync = model.Nodes(node)
 	w.gen++
 	w.r, w.held, w.restart = nil, nil, false
+	w.tokens[lost] = 0
 	w.run(node)
 	if w.ft {
 		w.guest.crash(&w.disks[node].current)
@@ -143,4 +144,5 @@ func (w *world) loseReplica(power bool, keep func() bool) {
 		w.lossy = true
 	}
 	w.r, w.held, w.restart = nil, nil, w.p.Session() != 0
+	w.tokens[w.peer()] = 0
 }

@@ -1,6 +1,9 @@
 package mirror
 
-import "holdfast/engine/model"
+import (
+	"holdfast/engine/model"
+	"holdfast/engine/planted"
+)
 
 // pumpClean begins to forget marks once both copies are in sync and there are too many.
 func (p *Primary) pumpClean(now model.Time, out *model.Effects) {
@@ -16,7 +19,8 @@ func (p *Primary) pumpClean(now model.Time, out *model.Effects) {
 	}
 }
 
-// forget drops the marks of all extents that did not change since the flush o began.
+// forget drops the marks of all extents that did not change since the flush o began. Those of which a record is under way
+// stay: that was asked for before, and would have them taken out of it again.
 func (p *Primary) forget(o *op, failed bool, out *model.Effects) {
 	if o.round != p.resync.round {
 		return // the copies were apart meanwhile
@@ -25,10 +29,14 @@ func (p *Primary) forget(o *op, failed bool, out *model.Effects) {
 	if failed || p.localState != InSync || p.remoteState != InSync {
 		return
 	}
+	busy := []opPhase{phaseIssued, phaseDone, phaseIntent}
+	if planted.On(planted.RecordForgotten) {
+		busy = busy[:2]
+	}
 	stable := model.NewBitmap(p.cfg.Extents)
 	n := 0
 	for x, ok := p.marked.Next(0); ok; x, ok = p.marked.Next(x + 1) {
-		if p.stamps[x] < o.stamp && !p.busyExtent(x) && !p.recording(x) {
+		if p.stamps[x] < o.stamp && !p.writesTo(x, busy...) {
 			stable.Set(x)
 			p.marked.Clear(x)
 			p.recorded.Clear(x)
@@ -42,17 +50,4 @@ func (p *Primary) forget(o *op, failed bool, out *model.Effects) {
 	out.Add(model.EffectForget, p.vm).Data = data
 	m := out.Send(model.MsgStable, p.peer, p.vm)
 	m.Gen, m.Session, m.Seq, m.Data = p.gen, p.session, p.lastSeq, data
-}
-
-// recording reports whether the record of a write to extent x is under way. It was asked for before what is about to be
-// forgotten, which would take x out of it again.
-func (p *Primary) recording(x uint32) bool {
-	for i := range p.ops.order {
-		if o := p.ops.at(i); o.isWrite() && o.phase == phaseIntent {
-			if first, last := o.io.Extents(p.cfg.ExtentSectors); first <= x && x <= last {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -106,7 +106,7 @@ func (g *guest) complete(w *world, e *model.Effect) {
 	case o.io.Op == model.OpWrite:
 		g.wrote(w, o)
 	case o.io.Op == model.OpRead:
-		g.read(w, o, w.answers[e.ID])
+		g.read(w, o, w.kept[keptKey{w.at, 0, e.ID}])
 	default:
 		g.flushed(w, o)
 	}

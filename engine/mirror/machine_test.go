@@ -1,6 +1,8 @@
 package mirror
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -90,18 +92,41 @@ func (w *world) settle() {
 // maxPending bounds the guest's requests under way.
 const maxPending = 6
 
+// Actions of which a part of the tests is made, so that what needs many of them in a row is met.
+var (
+	everything []string
+	// marking is writing while the marks of earlier writes are forgotten.
+	marking = []string{"write", "write 2", "finish", "finish 2", "finish 3", "deliver", "deliver 2"}
+	// reading is reading from copies that fail, in one life after the other, while messages come late.
+	reading = []string{"remote read", "remote read 2", "answer", "set aside", "late", "work", "lose host"}
+)
+
 func TestMachine(t *testing.T) {
-	for name, ft := range map[string]bool{"synchronous": false, "epochs": true} {
-		t.Run(name, func(t *testing.T) {
+	for _, part := range []struct {
+		name    string
+		ft      bool
+		settled bool
+		only    []string
+	}{
+		{"synchronous", false, false, everything},
+		{"epochs", true, false, everything},
+		{"marks", false, true, marking},
+		{"reads", false, true, reading},
+	} {
+		t.Run(part.name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				w := newWorld(t)
-				w.ft = ft
+				w.ft = part.ft
 				w.inSync = model.Nodes(1)
 				w.run(1)
-				if rapid.Bool().Draw(t, "settled") {
+				if part.settled || rapid.Bool().Draw(t, "settled") {
 					w.heal()
 				}
-				t.Repeat(w.actions())
+				actions := w.actions()
+				maps.DeleteFunc(actions, func(name string, _ func(*rapid.T)) bool {
+					return part.only != nil && name != "" && !slices.Contains(part.only, name)
+				})
+				t.Repeat(actions)
 				w.heal()
 			})
 		})
@@ -132,6 +157,12 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		w.p.Request(w.now, w.guest.request(op, uint64(first), uint32(count), fua), &w.out)
 		w.perform(w.at)
 	}
+	remoteRead := func(t *rapid.T) { // the local copy cannot
+		request(t, model.OpRead)
+		if n := len(w.disks[w.at].ops); n > 0 {
+			w.finish(w.at, n-1, true)
+		}
+	}
 	finish := func(t *rapid.T, failed bool) {
 		n := node(t)
 		w.finish(n, index(t, len(w.disks[n].ops)), failed)
@@ -143,6 +174,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		"flush":     func(t *rapid.T) { request(t, model.OpFlush) },
 		"finish":    func(t *rapid.T) { finish(t, false) },
 		"finish 2":  func(t *rapid.T) { finish(t, false) },
+		"finish 3":  func(t *rapid.T) { finish(t, false) },
 		"deliver":   func(t *rapid.T) { w.deliver(take(index(t, len(w.bag))), keep(t)) },
 		"deliver 2": func(t *rapid.T) { w.deliver(take(0+index(t, len(w.bag))), keep(t)) },
 		"fail":      func(t *rapid.T) { finish(t, true) },
@@ -154,6 +186,26 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		"epoch":     func(*rapid.T) { w.checkpoint() },
 		"wait":      func(t *rapid.T) { w.wait(time.Duration(rapid.IntRange(1, 300).Draw(t, "ms")) * time.Millisecond) },
 		"work":      func(*rapid.T) { w.settle() },
+		"set aside": func(t *rapid.T) {
+			i := slices.IndexFunc(w.bag, func(p packet) bool { return p.Kind == model.MsgReadDone })
+			if i < 0 {
+				t.Skip("no answer to a read is on its way")
+			}
+			w.late = append(w.late, take(i))
+		},
+		"late": func(t *rapid.T) { w.deliver(w.late[index(t, len(w.late))], keep(t)) },
+		"answer": func(*rapid.T) { // what the replica was asked for
+			for i := len(w.bag) - 1; i >= 0; i-- {
+				if w.bag[i].Kind == model.MsgRead {
+					w.deliver(take(i), yes)
+				}
+			}
+			for n := w.peer(); len(w.disks[n].ops) > 0; {
+				w.finish(n, 0, false)
+			}
+		},
+		"remote read":   remoteRead,
+		"remote read 2": remoteRead,
 		"lose host": func(t *rapid.T) {
 			n := node(t)
 			if !w.inSync.Has(n) {

@@ -16,4 +16,6 @@ func TestMachineFindsPlantedBugs(t *testing.T) {
 	hunt.Finds(t, test, planted.ApplyOpenEpoch, "R6: a write of an open epoch")
 	hunt.Finds(t, test, planted.IntentNotUnited, "R7|the copies differ")
 	hunt.Finds(t, test, planted.AttachEarly, "R7|the copies differ")
+	hunt.Finds(t, test, planted.RecordForgotten, "R7")
+	hunt.Finds(t, test, planted.LateReadTaken, "a read is answered|the runner has no data")
 }

@@ -124,7 +124,7 @@ func (r *Replica) Attached(out *model.Effects) {
 	settled.Subtract(r.marked)
 	r.before.Reset()
 	for i := range r.slots {
-		if s := &r.slots[i]; s.phase == slotIntent {
+		if s := &r.slots[i]; s.phase == slotIntent && !planted.On(planted.RecordForgotten) {
 			first, last := s.io.Extents(r.cfg.ExtentSectors)
 			for x := first; x <= last; x++ {
 				settled.Clear(x)

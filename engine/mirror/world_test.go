@@ -40,19 +40,27 @@ type world struct {
 	lossy    bool     // the replica's host lost power, and the log has not decided about its copy
 	disks    [3]*testDisk
 	bag      []packet
+	late     []packet // that come when the test says so, and again
 	sessions uint64
-	tokens   uint64
+	tokens   [3]uint64 // of each member's daemon, which counts anew in each life
 	epoch    model.Epoch
 
 	guest    guest
-	extent   map[uint64][]value   // data of extents read for copying, by operation
-	answers  map[uint64][]value   // data read for or by the peer, by the primary's operation
+	kept     map[keptKey][]value  // what was read, here or by the other one
 	incoming map[writeKey][]value // data of writes that arrived at the replica
 	open     map[writeKey]bool    // those of them that must wait for their epoch
 	held     []diskOp             // writes that the replica holds
 
 	out   model.Effects
 	trace []string
+}
+
+// keptKey names what a runner keeps: by the primary's operation, in its session or, where the operation is this member's
+// own, in none.
+type keptKey struct {
+	node    model.NodeID
+	session uint64
+	id      uint64
 }
 
 type writeKey struct {
@@ -69,7 +77,7 @@ type packet struct {
 func newWorld(t require.TestingT) *world {
 	w := &world{
 		t: t, at: 1, gen: 1, inSync: model.Nodes(1, 2), epoch: 1,
-		extent: map[uint64][]value{}, answers: map[uint64][]value{}, incoming: map[writeKey][]value{}, open: map[writeKey]bool{},
+		kept: map[keptKey][]value{}, incoming: map[writeKey][]value{}, open: map[writeKey]bool{},
 	}
 	w.disks[1], w.disks[2] = newTestDisk(), newTestDisk()
 	w.guest.init()
@@ -78,9 +86,9 @@ func newWorld(t require.TestingT) *world {
 
 func (w *world) peer() model.NodeID { return 3 - w.at }
 
-func (w *world) token() uint64 {
-	w.tokens++
-	return w.tokens << 40
+func (w *world) token(node model.NodeID) uint64 {
+	w.tokens[node]++
+	return w.tokens[node] << 40
 }
 
 // run makes the primary of a VM that begins to run on node.
@@ -88,13 +96,13 @@ func (w *world) run(node model.NodeID) {
 	w.at = node
 	w.end(node, func() bool { return false })
 	marks := w.disks[node].marks.Clone()
-	w.p = NewPrimary(vmID, testConfig, node, w.peer(), w.gen, w.inSync, marks, w.token())
+	w.p = NewPrimary(vmID, testConfig, node, w.peer(), w.gen, w.inSync, marks, w.token(node))
 }
 
 // openReplica makes a replica of the other copy.
 func (w *world) openReplica(happens func() bool) {
 	w.end(w.peer(), happens)
-	w.r = NewReplica(vmID, testConfig, w.disks[w.peer()].marks.Clone(), w.token())
+	w.r = NewReplica(vmID, testConfig, w.disks[w.peer()].marks.Clone(), w.token(w.peer()))
 	w.held, w.attached = nil, 0
 }
 
@@ -154,12 +162,10 @@ func (w *world) submit(node model.NodeID, e *model.Effect) {
 	case e.Kind == model.EffectDiskCopy:
 		require.False(w.t, w.open[writeKey{e.Session, e.Seq}], "R6: a write of an open epoch goes to the disk")
 		op.data = w.incoming[writeKey{e.Session, e.Seq}]
-	case e.Kind == model.EffectExtentWrite && node == w.at:
-		op.data = w.answers[e.ID]
 	case e.Kind == model.EffectExtentWrite:
-		op.data = w.extent[uint64(e.Seq)|1<<63]
+		op.data = w.kept[keptKey{node, e.Session, uint64(e.Seq)}]
 	case e.Kind == model.EffectDisk && e.IO.Op == model.OpWrite && e.Flags.Has(model.FlagRemote):
-		op.data = w.answers[e.ID]
+		op.data = w.kept[keptKey{node, e.Session, e.ID}]
 	case e.Kind == model.EffectDisk && e.IO.Op == model.OpWrite:
 		op.data = w.guest.data(e.IO.ID)
 	}
@@ -175,10 +181,8 @@ func (w *world) send(node model.NodeID, m *model.Message) {
 	switch m.Kind {
 	case model.MsgWrite:
 		p.data = w.guest.data(m.IO.ID)
-	case model.MsgCopy:
-		p.data = w.extent[m.ID]
-	case model.MsgReadDone:
-		p.data = w.answers[m.ID|1<<63]
+	case model.MsgCopy, model.MsgReadDone:
+		p.data = w.kept[keptKey{node, m.Session, m.ID}]
 	}
 	w.bag = append(w.bag, p)
 }
@@ -196,11 +200,11 @@ func (w *world) finish(node model.NodeID, i int, failed bool) {
 		data := d.do(&op)
 		switch e.Kind {
 		case model.EffectExtentRead:
-			w.extent[e.ID] = data
+			w.kept[keptKey{node, e.Session, e.ID}] = data
 		case model.EffectDiskRead:
-			w.answers[uint64(e.Seq)|1<<63] = data
+			w.kept[keptKey{node, e.Session, uint64(e.Seq)}] = data
 		case model.EffectDisk:
-			w.answers[e.ID] = data
+			w.kept[keptKey{node, 0, e.ID}] = data
 		}
 	}
 	switch {
@@ -248,9 +252,8 @@ func (w *world) toPrimary(p packet) {
 	case model.MsgMirrorAck:
 		w.p.MirrorAck(w.now, m, &w.out)
 	case model.MsgReadDone:
-		if _, known := w.answers[m.ID]; !known && p.data != nil {
-			w.answers[m.ID] = p.data
-		}
+		w.kept[keptKey{w.at, 0, m.ID}] = p.data
+		w.kept[keptKey{w.at, m.Session, m.ID}] = p.data
 		w.p.ReadDone(w.now, m, &w.out)
 	case model.MsgCopied:
 		w.p.Copied(w.now, m, &w.out)
@@ -272,7 +275,7 @@ func (w *world) toReplica(p packet) {
 	case model.MsgRead:
 		w.r.Read(m, &w.out)
 	case model.MsgCopy:
-		w.extent[m.ID|1<<63] = p.data
+		w.kept[keptKey{w.peer(), m.Session, m.ID}] = p.data
 		w.r.Copy(m, &w.out)
 	}
 	w.perform(w.peer())

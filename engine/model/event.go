@@ -7,7 +7,9 @@ type EventKind uint8
 
 // What a runner tells the engine. The comment names the fields that each one uses. It tells of an instance and its requests
 // in the order in which things happened, and nothing any more of one whose EffectDestroy was performed; of
-// operations on a copy nothing any more once an effect has ended them.
+// operations on a copy nothing any more once an effect has ended them. What names what it is about may come later: the
+// outcome of an opening when another one was asked for, a failed creation and a guest that does not respond when
+// their instance has ended.
 const (
 	// EventStart is the first event of an engine's life. ID is the number of this
 	// life: higher than that of every earlier life of the node, even if its disk was restored. FlagError: the

@@ -169,6 +169,16 @@ const (
 	LeaderUncounted
 	// RetiredRun lets the other home of a VM that is out of service run it.
 	RetiredRun
+	// RecordForgotten forgets marks of extents of which a record is just being made.
+	RecordForgotten
+	// OpeningMistaken takes the outcome of an earlier opening of a copy for that of the present one.
+	OpeningMistaken
+	// LateReadTaken takes an answer of an earlier session, or of an earlier life, for that to the present request.
+	LateReadTaken
+	// InstanceMistaken takes what is told of an earlier instance of the VM to be about the present one.
+	InstanceMistaken
+	// ReadsAbandoned waits for reads for the recovery copy that an opening of the disk has ended.
+	ReadsAbandoned
 	numBugs
 )
 

@@ -101,6 +101,11 @@ var about = [numBugs]struct {
 	LivesForeign:        {"lives-foreign", []string{"R9"}, Leases},
 	LeaderUncounted:     {"leader-uncounted", []string{"R9"}, MTBF},
 	RetiredRun:          {"retired-run", []string{"R9"}, MTBF},
+	RecordForgotten:     {"record-forgotten", []string{"R7"}, Mirror},
+	OpeningMistaken:     {"opening-mistaken", []string{"R7", "R5"}, Resync},
+	LateReadTaken:       {"late-read-taken", []string{"R4"}, Mirror},
+	InstanceMistaken:    {"instance-mistaken", []string{"R9"}, Takeover},
+	ReadsAbandoned:      {"reads-abandoned", []string{"R9"}, Recovery},
 }
 
 // Rules returns the rules that the bug breaks, "R1" to "R10", the first one most of all.

@@ -17,7 +17,6 @@ const (
 	hdrBackwards          // how often time was found to have gone back
 	hdrServing            // 1 once the service answers
 	hdrFault              // why the service gave up, or 0
-	hdrNextIO             // number of the newest disk request
 	hdrNextToken          // number of the newest session token
 	hdrRing               // bitmap of used ring entries
 	hdrIOErrors           // disk requests that failed and were repeated
@@ -65,8 +64,7 @@ const (
 
 // Words of an entry of the ring of outstanding disk requests.
 const (
-	ringID   = iota
-	ringWhat // operation, FUA, sectors
+	ringWhat = iota // operation, FUA, sectors
 	ringSector
 	ringAddr // where in memory the data is or goes
 	ringWords

@@ -82,21 +82,18 @@ func (m *Machine) Deliver(p *Packet, out *Out) {
 }
 
 // DiskDone tells the machine that its disk request id is done; data is what a read
-// found. A request that failed (ok is false) is repeated under a new number. An id that
-// is not outstanding is ignored.
+// found. A request that failed (ok is false) is repeated. An id that is not outstanding is ignored.
 func (m *Machine) DiskDone(id uint64, ok bool, data []disk.Sector, out *Out) {
-	slot, found := m.findRequest(id)
-	if !found {
+	if !m.outstanding(id) {
 		return
 	}
 	m.step()
 	if !ok {
 		m.mem.add(hdrIOErrors, 1)
-		m.mem.store(slot+ringID, m.mem.add(hdrNextIO, 1))
-		m.emit(slot, out)
+		m.emit(int(id), out)
 		return
 	}
-	m.finishRequest(slot, data)
+	m.finishRequest(int(id), data)
 	if m.mem.load(hdrRing) == 0 {
 		m.advance(out)
 	}

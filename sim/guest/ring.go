@@ -11,7 +11,8 @@ import (
 const maxTransfer = 16
 
 // The ring of outstanding disk requests is in guest memory, and so is their data:
-// a machine that continues from a checkpoint can issue all of them again.
+// a machine that continues from a checkpoint can issue all of them again. The number of a request is that of its entry, as
+// with the rings of real frontends: once it is done the next request may have the same.
 
 // transfer reads or writes sectors from sector on, to or from memory at addr, by as many requests as it takes.
 func (m *Machine) transfer(op model.IOOp, sector, sectors uint64, addr int, fua bool, out *Out) {
@@ -36,27 +37,30 @@ func (m *Machine) post(op model.IOOp, sector, sectors uint64, addr int, fua bool
 	if fua {
 		what |= 1 << 8
 	}
-	slot := m.layout.ring + i*ringWords
-	m.mem.store(slot+ringID, m.mem.add(hdrNextIO, 1))
-	m.mem.store(slot+ringWhat, what)
-	m.mem.store(slot+ringSector, sector)
-	m.mem.store(slot+ringAddr, uint64(addr))
-	m.emit(slot, out)
+	entry := m.entry(i)
+	m.mem.store(entry+ringWhat, what)
+	m.mem.store(entry+ringSector, sector)
+	m.mem.store(entry+ringAddr, uint64(addr))
+	m.emit(i, out)
 }
 
-// emit puts the request of a ring entry into out.
-func (m *Machine) emit(slot int, out *Out) {
-	what := m.mem.load(slot + ringWhat)
+// entry returns where entry i of the ring is.
+func (m *Machine) entry(i int) int { return m.layout.ring + i*ringWords }
+
+// emit puts the request of ring entry i into out.
+func (m *Machine) emit(i int, out *Out) {
+	entry := m.entry(i)
+	what := m.mem.load(entry + ringWhat)
 	io := model.IO{
-		ID:     m.mem.load(slot + ringID),
-		Sector: m.mem.load(slot + ringSector),
+		ID:     uint64(i),
+		Sector: m.mem.load(entry + ringSector),
 		Count:  uint32(what >> 16),
 		Op:     model.IOOp(what),
 		FUA:    what>>8&1 == 1,
 	}
 	var data []uint64
 	if io.Op == model.OpWrite {
-		data = m.mem.view(int(m.mem.load(slot+ringAddr)), int(io.Count)*disk.SectorWords)
+		data = m.mem.view(int(m.mem.load(entry+ringAddr)), int(io.Count)*disk.SectorWords)
 	}
 	out.request(io, data)
 }
@@ -65,33 +69,27 @@ func (m *Machine) emit(slot int, out *Out) {
 // that was activated from an image. All of them are idempotent.
 func (m *Machine) Pending(out *Out) {
 	for used := m.mem.load(hdrRing); used != 0; used &= used - 1 {
-		m.emit(m.layout.ring+bits.TrailingZeros64(used)*ringWords, out)
+		m.emit(bits.TrailingZeros64(used), out)
 	}
 }
 
 // Outstanding returns the number of outstanding disk requests.
 func (m *Machine) Outstanding() int { return bits.OnesCount64(m.mem.load(hdrRing)) }
 
-// findRequest returns the ring entry of an outstanding request.
-func (m *Machine) findRequest(id uint64) (slot int, found bool) {
-	for used := m.mem.load(hdrRing); used != 0; used &= used - 1 {
-		slot = m.layout.ring + bits.TrailingZeros64(used)*ringWords
-		if m.mem.load(slot+ringID) == id {
-			return slot, true
-		}
-	}
-	return 0, false
+// outstanding reports whether the request id is.
+func (m *Machine) outstanding(id uint64) bool {
+	return id < ringEntries && m.mem.load(hdrRing)>>id&1 == 1
 }
 
 // finishRequest takes what was read into memory and frees the ring entry.
-func (m *Machine) finishRequest(slot int, data []disk.Sector) {
-	what := m.mem.load(slot + ringWhat)
+func (m *Machine) finishRequest(i int, data []disk.Sector) {
+	entry := m.entry(i)
+	what := m.mem.load(entry + ringWhat)
 	if model.IOOp(what) == model.OpRead {
-		words := m.mem.span(int(m.mem.load(slot+ringAddr)), int(what>>16)*disk.SectorWords)
-		for i := range data[:what>>16] {
-			copy(words[i*disk.SectorWords:], data[i][:])
+		words := m.mem.span(int(m.mem.load(entry+ringAddr)), int(what>>16)*disk.SectorWords)
+		for k := range data[:what>>16] {
+			copy(words[k*disk.SectorWords:], data[k][:])
 		}
 	}
-	i := (slot - m.layout.ring) / ringWords
 	m.mem.store(hdrRing, m.mem.load(hdrRing)&^(1<<i))
 }
