@@ -253,6 +253,12 @@ func (v *vm) sealed(ev *model.Event) {
 	if ev.ID != v.in.Session() {
 		return // of a session that is over
 	}
+	if ev.Flags.Has(model.FlagError) && !planted.On(planted.RefusalIgnored) {
+		if v.copy != nil {
+			v.copy.Refused(&v.n.out) // the primary need not wait for an acknowledgement that cannot come
+		}
+		return
+	}
 	if seq := v.in.Sealed(ev.Epoch, &v.n.out); seq != 0 && v.copy != nil {
 		v.copy.Applied(seq, &v.n.out)
 	}

@@ -92,6 +92,7 @@ var catch = map[planted.Bug]struct {
 	planted.OpeningMistaken:     {"pool/home-twice-disk-hangs", []string{"R7"}},
 	planted.InstanceMistaken:    {"ha/vm-hang", []string{"expect"}},
 	planted.ReadsAbandoned:      {"found/read-ended-by-opening", []string{"R9", "expect"}},
+	planted.RefusalIgnored:      {"disk/ft-secondary-write-error", []string{"R1", "R3", "R6"}},
 	planted.RightAssumed:        {"ft/both-lost-primary-first-secondary-back-first", []string{"R2"}},
 }
 

@@ -51,6 +51,7 @@ func (p *place) blank(gen model.Gen) {
 	}
 	p.w.monitor.discarded(p)
 	p.dropReplica()
+	p.dropLanding()
 	p.dropJournal()
 	p.recovery.blank(p.w)
 	p.disk = disk.New(diskSectors + 1)

@@ -24,6 +24,10 @@ func (p *place) launch(e *model.Effect) {
 	p.endOperations()
 	p.destroy()
 	p.dropLate()
+	if e.Kind == model.EffectActivate && !p.land() {
+		p.sayLater(model.EventStarted, e.Gen, activateTime, model.FlagError)
+		return
+	}
 	p.inst.booting, p.inst.gen, p.inst.present = true, e.Gen, true
 	p.inst.voided = p.m.life
 	if e.Kind == model.EffectActivate {
@@ -132,20 +136,20 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 // lastWord lets the engine hear, a moment after the instance has ended, what was on its way to say of it: that its creation
 // failed, or that its guest does not respond.
 func (p *place) lastWord() {
-	kind := model.EventResponding
+	after := p.w.rHyper.Duration(0, probeTime)
 	switch {
 	case p.m.node == nil || !p.inst.present:
-		return
 	case p.inst.machine == nil:
-		kind = model.EventStarted
-	case !p.inst.machine.CPU().Hung:
-		return
+		p.sayLater(model.EventStarted, p.inst.gen, after, model.FlagError)
+	case p.inst.machine.CPU().Hung:
+		p.sayLater(model.EventResponding, p.inst.gen, after, 0)
 	}
-	ev := p.w.after(p.w.rHyper.Duration(0, probeTime), classDevice, p.m.id, evGuest)
-	ev.vm, ev.life, ev.id, ev.gen, ev.io, ev.flags = p.vm.id, p.m.life, uint64(kind), p.inst.gen, model.IO{}, 0
-	if kind == model.EventStarted {
-		ev.flags = model.FlagError
-	}
+}
+
+// sayLater lets this life of the daemon hear something of an instance of the generation gen.
+func (p *place) sayLater(kind model.EventKind, gen model.Gen, after time.Duration, flags model.Flags) {
+	ev := p.w.after(after, classDevice, p.m.id, evGuest)
+	ev.vm, ev.life, ev.id, ev.gen, ev.io, ev.flags = p.vm.id, p.m.life, uint64(kind), gen, model.IO{}, flags
 }
 
 // createFails reports whether a creation that ends now fails, and what it leaves behind.

@@ -142,9 +142,11 @@ func (v *watch) orphaned(io *model.IO) bool {
 
 // holds reports whether a write to the sector waits for its epoch here.
 func (p *place) holds(sector uint64) bool {
-	for i := range p.held {
-		if h := &p.held[i]; h.att != nil && h.sector <= sector && sector < h.sector+uint64(len(h.att.sectors)) {
-			return true
+	for _, list := range [][]heldWrite{p.held, p.landing} {
+		for i := range list {
+			if h := &list[i]; h.att != nil && h.sector <= sector && sector < h.sector+uint64(len(h.att.sectors)) {
+				return true
+			}
 		}
 	}
 	return false

@@ -48,6 +48,7 @@ type place struct {
 	inbound     [4]inbound // checkpoints that came
 	inboundNext int
 	held        []heldWrite // writes of open and sealed epochs
+	landing     []heldWrite // writes of applied epochs that the disk refused
 	arrived     *attachment // the checkpoint that is being sealed
 	asEpoch     model.Epoch
 	sealed      model.Epoch // the newest checkpoint that is one unit; its pages are in arrived until applied
@@ -120,6 +121,7 @@ func (p *place) forget() {
 	p.staged, p.stagedAs = nil, 0
 	p.requests.clear(w)
 	p.dropReplica()
+	p.dropLanding()
 	p.recovery.forget(w)
 	p.answers.clear(w)
 	p.extents.clear(w)

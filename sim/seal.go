@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"holdfast/engine/model"
@@ -35,7 +36,17 @@ func (p *place) sealDone(session uint64, last model.Gen, epoch model.Epoch, flag
 	if !p.m.powered || p.asEpoch != epoch {
 		return
 	}
-	if flags.Has(model.FlagDurable) {
+	durable := flags.Has(model.FlagDurable)
+	if p.health.Hang && (durable || len(p.landing) > 0) { // it is waited for
+		ev := p.w.after(10*time.Millisecond, classDevice, p.m.id, evSealed)
+		ev.vm, ev.life, ev.gen, ev.epoch, ev.flags, ev.id = p.vm.id, p.m.life, last, epoch, flags, session
+		return
+	}
+	if !p.land() || durable && !p.health.Flush() {
+		p.m.tell(&model.Event{Kind: model.EventSealed, VM: p.vm.id, Epoch: epoch, ID: session, Flags: model.FlagError})
+		return
+	}
+	if durable {
 		p.flush() // what was applied of earlier epochs
 		for i := range p.held {
 			if h := &p.held[i]; h.seq <= model.Seq(last) {
@@ -64,22 +75,47 @@ func (p *place) apply(e *model.Effect) {
 	p.imageAt = e.Epoch
 	p.w.drop(p.arrived)
 	p.arrived = nil
-	durable := len(p.journal) > 0
 	kept := p.held[:0]
-	for i := range p.held {
-		h := p.held[i]
+	for _, h := range p.held {
 		if h.seq > e.Seq {
 			kept = append(kept, h)
-			continue
+		} else {
+			p.landing = append(p.landing, h)
+		}
+	}
+	p.held = kept
+	p.land()
+	p.w.monitor.applied(p, e.Epoch)
+}
+
+// land writes to the disk, in their order, what belongs to it by the checkpoints that were applied, and reports whether the
+// disk takes it. What it refuses waits here, and everything after it.
+func (p *place) land() bool {
+	durable := len(p.journal) > 0
+	for i := range p.landing {
+		h := &p.landing[i]
+		if p.health.Hang || !p.health.Write() {
+			p.landing = slices.Delete(p.landing, 0, i)
+			return false
 		}
 		if h.att != nil {
 			_ = p.disk.Write(h.sector, h.att.sectors, durable && p.forced()) // the range was checked at the primary
 		}
 		p.w.drop(h.att)
 	}
-	p.held = kept
-	p.dropJournal()
-	p.w.monitor.applied(p, e.Epoch)
+	if len(p.landing) > 0 {
+		p.landing = p.landing[:0]
+		p.dropJournal()
+	}
+	return true
+}
+
+// dropLanding drops what the disk has not taken.
+func (p *place) dropLanding() {
+	for i := range p.landing {
+		p.w.drop(p.landing[i].att)
+	}
+	p.landing = p.landing[:0]
 }
 
 // discardOpen drops the writes of epochs after the one that is activated (R6).

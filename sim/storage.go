@@ -191,7 +191,7 @@ func (p *place) guestOp(io *model.IO, id uint64, att *attachment) bool {
 		p.answers.keep(p.w, 0, id, att.share())
 		return true
 	default:
-		if !p.health.Flush() {
+		if !p.land() || !p.health.Flush() {
 			return false
 		}
 		p.flush()
@@ -202,7 +202,7 @@ func (p *place) guestOp(io *model.IO, id uint64, att *attachment) bool {
 // write stores the data on the copy, durably if it is forced; false: it failed.
 func (p *place) write(sector uint64, att *attachment, force bool) bool {
 	p.w.monitor.writing(p)
-	if att == nil || !p.health.Write() || p.disk.Write(sector, att.sectors, force && p.forced()) != nil {
+	if att == nil || !p.land() || !p.health.Write() || p.disk.Write(sector, att.sectors, force && p.forced()) != nil {
 		return false
 	}
 	if force {
@@ -212,7 +212,7 @@ func (p *place) write(sector uint64, att *attachment, force bool) bool {
 }
 
 func (p *place) read(io *model.IO, att *attachment) bool {
-	if !p.health.Read() {
+	if !p.land() || !p.health.Read() {
 		return false
 	}
 	for len(att.sectors) < int(io.Count) {
@@ -255,7 +255,7 @@ func (p *place) opened(id uint64) model.Event {
 	if p.lost {
 		ev.Flags = model.FlagLost
 	}
-	if p.liar || p.made > p.wanted || p.health.FailWrites < 0 || p.health.FailReads < 0 || p.health.Full {
+	if p.liar || p.made > p.wanted || p.health.FailWrites < 0 || p.health.FailReads < 0 || p.health.Full || !p.land() {
 		ev.Flags |= model.FlagError
 	} else {
 		p.replay()

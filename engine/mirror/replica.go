@@ -288,6 +288,9 @@ func (r *Replica) DiskDone(id uint64, failed bool, out *model.Effects) {
 	}
 }
 
+// Refused tells that the disk refuses what belongs to it by an acknowledged checkpoint: the copy is of no use for now.
+func (r *Replica) Refused(out *model.Effects) { r.fail(out) }
+
 func (r *Replica) fail(out *model.Effects) {
 	r.failed = true
 	r.ack(0, out)

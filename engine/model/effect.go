@@ -61,8 +61,8 @@ const (
 	EffectSeal
 	// EffectApply: merge the sealed checkpoint Epoch into the image of VM and
 	// write its held writes to the disk, before anything that follows on this copy. If the disk refuses them, they stay
-	// where they are, and EffectOpen, EffectActivate and every flush fail until they are on the disk; an
-	// EffectSeal with FlagDurable is not answered.
+	// where they are, and until it takes them every operation on this copy fails; so do EffectSeal, EffectOpen and
+	// EffectActivate.
 	EffectApply
 	// EffectDiscard: forget image, checkpoints and held writes of VM, also those that an EffectSeal made durable.
 	EffectDiscard

@@ -38,7 +38,7 @@ const (
 	// unless it was final. Count is the number of pages, FlagDurable as in MsgCheckpoint.
 	EventCaptured
 	// EventSealed: the runner holds the whole checkpoint (VM, Epoch) of the session ID, its
-	// disk writes durably if that was asked.
+	// disk writes durably if that was asked. FlagError: the disk refuses that, or what an earlier EffectApply gave it.
 	EventSealed
 	// EventOutput: output of VM waits in the plug.
 	EventOutput

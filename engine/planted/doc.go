@@ -179,6 +179,8 @@ const (
 	InstanceMistaken
 	// ReadsAbandoned waits for reads for the recovery copy that an opening of the disk has ended.
 	ReadsAbandoned
+	// RefusalIgnored acknowledges a checkpoint whose writes the disk refuses.
+	RefusalIgnored
 	numBugs
 )
 

@@ -106,6 +106,7 @@ var about = [numBugs]struct {
 	LateReadTaken:       {"late-read-taken", []string{"R4"}, Mirror},
 	InstanceMistaken:    {"instance-mistaken", []string{"R9"}, Takeover},
 	ReadsAbandoned:      {"reads-abandoned", []string{"R9"}, Recovery},
+	RefusalIgnored:      {"refusal-ignored", []string{"R1", "R3"}, Epochs},
 }
 
 // Rules returns the rules that the bug breaks, "R1" to "R10", the first one most of all.
