@@ -210,7 +210,11 @@ func (d *drawer) halfCreate() []part {
 }
 
 func (d *drawer) hangVM() []part {
-	return one(fault{Kind: faults.HangVM, VM: d.anyVM().Name, For: d.length(12 * time.Second)})
+	f := fault{Kind: faults.HangVM, VM: d.anyVM().Name}
+	if d.Chance(1, 2) { // else for good
+		f.For = d.length(12 * time.Second)
+	}
+	return one(f)
 }
 
 func (d *drawer) crashVM() []part { return one(fault{Kind: faults.CrashVM, VM: d.anyVM().Name}) }
