@@ -47,6 +47,7 @@ var sorts = []struct {
 	{weight: 4, draw: (*drawer).edges},
 	{weight: 5, draw: (*drawer).chase},
 	{weight: 3, draw: (*drawer).strike},
+	{weight: 6, absent: true, draw: (*drawer).wear},
 	{weight: 2, absent: true, draw: (*drawer).cycle, fits: (*drawer).cyclable},
 	{weight: 4, absent: true, draw: (*drawer).siteLoss, fits: func(d *drawer) bool { return d.shape == split }},
 	{weight: 4, absent: true, draw: (*drawer).renew, fits: changeable},

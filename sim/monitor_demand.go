@@ -1,0 +1,195 @@
+package sim
+
+import (
+	"fmt"
+
+	"holdfast/engine/model"
+	"holdfast/engine/pool"
+)
+
+// stepped looks at what a member's daemon is about to do after an event: what failed and is to be counted, and what
+// it begins to use.
+func (o *monitor) stepped(m *member, ev *model.Event, list []model.Effect, busy bool) {
+	switch {
+	case busy: // the engine may have ended what failed, in effects that wait
+	case ev.Kind == model.EventNIC && !ev.Flags.Has(model.FlagOn):
+		o.failed(m, pool.Part{Component: model.ComponentNIC, Node: m.id})
+	case ev.Kind == model.EventDied:
+		o.failed(m, pool.Part{Component: model.ComponentVM, VM: ev.VM})
+	}
+	for i := range list {
+		switch e := &list[i]; {
+		case e.Kind == model.EffectNotify && int(e.VM) < len(o.vms):
+			o.said(m, &e.Notice)
+		case e.Kind == model.EffectOpen:
+			o.opens(m, e)
+		case e.Kind == model.EffectStart || e.Kind == model.EffectActivate:
+			o.launches(m, e)
+		}
+	}
+}
+
+// said takes down what a member says of proposals, and of components that failed.
+func (o *monitor) said(m *member, n *model.Notice) {
+	switch n.Kind {
+	case model.NoticeProposed:
+		v := &o.vms[n.VM]
+		v.asked = append(v.asked, proposal{by: m.id, what: n.Detail, expect: n.Gen})
+	case model.NoticeDiskFault: // of shared storage, recovery copies and the last copy in sync it is said, and not counted
+		if cfg := m.node.Pool().VM(n.VM); cfg.Homes.Has(m.id) && !cfg.Shared && n.Gen == 0 {
+			o.failed(m, pool.Part{Component: model.ComponentDisk, Node: m.id, VM: n.VM})
+		}
+	case model.NoticeHung:
+		o.failed(m, pool.Part{Component: model.ComponentVM, VM: n.VM})
+	}
+}
+
+// opens checks that a copy which is out of service is not opened, except as the only one in sync (R9). What the member
+// learns in this very step may come after it began to open the copy, so it has to have known before.
+func (o *monitor) opens(m *member, e *model.Effect) {
+	of := pool.Part{Component: model.ComponentDisk, Node: m.id, VM: e.VM}
+	for _, vm := range o.known(m).barred {
+		if state := m.node.Pool(); vm == e.VM && state.Retired(of) && sparable(state, m.id, vm) {
+			o.w.violation("R9", vm, m.name+" opens "+o.partName(of)+", which is out of service")
+		}
+	}
+}
+
+// launches checks that a VM which is out of service is not run (R9), unless an operator said so.
+func (o *monitor) launches(m *member, e *model.Effect) {
+	of := pool.Part{Component: model.ComponentVM, VM: e.VM}
+	if !m.node.Pool().Retired(of) || o.vms[e.VM].forced == m.id || o.w.vms[e.VM].recovery != model.NoNode || o.w.vms[e.VM].spec.Covered {
+		return
+	}
+	for _, vm := range o.known(m).stopped {
+		if vm == e.VM {
+			o.w.violation("R9", vm, m.name+" runs "+o.partName(of)+", which is out of service")
+		}
+	}
+}
+
+// known returns the books of the present life of a member's daemon.
+func (o *monitor) known(m *member) *books {
+	if k := &o.health.known[m.id]; k.life == m.life {
+		return k
+	}
+	return &books{}
+}
+
+// failed demands that a fault which a member has seen is counted. It asks the leader once; what is lost with the leader or on
+// the way is not counted.
+func (o *monitor) failed(m *member, of pool.Part) {
+	leader := m.node.Leader()
+	if leader == model.NoNode {
+		return
+	}
+	o.demand(demand{of: of, what: toCount, by: m.id, leader: leader, until: o.w.now.Add(answerTime), faults: o.known(m).find(of).Faults})
+}
+
+// losing returns who votes on the log, right before a host loses power that has worked undisturbed so far. If it has not, others may
+// suspect it already, and have that counted.
+func (o *monitor) losing(m *member) model.NodeSet {
+	if since := o.w.now - model.Time(settledIn); !m.host || !m.steady(since) || m.rewired > since {
+		return 0
+	}
+	return o.w.Electorate()
+}
+
+// powerLost demands that the loss of a host that votes is counted, also if it led: by the leader, or by the first one after it.
+// Those who do not vote with it notice a silence much later.
+func (o *monitor) powerLost(m *member, voters model.NodeSet) {
+	w := o.w
+	if voters.Has(m.id) {
+		patience := w.opt.Timing.Engine.SuspectAfter + electTime
+		of := pool.Part{Component: model.ComponentHost, Node: m.id}
+		o.demand(demand{of: of, what: toCountLoss, voters: voters.Without(m.id), until: w.now.Add(patience), faults: o.health.newest.find(of).Faults})
+	}
+}
+
+// demand keeps a demand if those who have to meet it are undisturbed.
+func (o *monitor) demand(d demand) {
+	w, h := o.w, &o.health
+	if d.since = w.now; h.void || h.cleared >= 0 && w.now.Sub(h.cleared) < lingers {
+		return
+	}
+	for _, m := range w.nodes[1:] {
+		if m.old {
+			return // it cannot read what is asked for, so nobody asks
+		}
+	}
+	if h.versions >= 0 && w.now.Sub(h.versions) < settledIn {
+		return // others may not have heard that it is not
+	}
+	if d.what != toRetire {
+		d.rule = h.newest.find(d.of).Rule
+	}
+	if d.what != toCountLoss {
+		d.voters = w.Electorate()
+	}
+	if o.holds(&d) {
+		h.demands = append(h.demands, d)
+	}
+}
+
+// holds reports whether those who have to meet a demand are as undisturbed as they were, and joined by links that work.
+func (o *monitor) holds(d *demand) bool {
+	w := o.w
+	since := d.since - model.Time(settledIn)
+	steady := func(id model.NodeID) bool {
+		return id == model.NoNode || w.nodes[id].steady(since) && w.nodes[id].rewired < since+1
+	}
+	if d.of.Node != model.NoNode && !w.Members().Hosts.Has(d.of.Node) {
+		return false // it leaves, and its faults with it
+	}
+	if !steady(d.by) || !steady(d.leader) || d.what == toCountLoss && w.nodes[d.of.Node].powered {
+		return false
+	}
+	if d.leader != model.NoNode {
+		if w.nodes[d.leader].node.Leader() != d.leader || d.by != model.NoNode && (w.nodes[d.by].node.Leader() != d.leader || !w.joined(d.by, d.leader)) {
+			return false
+		}
+	}
+	quorum, all := 0, d.voters.Len()
+	for rest := d.voters; !rest.Empty(); rest = rest.Without(rest.First()) {
+		id := rest.First()
+		ok := steady(id)
+		for others := d.voters; ok && d.leader == model.NoNode && !others.Empty(); others = others.Without(others.First()) {
+			ok = w.joined(id, others.First())
+		}
+		if ok && (d.leader == model.NoNode || w.joined(id, d.leader)) {
+			quorum++
+		} else if d.leader == model.NoNode {
+			return false // whoever is not well may lead next
+		}
+	}
+	if d.what == toCountLoss {
+		all++ // the lost one
+	}
+	return 2*quorum > all
+}
+
+// settleDemands looks whether what was demanded came.
+func (o *monitor) settleDemands() {
+	h := &o.health
+	kept := h.demands[:0]
+	for i := range h.demands {
+		d := &h.demands[i]
+		switch p := h.newest.find(d.of); {
+		case d.what == toRetire && p.Retired, d.what != toRetire && p.Faults != d.faults, p.Rule != d.rule, !o.holds(d):
+		case o.w.now < d.until:
+			kept = append(kept, *d)
+		default:
+			o.unmet(d)
+		}
+	}
+	h.demands = kept
+}
+
+// unmet says that what was demanded did not come.
+func (o *monitor) unmet(d *demand) {
+	text := fmt.Sprintf("%s failed, and that is not counted", o.partName(d.of))
+	if d.what == toRetire {
+		text = fmt.Sprintf("%s is not taken out of service although it failed as often as that: %s", o.partName(d.of), ruleText(d.rule, o.w.opt.Timing.Engine.MTBF))
+	}
+	o.w.violation("R9", d.of.VM, text)
+}
