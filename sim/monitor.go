@@ -28,6 +28,7 @@ type monitor struct {
 	points     []points
 	seen       []uint64
 	health     health
+	statements statements
 	violations []Violation
 	scratch    []disk.Sector
 }

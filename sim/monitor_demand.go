@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	"holdfast/engine/model"
 	"holdfast/engine/pool"
@@ -17,14 +18,19 @@ func (o *monitor) stepped(m *member, ev *model.Event, list []model.Effect, busy 
 	case ev.Kind == model.EventDied:
 		o.failed(m, pool.Part{Component: model.ComponentVM, VM: ev.VM})
 	}
+	k := o.known(m)
+	watchful := len(k.barred)+len(k.stopped) > 0
 	for i := range list {
 		switch e := &list[i]; {
 		case e.Kind == model.EffectNotify && int(e.VM) < len(o.vms):
 			o.said(m, &e.Notice)
+		case !watchful:
 		case e.Kind == model.EffectOpen:
-			o.opens(m, e)
+			o.opens(m, k, e)
 		case e.Kind == model.EffectStart || e.Kind == model.EffectActivate:
-			o.launches(m, e)
+			o.launches(m, k, e)
+		case e.Kind == model.EffectSend && e.Message.Kind == model.MsgReport:
+			o.reports(m, k, &e.Message)
 		}
 	}
 }
@@ -46,25 +52,28 @@ func (o *monitor) said(m *member, n *model.Notice) {
 
 // opens checks that a copy which is out of service is not opened, except as the only one in sync (R9). What the member
 // learns in this very step may come after it began to open the copy, so it has to have known before.
-func (o *monitor) opens(m *member, e *model.Effect) {
+func (o *monitor) opens(m *member, k *books, e *model.Effect) {
 	of := pool.Part{Component: model.ComponentDisk, Node: m.id, VM: e.VM}
-	for _, vm := range o.known(m).barred {
-		if state := m.node.Pool(); vm == e.VM && state.Retired(of) && sparable(state, m.id, vm) {
-			o.w.violation("R9", vm, m.name+" opens "+o.partName(of)+", which is out of service")
-		}
+	if state := m.node.Pool(); slices.Contains(k.barred, e.VM) && state.Retired(of) && sparable(state, m.id, e.VM) {
+		o.w.violation("R9", e.VM, m.name+" opens "+o.partName(of)+", which is out of service")
 	}
 }
 
 // launches checks that a VM which is out of service is not run (R9), unless an operator said so.
-func (o *monitor) launches(m *member, e *model.Effect) {
-	of := pool.Part{Component: model.ComponentVM, VM: e.VM}
-	if !m.node.Pool().Retired(of) || o.vms[e.VM].forced == m.id || o.w.vms[e.VM].recovery != model.NoNode || o.w.vms[e.VM].spec.Covered {
-		return
+func (o *monitor) launches(m *member, k *books, e *model.Effect) {
+	ordered := o.vms[e.VM].forced == m.id || o.w.vms[e.VM].recovery != model.NoNode || o.w.vms[e.VM].spec.Covered // perhaps
+	if of := (pool.Part{Component: model.ComponentVM, VM: e.VM}); slices.Contains(k.stopped, e.VM) && m.node.Pool().Retired(of) && !ordered {
+		o.w.violation("R9", e.VM, m.name+" runs "+o.partName(of)+", which is out of service")
 	}
-	for _, vm := range o.known(m).stopped {
-		if vm == e.VM {
-			o.w.violation("R9", vm, m.name+" runs "+o.partName(of)+", which is out of service")
-		}
+}
+
+// reports checks that the primary of a VM that is out of service does not say that it has no instance (R9): the other home may
+// not have heard of it, and would go on with the VM.
+func (o *monitor) reports(m *member, k *books, msg *model.Message) {
+	state := m.node.Pool()
+	of := pool.Part{Component: model.ComponentVM, VM: msg.VM}
+	if slices.Contains(k.stopped, msg.VM) && state.Retired(of) && state.VM(msg.VM).Primary == m.id && !msg.Flags.Has(model.FlagInstance) {
+		o.w.violation("R9", msg.VM, m.name+" says that nothing runs "+o.partName(of)+", which is out of service, so that another host may")
 	}
 }
 

@@ -194,11 +194,15 @@ func TestRetiredIsUsed(t *testing.T) {
 		text string
 	}{
 		"copy":  {pool.Command{Component: model.ComponentDisk, Node: 2, VM: 1}, model.Effect{Kind: model.EffectOpen, VM: 1}, "opens the copy of db on b"},
+		"word":  {pool.Command{Component: model.ComponentVM, VM: 1}, model.Effect{Kind: model.EffectSend, VM: 1, Message: model.Message{Kind: model.MsgReport, VM: 1}}, "says that nothing runs the guest of db"},
 		"guest": {pool.Command{Component: model.ComponentVM, VM: 1}, model.Effect{Kind: model.EffectStart, VM: 1}, "runs the guest of db"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := calmPool(t)
 			m := w.nodes[2]
+			if c.used.Kind == model.EffectSend {
+				m = w.nodes[1] // the primary
+			}
 			w.monitor.stepped(m, &model.Event{Kind: model.EventWake}, []model.Effect{c.used}, false)
 			require.Empty(t, w.Violations(), "it is in service")
 			rule := pool.Command{Kind: pool.KindRepair, Component: c.part.Component, Node: c.part.Node, VM: c.part.VM}

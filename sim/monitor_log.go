@@ -41,10 +41,14 @@ func (o *monitor) observe(m *member) {
 			v.truth, v.since = append(v.truth, cfg), append(v.since, o.w.now)
 			v.seenBy = append(v.seenBy, sighting{by: m.id, record: m.asked})
 			o.committed(v, &before, &cfg)
+			o.inPlace(state, &before, &cfg)
 			o.w.tape.committed(o.w, &cfg)
 		} else {
 			o.agrees(m, v, &cfg)
 		}
+	}
+	if o.health.newest.by == m.id {
+		o.states(state)
 	}
 }
 

@@ -20,7 +20,9 @@ func (d *drawer) govern() {
 		}
 		d.apart()
 		if d.Chance(1, 2) {
-			d.room()
+			if d.room(); d.Chance(1, 2) {
+				d.later()
+			}
 		}
 	case d.shape == pair && len(s.VMs) > 1 && d.Chance(1, 4):
 		d.apart()

@@ -79,7 +79,11 @@ func (d *drawer) worn() worn {
 // ruleFor draws a rule for the component; false: that of the settings holds.
 func (d *drawer) ruleFor(w *worn, gap time.Duration) (fault, bool) {
 	f := fault{Kind: faults.MTBF, Part: w.part, Member: w.member, VM: w.vm}
-	switch d.Weighted([]uint32{3, 3, 2, 2, 2}) {
+	never := uint32(2)
+	if w.part == faults.PartVM {
+		never = 5 // a guest that nobody may go on with is the rarest of all
+	}
+	switch d.Weighted([]uint32{3, 3, 2, 2, never}) {
 	case 0:
 		return f, false
 	case 1: // it fails less often than the rule has it
