@@ -18,6 +18,9 @@ func (o *monitor) stepped(m *member, ev *model.Event, list []model.Effect, busy 
 	case ev.Kind == model.EventDied:
 		o.failed(m, pool.Part{Component: model.ComponentVM, VM: ev.VM})
 	}
+	if ev.Kind == model.EventResponding && !ev.Flags.Has(model.FlagOn) {
+		o.hangs(m, ev.VM)
+	}
 	k := o.known(m)
 	watchful := len(k.barred)+len(k.stopped) > 0
 	for i := range list {
@@ -95,6 +98,21 @@ func (o *monitor) failed(m *member, of pool.Part) {
 	o.demand(demand{of: of, what: toCount, by: m.id, leader: leader, until: o.w.now.Add(answerTime), faults: o.known(m).find(of).Faults})
 }
 
+// hangs demands that a guest which its host knows to hang is ended, so that it is booted anew.
+func (o *monitor) hangs(m *member, vm model.VMID) {
+	leader, patience := m.node.Leader(), o.w.opt.Timing.Engine.HangAfter+answerTime
+	if leader != model.NoNode && m.vms[vm].inst.present {
+		of := pool.Part{Component: model.ComponentVM, VM: vm}
+		o.demand(demand{of: of, what: toBoot, by: m.id, leader: leader, until: o.w.now.Add(patience), life: m.vms[vm].inst.life})
+	}
+}
+
+// hung reports whether the instance that a demand is about still hangs.
+func (w *World) hung(d *demand) bool {
+	inst := &w.nodes[d.by].vms[d.of.VM].inst
+	return inst.life == d.life && inst.machine != nil && inst.machine.CPU().Hung
+}
+
 // losing returns who votes on the log, right before a host loses power that has worked undisturbed so far. If it has not, others may
 // suspect it already, and have that counted.
 func (o *monitor) losing(m *member) model.NodeSet {
@@ -118,7 +136,8 @@ func (o *monitor) powerLost(m *member, voters model.NodeSet) {
 // demand keeps a demand if those who have to meet it are undisturbed.
 func (o *monitor) demand(d demand) {
 	w, h := o.w, &o.health
-	if d.since = w.now; h.void || h.cleared >= 0 && w.now.Sub(h.cleared) < lingers {
+	d.since = w.now
+	if cleared := h.cleared >= 0 && w.now.Sub(h.cleared) < lingers; h.void || cleared && d.what != toBoot {
 		return
 	}
 	for _, m := range w.nodes[1:] {
@@ -184,7 +203,7 @@ func (o *monitor) settleDemands() {
 	for i := range h.demands {
 		d := &h.demands[i]
 		switch p := h.newest.find(d.of); {
-		case d.what == toRetire && p.Retired, d.what != toRetire && p.Faults != d.faults, p.Rule != d.rule, !o.holds(d):
+		case d.met(o.w, &p), p.Rule != d.rule, !o.holds(d):
 		case o.w.now < d.until:
 			kept = append(kept, *d)
 		default:
@@ -194,10 +213,24 @@ func (o *monitor) settleDemands() {
 	h.demands = kept
 }
 
+// met reports whether what was demanded came, by what is known of the component.
+func (d *demand) met(w *World, p *pool.Health) bool {
+	switch d.what {
+	case toRetire:
+		return p.Retired
+	case toBoot:
+		return !w.hung(d)
+	}
+	return p.Faults != d.faults
+}
+
 // unmet says that what was demanded did not come.
 func (o *monitor) unmet(d *demand) {
 	text := fmt.Sprintf("%s failed, and that is not counted", o.partName(d.of))
-	if d.what == toRetire {
+	switch d.what {
+	case toBoot:
+		text = fmt.Sprintf("%s hangs on %s for longer than %v and is not booted anew", o.partName(d.of), o.w.nodes[d.by].name, o.w.opt.Timing.Engine.HangAfter)
+	case toRetire:
 		text = fmt.Sprintf("%s is not taken out of service although it failed as often as that: %s", o.partName(d.of), ruleText(d.rule, o.w.opt.Timing.Engine.MTBF))
 	}
 	o.w.violation("R9", d.of.VM, text)

@@ -92,6 +92,7 @@ type demand struct {
 	leader model.NodeID // the leader, which must not change; NoNode: whoever leads
 	voters model.NodeSet
 	faults uint64 // that were counted before
+	life   uint64 // of the instance that hangs
 	rule   model.Repair
 }
 
@@ -101,6 +102,7 @@ const (
 	toCount demanded = iota
 	toCountLoss
 	toRetire
+	toBoot
 )
 
 func (h *health) init(w *World) {
@@ -364,4 +366,7 @@ func (o *monitor) forgets(m *member) {
 func (h *health) overridden() { h.void, h.demands = true, nil }
 
 // clearing notes that the operator gave an order to clear faults: what is counted may begin anew at any moment.
-func (h *health) clearing(now model.Time) { h.cleared, h.demands = now, nil }
+func (h *health) clearing(now model.Time) {
+	h.cleared = now
+	h.demands = slices.DeleteFunc(h.demands, func(d demand) bool { return d.what != toBoot })
+}

@@ -173,6 +173,40 @@ func TestUncounted(t *testing.T) {
 	}
 }
 
+// A guest that hangs on and on is a violation, unless its host was disturbed; one that goes on is none, nor is one that is booted.
+func TestHangsOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		disturb func(*World)
+		wrong   bool
+	}{
+		"calm":                  {func(*World) {}, true},
+		"it goes on":            {func(w *World) { w.ResumeVM(1) }, false},
+		"its host stands still": {func(w *World) { w.Freeze(1) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := calmPool(t)
+			p := w.nodes[1].vms[1]
+			w.HangVM(1)
+			w.Run(w.now.Add(time.Second))
+			w.monitor.hangs(w.nodes[1], 1)
+			require.NotEmpty(t, w.monitor.health.demands)
+			w.monitor.health.demands[0].until = w.now.Add(time.Second) // long before the engine has to do anything
+			c.disturb(w)
+			w.Run(w.now.Add(2 * time.Second))
+			if !c.wrong {
+				require.Empty(t, w.Violations())
+				return
+			}
+			require.Len(t, w.Violations(), 1)
+			require.Equal(t, "R9", w.Violations()[0].Rule)
+			require.Contains(t, w.Violations()[0].Text, "the guest of db hangs on a")
+			w.Run(w.now.Add(10 * time.Second))
+			require.False(t, p.inst.machine.CPU().Hung)
+			require.Len(t, w.Violations(), 1, "the engine's own time was kept")
+		})
+	}
+}
+
 // The loss of a host is demanded to be counted, whether it leads or not, and it is.
 func TestLossIsDemanded(t *testing.T) {
 	for id := model.NodeID(1); id <= 2; id++ {

@@ -42,7 +42,7 @@ var table = []weighted{
 	{kind: faults.ToolstackHang, weight: 2, draw: hosting(faults.ToolstackHang, 6*time.Second)},
 	{kind: faults.HalfCreate, weight: 2, draw: (*drawer).halfCreate},
 	{kind: faults.CrashVM, weight: 2, draw: (*drawer).crashVM},
-	{kind: faults.HangVM, weight: 2, draw: (*drawer).hangVM},
+	{kind: faults.HangVM, weight: 4, draw: (*drawer).hangVM},
 
 	{kind: faults.Cut, weight: 8, draw: (*drawer).cut},
 	{kind: faults.Heal, with: faults.Cut},
