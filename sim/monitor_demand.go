@@ -9,25 +9,36 @@ import (
 )
 
 // stepped looks at what a member's daemon is about to do after an event: what failed and is to be counted, and what
-// it begins to use.
+// it begins to use. busy: effects of earlier events wait.
 func (o *monitor) stepped(m *member, ev *model.Event, list []model.Effect, busy bool) {
-	switch {
-	case busy: // the engine may have ended what failed, in effects that wait
-	case ev.Kind == model.EventNIC && !ev.Flags.Has(model.FlagOn):
-		o.failed(m, pool.Part{Component: model.ComponentNIC, Node: m.id})
-	case ev.Kind == model.EventDied:
-		o.failed(m, pool.Part{Component: model.ComponentVM, VM: ev.VM})
+	switch ev.Kind {
+	case model.EventNIC:
+		if !ev.Flags.Has(model.FlagOn) {
+			o.failed(m, pool.Part{Component: model.ComponentNIC, Node: m.id})
+		}
+	case model.EventDied:
+		if !busy { // else the engine may have ended it
+			o.failed(m, pool.Part{Component: model.ComponentVM, VM: ev.VM})
+		}
+	case model.EventResponding:
+		if !ev.Flags.Has(model.FlagOn) {
+			o.hangs(m, ev.VM)
+		}
 	}
-	if ev.Kind == model.EventResponding && !ev.Flags.Has(model.FlagOn) {
-		o.hangs(m, ev.VM)
+	for i := range list {
+		if e := &list[i]; e.Kind == model.EffectNotify && int(e.VM) < len(o.vms) {
+			o.said(m, &e.Notice)
+		}
 	}
-	k := o.known(m)
-	watchful := len(k.barred)+len(k.stopped) > 0
+	if k := &o.health.known[m.id]; len(k.barred)+len(k.stopped) > 0 {
+		o.uses(m, k, list)
+	}
+}
+
+// uses checks what a member uses that knows of something out of service.
+func (o *monitor) uses(m *member, k *books, list []model.Effect) {
 	for i := range list {
 		switch e := &list[i]; {
-		case e.Kind == model.EffectNotify && int(e.VM) < len(o.vms):
-			o.said(m, &e.Notice)
-		case !watchful:
 		case e.Kind == model.EffectOpen:
 			o.opens(m, k, e)
 		case e.Kind == model.EffectStart || e.Kind == model.EffectActivate:
@@ -80,14 +91,6 @@ func (o *monitor) reports(m *member, k *books, msg *model.Message) {
 	}
 }
 
-// known returns the books of the present life of a member's daemon.
-func (o *monitor) known(m *member) *books {
-	if k := &o.health.known[m.id]; k.life == m.life {
-		return k
-	}
-	return &books{}
-}
-
 // failed demands that a fault which a member has seen is counted. It asks the leader once; what is lost with the leader or on
 // the way is not counted.
 func (o *monitor) failed(m *member, of pool.Part) {
@@ -95,7 +98,7 @@ func (o *monitor) failed(m *member, of pool.Part) {
 	if leader == model.NoNode {
 		return
 	}
-	o.demand(demand{of: of, what: toCount, by: m.id, leader: leader, until: o.w.now.Add(answerTime), faults: o.known(m).find(of).Faults})
+	o.demand(demand{of: of, what: toCount, by: m.id, leader: leader, until: o.w.now.Add(answerTime), faults: o.health.known[m.id].find(of).Faults})
 }
 
 // hangs demands that a guest which its host knows to hang is ended, so that it is booted anew.
@@ -145,7 +148,7 @@ func (o *monitor) demand(d demand) {
 			return // it cannot read what is asked for, so nobody asks
 		}
 	}
-	if h.versions >= 0 && w.now.Sub(h.versions) < settledIn {
+	if h.versions >= 0 && w.now.Sub(h.versions) < greeting {
 		return // others may not have heard that it is not
 	}
 	if d.what != toRetire {

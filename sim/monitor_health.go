@@ -22,10 +22,13 @@ const (
 	// answerTime is what the log gets for a count or a retirement while nothing is in its way: some round trips and a write.
 	answerTime = 2 * time.Second
 	// electTime is what the others get to elect a leader that counts the loss of a host, after they suspect it.
-	electTime = 3 * time.Second
+	electTime = 2 * time.Second
 	// settledIn is how long a member has to have worked undisturbed before anything is demanded of it: before that it may not
-	// know who leads, who else is there, or what the log says.
-	settledIn = 5 * time.Second
+	// know who leads, who else is there, or what the log says. It is longer than any suspicion takes.
+	settledIn = 3 * time.Second
+	// greeting is how long others may not have heard of which version a member is that has joined or was replaced. Those with
+	// which it neither votes nor shares a VM hear it seldom.
+	greeting = 5 * time.Second
 	// lingers is how long what asked for a retirement may still be on its way after one was decided.
 	lingers = 30 * time.Second
 	// fewEntries of the log are read as such; a member that learns more at once may have had a snapshot, in which
@@ -149,8 +152,7 @@ func (o *monitor) learns(m *member, state *pool.State) {
 	if k.life != m.life {
 		*k = books{life: m.life}
 	}
-	before := k.learnt
-	if len(before.parts) == 0 && len(state.Parts()) == 0 {
+	if len(k.parts) == 0 && len(state.Parts()) == 0 {
 		k.applied = state.Applied()
 		o.advance(m, state)
 		return

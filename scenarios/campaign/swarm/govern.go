@@ -19,8 +19,8 @@ func (d *drawer) govern() {
 			d.sites(func(i int) bool { return i < 2 })
 		}
 		d.apart()
-		if d.Chance(1, 2) {
-			if d.room(); d.Chance(1, 2) {
+		if d.Chance(2, 3) {
+			if d.room(); d.Chance(2, 3) {
 				d.later()
 			}
 		}

@@ -67,8 +67,8 @@ func (d *drawer) worn() worn {
 		down := d.Duration(500*time.Millisecond, 900*time.Millisecond).Round(time.Millisecond)
 		return worn{faults.PartHost, host, "", 2 * time.Second, 3 * time.Second, fault{Kind: faults.KillDaemon, Member: host, For: down}}
 	case 3:
-		off := d.Duration(10*time.Millisecond, time.Second).Round(time.Millisecond)
-		return worn{faults.PartHost, host, "", 4 * time.Second, 4800 * time.Millisecond, fault{Kind: faults.PowerOff, Member: host, For: off}}
+		off := d.Duration(10*time.Millisecond, 3*time.Second).Round(time.Millisecond)
+		return worn{faults.PartHost, host, "", off + 3500*time.Millisecond, off + 6*time.Second, fault{Kind: faults.PowerOff, Member: host, For: off}}
 	case 4:
 		return worn{faults.PartVM, faults.Role{}, vm.Name, 2500 * time.Millisecond, 4 * time.Second, fault{Kind: faults.CrashVM, VM: vm.Name}}
 	}
