@@ -46,12 +46,22 @@ func (v *vm) sayHung() {
 // is kept until the log agrees, so that it is never gone without a successor.
 func (v *vm) bootAnew() {
 	v.sayHung()
-	if v.stopped() || !v.cfg.InSync.Has(v.self()) || v.main.LocalFailed() {
+	if !v.cfg.InSync.Has(v.self()) || v.main.LocalFailed() {
 		v.giveUp()
+		return
+	}
+	if v.stopped() {
+		v.destroy()
 		return
 	}
 	if v.cfg.Level == model.LevelFT {
 		v.losesIn = v.cfg.Gen
 	}
 	v.propose(pool.Command{Kind: pool.KindStart, Node: v.self()})
+}
+
+// bootsHere reports whether a guest that hung here and was taken out of service for that is to be booted here when it is cleared.
+// The other home must not go on with its checkpoint before: that is of a guest that hangs.
+func (v *vm) bootsHere() bool {
+	return v.cfg.Level == model.LevelFT && v.hungIn == v.cfg.Gen && v.isPrimary() && v.truth() && !v.cannot && !v.retired(model.ComponentDisk)
 }

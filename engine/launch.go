@@ -73,7 +73,7 @@ func (v *vm) seekStart() {
 		v.cannotRun(true) // the other home starts it
 		return
 	}
-	if v.cfg.Level == model.LevelFT && v.cfg.Secondary != model.NoNode {
+	if v.cfg.Level == model.LevelFT && v.cfg.Secondary != model.NoNode && !v.bootsHere() {
 		r, known := v.reported()
 		patience := v.absentSince.Add(n.cfg.Timing.ColdStartAfter)
 		if known && r.flags.Has(model.FlagCheckpoint) || !known && n.now < patience {

@@ -21,7 +21,7 @@ func (v *vm) tell() {
 	}
 	m := v.n.out.Send(model.MsgReport, v.other, v.id)
 	m.Gen = v.cfg.Gen
-	if v.instance != absent || v.cfg.Shared && !v.shared.settled || v.stopped() && !planted.On(planted.RetiredRun) {
+	if v.instance != absent || v.cfg.Shared && !v.shared.settled || v.stopped() && !planted.On(planted.RetiredRun) || v.bootsHere() {
 		m.Flags |= model.FlagInstance // nobody may go on with a VM that is out of service, also who has not heard of it yet
 	}
 	if v.holdsVM() {

@@ -53,7 +53,7 @@ func init() {
 		CrashVM: {"crash-vm", ClassToolstack, true, list(paramVM), nil,
 			"The guest itself crashes, on whichever host it runs; its hosts are well."},
 		HangVM: {"hang-vm", ClassToolstack, true, list(paramVM), list(optFor),
-			"The guest itself stops responding, on whichever host it runs: it takes no packet, asks nothing and finishes nothing; its hosts are well. Its checkpoints are of a guest that hangs."},
+			"The guest itself stops responding, on whichever host it runs: it takes no packet, asks nothing and finishes nothing; its hosts are well. Its checkpoints are of a guest that hangs. Without a duration it goes on only when it is booted anew: the end of the run does not end that."},
 
 		Cut: {"cut", ClassNetwork, false, list(paramLink), list(optFor),
 			"No packet passes, and nobody is told."},

@@ -99,6 +99,7 @@ func (r *run) hitSoftware(f *faults.Fault, m model.NodeID) {
 	case faults.HangVM:
 		vm := w.VM(f.VM)
 		w.HangVM(vm)
+		r.hung[vm-1] = f.For == 0
 		r.ends(f, 0, func() { w.ResumeVM(vm) })
 	case faults.ClockJump:
 		w.ClockJump(m, f.Amount)
@@ -182,11 +183,13 @@ func (r *run) rule(f *faults.Fault, m model.NodeID) {
 	r.world.StateRule(o)
 }
 
-// healAll ends every fault that is in effect.
+// healAll ends every fault that is in effect. A guest that hangs for good nobody mends but the engine, which boots it anew.
 func (r *run) healAll() {
 	w := r.world
-	for i := range r.script.VMs {
-		w.ResumeVM(model.VMID(i + 1))
+	for i, forever := range r.hung {
+		if !forever {
+			w.ResumeVM(model.VMID(i + 1))
+		}
 	}
 	w.ClearFaults()
 	for a := model.NodeID(1); a <= r.memberCount(); a++ {

@@ -20,11 +20,7 @@ func (r *run) judge() *reports.Scenario {
 	}
 	for _, v := range w.Violations() {
 		out.Failures = append(out.Failures, reports.Failure{Rule: v.Rule, At: r.at(v.At), Text: v.Text})
-		if v.Rule == "crash" {
-			out.Outcome = reports.Worst(out.Outcome, reports.Crash)
-		} else {
-			out.Outcome = reports.Worst(out.Outcome, reports.Safety)
-		}
+		out.Outcome = reports.Worst(out.Outcome, outcomeOf(v.Rule))
 	}
 	if r.converged < 0 {
 		r.fail("R9", "%s", r.unconverged())

@@ -136,8 +136,7 @@ func TestPlantedTable(t *testing.T) {
 	}
 	require.NotEmpty(t, rows, "there are no bugs %s", only)
 	if only == "" {
-		reached := len(rows) - len(unreached)
-		require.GreaterOrEqual(t, byPlans, reached*2/3, "bugs that random plans found, of the %d that they reach in more seeds", reached)
+		require.Greater(t, byPlans, len(rows)/2, "bugs that random plans found")
 	}
 	if path := os.Getenv("HOLDFAST_TABLE"); path != "" {
 		require.NoError(t, os.WriteFile(path, []byte(table(rows)), 0o644))
@@ -147,34 +146,23 @@ func TestPlantedTable(t *testing.T) {
 // unreached are the bugs that no random plans reach, and why.
 var unreached = map[planted.Bug]string{
 	planted.StartLost:          "disks that lie about flushes are outside of what is promised, so they are not drawn",
-	planted.HangIgnored:        "the end of a run ends every hang of a guest, and no drawn plan demands more",
-	planted.StrikesForgotten:   "no drawn plan demands that a component is taken out of service",
-	planted.FaultsUncounted:    "no drawn plan demands that a component is taken out of service",
-	planted.RetireAnyway:       "no drawn plan demands that a component stays in service",
-	planted.RetiredUsed:        "no drawn plan demands that a component stays out of service",
 	planted.AttachUnproven:     "it needs the loss of the links and of the primary within two milliseconds",
 	planted.LearnerVotes:       "pools in which one host votes are not drawn",
-	planted.ReservedNotCounted: "no drawn plan demands that something is refused for lack of room; not in 2,000",
-	planted.SitesIgnored:       "what is broken is asked of the policies, in which the bug is, and no drawn plan demands where a VM is; not in 2,000",
 	planted.PointTorn:          "entries have to be missing when a point is sealed and its host lost at once; not in 2,000 plans",
 	planted.FailOverIncomplete: "it needs a fail-over before the first whole point; in one of two rounds of 2,000 plans",
-	planted.RecoveryRoomFree:   "no drawn plan demands that there is room where a recovery copy is; not in 2,000",
 	planted.RenounceForgotten:  "a checkpoint has to arrive late between a request to take over and its decision; not in every 2,000 plans",
 	planted.FlushEarly:         "the secondary's daemon has to die in the milliseconds after a copy was attached; not in every 2,000 plans",
 	planted.EraIgnored:         "a point of what an override discarded has to meet a copy after it; not in every 2,000 plans",
 	planted.EraKept:            "what an override discards has to meet decisions of the same generation after it; not in 2,000 plans",
 	planted.DeadDecide:         "a majority that was declared dead has to hear of the override from one that does not lead; not in 2,000 plans",
 	planted.PassedForgotten:    "the reason to pass a VM on has to go away while the request is on its way; not in 2,000 plans for shared storage",
-	planted.RuleIgnored:        "no drawn plan demands that a component is taken out of service, or stays in it; not in 2,000",
-	planted.ClearedRetired:     "the operator looks again every second and clears it once more; not in 2,000 plans",
+	planted.ClearedRetired:     "an order that was on its way may do the same, so nothing is demanded; it has to be decided and undone unheard; not in 2,000 plans",
 	planted.RightDropped:       "an override or a bump has to come between a promotion and its instance; not in 2,000 plans",
 	planted.TermShared:         "two hosts have to be told to go on alone, and the contract of drawn plans lets only one",
 	planted.SessionKept:        "an override has to come while the log is asked to take a copy in, whose host is lost; not in 2,000 plans",
 	planted.ClaimForgotten:     "an override has to come to a host whose claim waits; not in 2,000 plans for shared storage",
 	planted.PromotionForgotten: "a home has to hear of its promotion and of an override at once; not in 2,000 plans",
 	planted.LivesForeign:       "it costs a VM a boot, and no drawn plan demands that there is none; not in 2,000 plans for shared storage",
-	planted.LeaderUncounted:    "no drawn plan demands that a component is taken out of service, or stays out of it; not in 2,000",
-	planted.RetiredRun:         "no drawn plan demands that a VM stays out of service; not in 2,000",
 }
 
 // byScript runs the bug's script with other seeds in each round.

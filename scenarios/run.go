@@ -120,6 +120,7 @@ type run struct {
 	began   time.Duration           // first action; -1: none yet
 	marks   []reports.Mark
 	broken  []reports.Failure // what the script itself could not do
+	hung    []bool            // VMs whose guest was last made to hang for good
 
 	zero      model.Time    // when the script's clock began
 	whole     time.Duration // since when the redundancy has been complete; -1: it is not
@@ -228,7 +229,7 @@ func (r *run) fail(rule, format string, args ...any) {
 // build makes the world that the script describes.
 func (r *run) build() error {
 	s := r.script
-	r.names = make(map[string]model.NodeID)
+	r.names, r.hung = make(map[string]model.NodeID), make([]bool, len(s.VMs))
 	r.began = -1
 	opt := sim.Options{Seed: r.opt.Seed, Witness: s.Witness.Name, Voters: s.Voters, Timing: timing(s), Policies: policies(s)}
 	for _, h := range s.Hosts {

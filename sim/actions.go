@@ -13,8 +13,11 @@ func (w *World) PowerOff(id model.NodeID, loss disk.Loss) {
 	if !m.powered {
 		return
 	}
+	voters := w.monitor.losing(m)
 	m.die()
 	m.powered, m.frozen, m.hostLife = false, false, w.nextLife()
+	m.disturb()
+	w.monitor.powerLost(m, voters)
 	m.lostPower = w.now
 	m.watchdog.stopAll()
 	m.store.PowerLoss(w.rDisk, loss)
@@ -49,6 +52,7 @@ func (w *World) Freeze(id model.NodeID) {
 	m := w.nodes[id]
 	if m.powered && !m.frozen {
 		m.frozen = true
+		m.disturb()
 		w.tape.host(w, m)
 	}
 }
@@ -60,12 +64,16 @@ func (w *World) Thaw(id model.NodeID) {
 		return
 	}
 	m.frozen = false
+	m.disturb()
 	w.tape.host(w, m)
 	w.At(w.now, m.resume)
 }
 
 // SlowCPU makes a member's CPU slower by a factor, 1 for normal.
-func (w *World) SlowCPU(id model.NodeID, factor int) { w.nodes[id].slow = max(factor, 1) }
+func (w *World) SlowCPU(id model.NodeID, factor int) {
+	w.nodes[id].slow = max(factor, 1)
+	w.nodes[id].disturb()
+}
 
 // KillDaemon kills the daemon of a member; it starts again after restart.
 func (w *World) KillDaemon(id model.NodeID, restart time.Duration) {
@@ -82,18 +90,23 @@ func (w *World) KillDaemon(id model.NodeID, restart time.Duration) {
 func (w *World) OldDaemon(id model.NodeID, old bool, down time.Duration) {
 	if m := w.nodes[id]; m.old != old {
 		m.old = old
+		w.monitor.health.versions = w.now
 		w.KillDaemon(id, down)
 	}
 }
 
 // StopDaemon stops the daemon without ending it. ContinueDaemon lets it go on.
-func (w *World) StopDaemon(id model.NodeID) { w.nodes[id].stopped = w.nodes[id].node != nil }
+func (w *World) StopDaemon(id model.NodeID) {
+	w.nodes[id].stopped = w.nodes[id].node != nil
+	w.nodes[id].disturb()
+}
 
 // ContinueDaemon lets a stopped daemon go on.
 func (w *World) ContinueDaemon(id model.NodeID) {
 	m := w.nodes[id]
 	if m.stopped {
 		m.stopped = false
+		m.disturb()
 		w.At(w.now, m.resume)
 	}
 }
@@ -156,6 +169,7 @@ func (w *World) hang(vm model.VMID, on bool) {
 
 // Wire returns what is wrong with one direction of a link, to be changed.
 func (w *World) Wire(from, to model.NodeID, link model.Link) *Wire {
+	w.nodes[from].rewired, w.nodes[to].rewired = w.now, w.now
 	return &w.links[from][to][link].Wire
 }
 

@@ -104,6 +104,7 @@ func (w *World) ClockDrift(id model.NodeID, ppm int) {
 func (w *World) ClockStop(id model.NodeID) {
 	m := w.nodes[id]
 	m.clock.stop(w.now)
+	m.disturb()
 	m.wakeID++ // the wake-up under way does not come
 }
 
@@ -117,6 +118,7 @@ func (w *World) ClockResume(id model.NodeID) {
 
 // rearm moves the wake-up after the clock changed.
 func (m *member) rearm() {
+	m.disturb()
 	if m.node != nil && m.wakeAt != model.Never {
 		m.arm()
 	}

@@ -31,6 +31,8 @@ type member struct {
 	stopped   bool // the daemon, by a signal
 	hostLife  uint64
 	lostPower model.Time // when it last did; -1: never
+	disturbed model.Time // when something last changed how it runs or what its clock shows (for checks)
+	rewired   model.Time // when something about its links last changed (for checks)
 	slow      int        // factor of its CPU
 
 	nic bool // guest network
@@ -47,6 +49,7 @@ type member struct {
 
 	node   *engine.Node // nil: the daemon is down
 	life   uint64       // of the daemon
+	began  model.Time   // when that life did
 	wakeID uint64       // the newest EffectWake
 	old    bool         // the next daemon is of the previous version
 	wakeAt model.Time   // what it asked for, on the member's clock
@@ -142,7 +145,8 @@ func (m *member) begin() {
 		w.violation("crash", 0, fmt.Sprintf("the daemon of %s cannot start: %v", m.name, err))
 		return
 	}
-	m.node, m.life, m.wakeAt = node, w.nextLife(), model.Never
+	m.node, m.life, m.began, m.wakeAt = node, w.nextLife(), w.now, model.Never
+	m.disturb()
 	m.todo, m.blocked, m.inbox, m.boxes = m.todo[:0], false, m.inbox[:0], m.boxes[:0]
 	w.tape.host(w, m)
 	first := model.Event{Kind: model.EventStart, ID: m.life}
@@ -200,6 +204,7 @@ func (m *member) die() {
 	m.w.monitor.undo(m)
 	m.asked = m.durable
 	m.node, m.life = nil, m.w.nextLife()
+	m.disturb()
 	m.stopped = false
 	m.todo, m.blocked = m.todo[:0], false
 	m.dropInbox()
@@ -240,7 +245,7 @@ func (m *member) give(ev *model.Event, att *attachment) {
 		m.receive(&ev.Message, att)
 	}
 	m.w.drop(att)
-	life := m.life
+	life, busy := m.life, m.blocked || len(m.todo) > 0
 	list := m.node.Step(m.time(), ev)
 	if m.life != life {
 		return
@@ -250,8 +255,11 @@ func (m *member) give(ev *model.Event, att *attachment) {
 			m.asked++
 		}
 	}
-	m.w.monitor.proposals(m, list)
+	m.w.monitor.stepped(m, ev, list, busy)
 	m.w.monitor.observe(m)
+	if len(m.w.monitor.health.demands) > 0 {
+		m.w.monitor.settleDemands()
+	}
 	if len(m.todo) == 0 && !m.blocked {
 		for i := range list {
 			if m.blocked {

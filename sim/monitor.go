@@ -27,6 +27,8 @@ type monitor struct {
 	vms        []watch // by VMID
 	points     []points
 	seen       []uint64
+	health     health
+	statements statements
 	violations []Violation
 	scratch    []disk.Sector
 }
@@ -78,6 +80,7 @@ func (o *monitor) init(w *World) {
 		}
 	}
 	o.seen = make([]uint64, len(w.nodes))
+	o.health.init(w)
 	o.scratch = make([]disk.Sector, diskSectors)
 }
 

@@ -21,17 +21,6 @@ type proposal struct {
 	expect model.Gen
 }
 
-// proposals takes down what the effects of a step say that the member proposes: it may be
-// committed within the same step.
-func (o *monitor) proposals(m *member, list []model.Effect) {
-	for i := range list {
-		if e := &list[i]; e.Kind == model.EffectNotify && e.Notice.Kind == model.NoticeProposed && int(e.VM) < len(o.vms) {
-			v := &o.vms[e.VM]
-			v.asked = append(v.asked, proposal{by: m.id, what: e.Notice.Detail, expect: e.Notice.Gen})
-		}
-	}
-}
-
 // observe looks at what a member has newly learnt from the control log.
 func (o *monitor) observe(m *member) {
 	state := m.node.Pool()
@@ -39,6 +28,7 @@ func (o *monitor) observe(m *member) {
 		return
 	}
 	o.seen[m.id] = state.Applied()
+	o.learns(m, state)
 	for _, cfg := range state.VMs() {
 		v := &o.vms[cfg.VM]
 		if before := v.newest(); cfg.Gen > before.Gen {
@@ -51,10 +41,14 @@ func (o *monitor) observe(m *member) {
 			v.truth, v.since = append(v.truth, cfg), append(v.since, o.w.now)
 			v.seenBy = append(v.seenBy, sighting{by: m.id, record: m.asked})
 			o.committed(v, &before, &cfg)
+			o.inPlace(state, &before, &cfg)
 			o.w.tape.committed(o.w, &cfg)
 		} else {
 			o.agrees(m, v, &cfg)
 		}
+	}
+	if o.health.newest.by == m.id {
+		o.states(state)
 	}
 }
 
@@ -64,6 +58,7 @@ func (o *monitor) overriding(m *member) {
 	if !m.running() {
 		return
 	}
+	o.health.overridden()
 	for i := range o.vms {
 		if v := &o.vms[i]; len(v.truth) > 0 {
 			cfg := v.newest()
@@ -86,6 +81,7 @@ func (o *monitor) void(v *watch, cfg *pool.Config) {
 // and the log may go on otherwise.
 func (o *monitor) undo(m *member) {
 	o.seen[m.id] = 0
+	o.forgets(m)
 	for i := range o.vms {
 		v := &o.vms[i]
 		for n := len(v.truth) - 1; n >= 0 && v.seenBy[n].by == m.id && v.seenBy[n].record > m.durable; n-- {

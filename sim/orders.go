@@ -109,6 +109,7 @@ func (w *World) ClearFaults() { w.clearFaults(30) }
 func (w *World) clearFaults(looks int) {
 	for _, m := range w.nodes[1:] {
 		if m.running() && m.node.Pool().Troubled() {
+			w.monitor.health.clearing(w.now)
 			w.toPool(model.Order{Kind: model.OrderClear})
 			break
 		}

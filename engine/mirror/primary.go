@@ -169,6 +169,9 @@ func (p *Primary) redo() {
 	p.localFailed = false
 	for i := range p.ops.order {
 		o := p.ops.at(i)
+		if o.phase == phaseIntent {
+			o.phase = phaseBlocked // its record may have failed, and nobody waits for that any more: it is asked for again
+		}
 		if !o.owed {
 			continue
 		}

@@ -81,6 +81,9 @@ func (c *Contract) begin(m *scenarios.Moment, f *faults.Fault) {
 		w.until = m.At + c.settle()
 	case faults.HangVM: // its watchdog finds out a second later that it goes on
 		w.until = m.At + f.For + 2*time.Second
+		if f.For == 0 { // it is booted anew
+			w.until += c.script.Value(script.SettingHangAfter) + bootTime
+		}
 	case faults.OldDaemon:
 		w.until = m.At + f.For + 2*bootTime
 	case faults.ClockJump, faults.CrashVM:

@@ -75,6 +75,11 @@ func (c *Collector) notice(n *sim.Notice, before map[model.NoticeKind]bool) {
 		c.reach(RecoveryTested)
 	case model.NoticeRetired:
 		c.reach(Retired)
+		if n.Node == model.NoNode && before[model.NoticeHung] {
+			c.reach(HungOutOfService)
+		}
+	case model.NoticeHung:
+		c.reach(GuestHung)
 	case model.NoticeCleared:
 		if n.At.Sub(c.zero) < c.healed {
 			c.reach(ClearedInService)

@@ -77,6 +77,8 @@ const (
 	EverybodyOff
 	Retired
 	ClearedInService
+	GuestHung
+	HungOutOfService
 	FailedOver
 	FailedOverAgain
 	FailOverUnsettled
@@ -163,6 +165,8 @@ var list = [NumMarks]struct{ name, text string }{
 	SiteLost:                 {"site-lost", "all hosts of one of two sites were without power at once"},
 	EverybodyOff:             {"everybody-off", "every member was without power at once, the witness included"},
 	Retired:                  {"retired", "a component failed too often and was taken out of service"},
+	GuestHung:                {"guest-hung", "a guest hung for so long that it was to be booted anew"},
+	HungOutOfService:         {"hung-out-of-service", "a guest was taken out of service after it had hung"},
 	ClearedInService:         {"cleared", "what had been out of service was put back by an operator in the middle of faults"},
 	FailedOver:               {"failed-over", "a VM was started from its recovery copy"},
 	FailedOverAgain:          {"failed-over-again", "the place where a VM ran on its recovery copy was lost as well, and it was started from the copy at a former home"},

@@ -21,10 +21,13 @@ func (d *drawer) episodes() {
 		gap = d.magnitude(5*time.Second, 10*time.Second) // so that redundancy is back before the next loss
 	}
 	most := int(d.script.Run/time.Second)*2 + 4
-	at := d.instant(calm, calm+gap)
-	for n := 0; at < d.script.Run-calm && n < most; n++ {
-		d.episode(at)
-		at += d.Duration(gap/4, gap+gap*3/4).Round(time.Millisecond)
+	from := d.instant(calm, calm+gap)
+	for n := 0; from < d.script.Run-calm && n < most; n++ {
+		d.episode(from)
+		from += d.Duration(gap/4, gap+gap*3/4).Round(time.Millisecond)
+	}
+	if d.shape == distant && d.lateVM() != nil { // what it finds there is the question
+		d.place(at(d.instant(calm, d.script.Run/2)), d.orderVM())
 	}
 	for len(d.script.Actions) < 3 {
 		d.episode(d.instant(calm, d.script.Run-calm))
@@ -47,6 +50,7 @@ var sorts = []struct {
 	{weight: 4, draw: (*drawer).edges},
 	{weight: 5, draw: (*drawer).chase},
 	{weight: 3, draw: (*drawer).strike},
+	{weight: 6, absent: true, draw: (*drawer).wear},
 	{weight: 2, absent: true, draw: (*drawer).cycle, fits: (*drawer).cyclable},
 	{weight: 4, absent: true, draw: (*drawer).siteLoss, fits: func(d *drawer) bool { return d.shape == split }},
 	{weight: 4, absent: true, draw: (*drawer).renew, fits: changeable},

@@ -19,8 +19,10 @@ func (d *drawer) govern() {
 			d.sites(func(i int) bool { return i < 2 })
 		}
 		d.apart()
-		if d.Chance(1, 2) {
-			d.room()
+		if d.Chance(2, 3) {
+			if d.room(); d.Chance(2, 3) {
+				d.later()
+			}
 		}
 	case d.shape == pair && len(s.VMs) > 1 && d.Chance(1, 4):
 		d.apart()

@@ -42,7 +42,7 @@ var table = []weighted{
 	{kind: faults.ToolstackHang, weight: 2, draw: hosting(faults.ToolstackHang, 6*time.Second)},
 	{kind: faults.HalfCreate, weight: 2, draw: (*drawer).halfCreate},
 	{kind: faults.CrashVM, weight: 2, draw: (*drawer).crashVM},
-	{kind: faults.HangVM, weight: 2, draw: (*drawer).hangVM},
+	{kind: faults.HangVM, weight: 4, draw: (*drawer).hangVM},
 
 	{kind: faults.Cut, weight: 8, draw: (*drawer).cut},
 	{kind: faults.Heal, with: faults.Cut},
@@ -210,7 +210,11 @@ func (d *drawer) halfCreate() []part {
 }
 
 func (d *drawer) hangVM() []part {
-	return one(fault{Kind: faults.HangVM, VM: d.anyVM().Name, For: d.length(12 * time.Second)})
+	f := fault{Kind: faults.HangVM, VM: d.anyVM().Name}
+	if d.Chance(1, 2) { // else for good
+		f.For = d.length(12 * time.Second)
+	}
+	return one(f)
 }
 
 func (d *drawer) crashVM() []part { return one(fault{Kind: faults.CrashVM, VM: d.anyVM().Name}) }

@@ -1,0 +1,374 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"holdfast/engine/model"
+	"holdfast/engine/pool"
+)
+
+// What the protocol promises about components that fail (R9): each fault is counted, and a component is taken out of
+// service exactly when its rule says so. By the mean time between failures, that is when strikeCount faults are counted within
+// strikeGaps times that.
+const (
+	strikeCount = 5
+	strikeGaps  = strikeCount - 1
+)
+
+// Bounds of what the monitor demands.
+const (
+	// answerTime is what the log gets for a count or a retirement while nothing is in its way: some round trips and a write.
+	answerTime = 2 * time.Second
+	// electTime is what the others get to elect a leader that counts the loss of a host, after they suspect it.
+	electTime = 2 * time.Second
+	// settledIn is how long a member has to have worked undisturbed before anything is demanded of it: before that it may not
+	// know who leads, who else is there, or what the log says. It is longer than any suspicion takes.
+	settledIn = 3 * time.Second
+	// greeting is how long others may not have heard of which version a member is that has joined or was replaced. Those with
+	// which it neither votes nor shares a VM hear it seldom.
+	greeting = 5 * time.Second
+	// lingers is how long what asked for a retirement may still be on its way after one was decided.
+	lingers = 30 * time.Second
+	// fewEntries of the log are read as such; a member that learns more at once may have had a snapshot, in which
+	// faults have no times.
+	fewEntries = 8
+	// nearby is the delay of a link that is no trouble: places are so far from each other at most.
+	nearby = 100 * time.Millisecond
+)
+
+// health is what the monitor knows of components that fail. It has its own books: it never asks the engine what it
+// decides, only what each member has learnt from the log.
+type health struct {
+	known   []books // by member
+	newest  learnt  // by the member that has applied most
+	permits []permit
+	demands []demand
+	cleared model.Time // when the operator gave an order to clear faults last; -1: never
+	// versions is when a daemon was last replaced by one of another version, or a host joined; -1: never. Until the others hear
+	// of its version they take it for old.
+	versions model.Time
+	members  model.NodeSet
+	// void: an operator let a member decide alone. What was decided without it is void, and the others' books with it, so
+	// nothing is demanded any more.
+	void bool
+}
+
+// learnt is what a member has learnt from the log.
+type learnt struct {
+	by      model.NodeID
+	applied uint64
+	parts   []pool.Health
+}
+
+// books are those of one life of a member's daemon.
+type books struct {
+	learnt
+	life    uint64
+	strikes []strikes
+	barred  []model.VMID // VMs whose copy here is out of service, and not the only one in sync
+	stopped []model.VMID // VMs that are out of service
+}
+
+// strikes is when a member learnt of the newest faults of a component.
+type strikes struct {
+	of    pool.Part
+	times [strikeCount]model.Time // newest last
+	n     int
+	sure  int // of the newest: nothing can have come between them that the monitor did not see
+}
+
+// permit is a reason to take a component out of service that some member had.
+type permit struct {
+	of   pool.Part
+	ends model.Time
+}
+
+// demand is something that has to be decided while those who can decide it are undisturbed.
+type demand struct {
+	of     pool.Part
+	what   demanded
+	since  model.Time
+	until  model.Time
+	by     model.NodeID // who asked for it; NoNode: nobody in particular
+	leader model.NodeID // the leader, which must not change; NoNode: whoever leads
+	voters model.NodeSet
+	faults uint64 // that were counted before
+	life   uint64 // of the instance that hangs
+	rule   model.Repair
+}
+
+type demanded uint8
+
+const (
+	toCount demanded = iota
+	toCountLoss
+	toRetire
+	toBoot
+)
+
+func (h *health) init(w *World) {
+	h.known = make([]books, len(w.nodes))
+	h.cleared, h.versions = -1, -1
+}
+
+// disturb notes that something changed how a member runs or what its clock shows.
+func (m *member) disturb() { m.disturbed = m.w.now }
+
+// steady reports whether a member has run undisturbed, by a clock that is right, since before t.
+func (m *member) steady(t model.Time) bool {
+	return m.running() && m.disturbed < t && m.slow == 1 && m.clock.drift == 0 && !m.clock.stopped && !m.old
+}
+
+// healthy reports whether messages pass the wire as they should.
+func (wi *Wire) healthy() bool {
+	return !wi.Cut && wi.Loss == 0 && wi.Duplicate == 0 && wi.Reorder == 0 && wi.Corrupt == 0 && wi.Bandwidth == 0 && wi.Delay+wi.Jitter <= nearby
+}
+
+// joined reports whether all links between two members work.
+func (w *World) joined(a, b model.NodeID) bool {
+	for l := range w.links[a][b] {
+		if a != b && !(w.links[a][b][l].healthy() && w.links[b][a][l].healthy()) {
+			return false
+		}
+	}
+	return true
+}
+
+// find returns what is known of a component.
+func (l *learnt) find(of pool.Part) pool.Health {
+	for i := range l.parts {
+		if l.parts[i].Part == of {
+			return l.parts[i]
+		}
+	}
+	return pool.Health{Part: of}
+}
+
+// learns takes down what a member has newly learnt from the log about components.
+func (o *monitor) learns(m *member, state *pool.State) {
+	h, k := &o.health, &o.health.known[m.id]
+	if k.life != m.life {
+		*k = books{life: m.life}
+	}
+	if len(k.parts) == 0 && len(state.Parts()) == 0 {
+		k.applied = state.Applied()
+		o.advance(m, state)
+		return
+	}
+	o.strike(m, k, state)
+	k.by, k.applied, k.parts = m.id, state.Applied(), slices.Clone(state.Parts())
+	k.bar(m, state)
+	o.advance(m, state)
+	h.permits = slices.DeleteFunc(h.permits, func(p permit) bool { return p.ends < o.w.now })
+}
+
+// bar takes down what the member knows to be out of service.
+func (k *books) bar(m *member, state *pool.State) {
+	k.barred, k.stopped = k.barred[:0], k.stopped[:0]
+	for _, p := range k.parts {
+		switch {
+		case !p.Retired:
+		case p.Component == model.ComponentVM:
+			k.stopped = append(k.stopped, p.VM)
+		case p.Component == model.ComponentDisk && p.Node == m.id && sparable(state, m.id, p.VM):
+			k.barred = append(k.barred, p.VM)
+		}
+	}
+}
+
+// sparable reports whether the VM can do without the copy on a host: it is not the only one in sync.
+func sparable(state *pool.State, node model.NodeID, vm model.VMID) bool {
+	cfg := state.VM(vm)
+	return cfg.Gen != 0 && !cfg.Shared && cfg.InSync != model.Nodes(node)
+}
+
+// strike takes down the faults that a member has newly learnt of, and what its rule makes of them.
+func (o *monitor) strike(m *member, k *books, state *pool.State) {
+	lost := func(of pool.Part) bool { // not cleared: the host has left
+		return of.Node != model.NoNode && !state.Members().All().Has(of.Node)
+	}
+	clear := false
+	for _, p := range k.parts {
+		now := state.Health(p.Part)
+		clear = clear || (now.Faults < p.Faults || p.Retired && !now.Retired) && !lost(p.Part)
+	}
+	if clear {
+		for i := range k.strikes {
+			if state.Applied()-k.applied != 1 && k.strikes[i].n >= strikeCount-1 {
+				o.permit(k.strikes[i].of) // one more may have been learnt right before, and is not seen any more
+			}
+		}
+		k.strikes = k.strikes[:0] // what is counted now came after it, for all that the monitor can tell
+	}
+	few := state.Applied()-k.applied <= fewEntries && k.applied != 0
+	exact := state.Applied()-k.applied == 1 || o.health.cleared < 0 || o.w.now.Sub(o.health.cleared) > 2*lingers
+	started := o.w.now.Sub(m.began) > o.w.opt.Timing.Engine.SuspectAfter
+	for _, p := range state.Parts() {
+		was := k.find(p.Part)
+		if clear {
+			was.Faults = 0
+		}
+		if p.Faults <= was.Faults || !started && m.steady(m.began+1) {
+			continue // what a life learns in its first moments it learns again, and does not count
+		}
+		s := k.strikesOf(p.Part)
+		if s.n > 0 && s.times[s.n-1] == o.w.now {
+			continue // several that are learnt at once are one
+		}
+		if s.n == strikeCount {
+			copy(s.times[:], s.times[1:])
+			s.n--
+		}
+		s.times[s.n] = o.w.now
+		s.n++
+		if s.sure++; !few || !exact || !started {
+			s.sure = 0
+		}
+		o.rule(m, s, &p, was.Rule)
+	}
+}
+
+// strikesOf returns when faults of a component were learnt of.
+func (k *books) strikesOf(of pool.Part) *strikes {
+	for i := range k.strikes {
+		if k.strikes[i].of == of {
+			return &k.strikes[i]
+		}
+	}
+	k.strikes = append(k.strikes, strikes{of: of})
+	return &k.strikes[len(k.strikes)-1]
+}
+
+// rule finds what the rule makes of a fault that a member has learnt of: whether it may have the component taken out of
+// service, and whether it must.
+func (o *monitor) rule(m *member, s *strikes, p *pool.Health, before model.Repair) {
+	may, must := false, true
+	for _, rule := range [...]model.Repair{before, p.Rule} {
+		span := strikeGaps * rule.MTBF
+		if rule.MTBF == 0 {
+			span = strikeGaps * o.w.opt.Timing.Engine.MTBF
+		}
+		full, began := s.n == strikeCount, s.times[0]
+		switch rule.Mode {
+		case model.RepairNever:
+			may, must = true, must && s.sure > 0
+		case model.RepairAlways:
+			must = false
+		default:
+			soon := full && o.w.now.Sub(began) < span
+			// By a clock that was disturbed the time may have been any.
+			may = may || soon || full && !m.steady(began)
+			must = must && soon && s.sure >= strikeCount
+		}
+	}
+	if may {
+		o.permit(p.Part)
+	}
+	if must && !p.Retired && s.times[0] > m.began.Add(settledIn) && m.node.Leader() == m.id {
+		o.demand(demand{of: p.Part, what: toRetire, by: m.id, leader: m.id, until: o.w.now.Add(answerTime), rule: p.Rule})
+	}
+}
+
+// permit notes that a component may be taken out of service.
+func (o *monitor) permit(of pool.Part) {
+	for i := range o.health.permits {
+		if p := &o.health.permits[i]; p.of == of {
+			p.ends = model.Never
+			return
+		}
+	}
+	o.health.permits = append(o.health.permits, permit{of: of, ends: model.Never})
+}
+
+// advance takes down what is newly known of the log, and checks what was taken out of service.
+func (o *monitor) advance(m *member, state *pool.State) {
+	h := &o.health
+	if state.Applied() <= h.newest.applied {
+		return
+	}
+	if members := state.Members().All(); members != h.members {
+		h.members, h.versions = members, o.w.now
+	}
+	for _, p := range state.Parts() {
+		if p.Retired && !h.newest.find(p.Part).Retired {
+			o.retired(p)
+		}
+	}
+	h.newest = learnt{by: m.id, applied: state.Applied(), parts: append(h.newest.parts[:0], state.Parts()...)}
+}
+
+// retired checks that a component that was taken out of service failed as its rule says.
+func (o *monitor) retired(p pool.Health) {
+	if o.health.void {
+		return
+	}
+	// Who is to be asked for one that is never repaired is its host, which knows of the fault first.
+	if p.Rule.Mode == model.RepairNever || o.health.newest.find(p.Part).Rule.Mode == model.RepairNever {
+		o.permit(p.Part)
+	}
+	for i := range o.health.permits {
+		if a := &o.health.permits[i]; a.of == p.Part {
+			a.ends = min(a.ends, o.w.now.Add(lingers))
+			return
+		}
+	}
+	o.w.violation("R9", p.VM, fmt.Sprintf("%s is taken out of service although it may fail as it did: %s", o.partName(p.Part), ruleText(p.Rule, o.w.opt.Timing.Engine.MTBF)))
+}
+
+// ruleText says in words when a component is taken out of service.
+func ruleText(r model.Repair, usual time.Duration) string {
+	switch r.Mode {
+	case model.RepairAlways:
+		return "it is always to be put back"
+	case model.RepairNever:
+		return "its first fault takes it out"
+	}
+	if r.MTBF != 0 {
+		usual = r.MTBF
+	}
+	return fmt.Sprintf("%d faults within %v take it out", strikeCount, strikeGaps*usual)
+}
+
+// partName names a component.
+func (o *monitor) partName(of pool.Part) string {
+	switch of.Component {
+	case model.ComponentHost:
+		return "host " + o.w.nodes[of.Node].name
+	case model.ComponentVM:
+		return "the guest of " + o.w.vms[of.VM].spec.Name
+	case model.ComponentDisk:
+		return "the copy of " + o.w.vms[of.VM].spec.Name + " on " + o.w.nodes[of.Node].name
+	}
+	return "the network port of " + o.w.nodes[of.Node].name
+}
+
+// forgets drops the books of a member whose daemon dies. What only it knew may be decided otherwise.
+func (o *monitor) forgets(m *member) {
+	h := &o.health
+	h.known[m.id] = books{}
+	if h.newest.by != m.id {
+		return
+	}
+	for _, p := range h.newest.parts {
+		if p.Retired {
+			o.permit(p.Part) // it was checked, and will be seen again
+		}
+	}
+	h.newest = learnt{}
+	for i := range h.known {
+		if k := &h.known[i]; k.applied > h.newest.applied {
+			h.newest = learnt{by: model.NodeID(i), applied: k.applied, parts: slices.Clone(k.parts)}
+		}
+	}
+}
+
+// overridden ends all demands.
+func (h *health) overridden() { h.void, h.demands = true, nil }
+
+// clearing notes that the operator gave an order to clear faults: what is counted may begin anew at any moment.
+func (h *health) clearing(now model.Time) {
+	h.cleared = now
+	h.demands = slices.DeleteFunc(h.demands, func(d demand) bool { return d.what != toBoot })
+}
