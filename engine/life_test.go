@@ -60,3 +60,22 @@ func TestSessionsOfLives(t *testing.T) {
 	n.incarnation, n.sessions = 2, 0
 	require.Greater(t, n.nextSession(), last)
 }
+
+// TestVersionIsHeardAtOnce: whatever comes first from a member tells its version; what is not a heartbeat and says none, as
+// of members of an earlier build, tells nothing.
+func TestVersionIsHeardAtOnce(t *testing.T) {
+	n := testNode(t, 1)
+	for _, c := range []struct {
+		message model.Message
+		known   uint8
+	}{
+		{model.Message{Kind: model.MsgReport}, model.Protocol1},
+		{model.Message{Kind: model.MsgReport, Version: model.Protocol2}, model.Protocol2},
+		{model.Message{Kind: model.MsgReport}, model.Protocol2},
+		{model.Message{Kind: model.MsgHeartbeat}, model.Protocol1},
+	} {
+		c.message.From, c.message.To, c.message.Incarnation = 2, 1, 5
+		n.receive(&model.Event{Kind: model.EventMessage, Message: c.message})
+		require.Equal(t, c.known, n.peers[2].protocol)
+	}
+}

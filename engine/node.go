@@ -250,7 +250,7 @@ func (n *Node) route() {
 			continue
 		}
 		m := &e.Message
-		m.From, m.Incarnation = n.cfg.ID, n.incarnation
+		m.From, m.Incarnation, m.Version = n.cfg.ID, n.incarnation, n.cfg.Protocol
 		if m.Kind == model.MsgControl && n.peers[m.To].protocol < model.Protocol2 {
 			m.Subject, m.ID = model.NoNode, 0
 		}

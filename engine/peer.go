@@ -109,7 +109,6 @@ func (n *Node) heartbeat() {
 			m := n.out.Send(model.MsgHeartbeat, id, 0)
 			n.out.List[len(n.out.List)-1].Link = l
 			m.Links, m.Hears, m.Flags, m.Position, m.ID = heard, hears, n.flags(), position, about
-			m.Version = n.cfg.Protocol
 			m.Subject, m.SubjectPosition, m.Count = subject, n.log.Known(subject), uint32(pace)
 		}
 	}
@@ -159,7 +158,6 @@ func (n *Node) heard(p *peer, l model.Link, m *model.Message) {
 	w := &p.links[l]
 	w.heardAt = n.now
 	p.loss.faults = n.pool.Health(hostPart(p.id)).Faults
-	p.protocol = min(max(m.Version, model.Protocol1), n.cfg.Protocol)
 	w.pace, p.gone = min(max(int(m.Count), 1), maxFar), m.Flags.Has(model.FlagGone)
 	for i := range p.links {
 		// At the beginning of a life nobody can have heard this node on every link yet.

@@ -11,6 +11,9 @@ func (n *Node) receive(ev *model.Event) {
 	if !n.inLife(p, m.Incarnation) {
 		return
 	}
+	if m.Version != 0 || m.Kind == model.MsgHeartbeat {
+		p.protocol = min(max(m.Version, model.Protocol1), n.cfg.Protocol)
+	}
 	switch m.Kind {
 	case model.MsgHeartbeat:
 		n.heard(p, ev.Link, m)

@@ -9,8 +9,7 @@ const (
 	// MsgHeartbeat: Count (heartbeat intervals until the sender's next one), Links (which links the sender hears the receiver on),
 	// Hears (which members it does not suspect), Flags, Position (the sender's durable control log position), and
 	// Subject/SubjectPosition (what it knows of another member's; the receiver's own
-	// if it asked, then ID is the life of the receiver that it is about), Version (the newest
-	// protocol that the sender speaks; 0 is Protocol1).
+	// if it asked, then ID is the life of the receiver that it is about).
 	MsgHeartbeat MessageKind = iota + 1
 	// MsgControl carries a control log message in Data. Of one that the sender only passes on, Subject is the
 	// author and ID the number of the author's life (from Protocol2 on).
@@ -182,7 +181,7 @@ type Message struct {
 	From, To    NodeID
 	Subject     NodeID
 	Links       uint8
-	Version     uint8
+	Version     uint8 // the newest protocol that the sender speaks; 0: not said, in a heartbeat Protocol1
 	Flags       Flags
 	VM          VMID
 	Count       uint32
