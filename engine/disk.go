@@ -102,9 +102,23 @@ func (v *vm) ensureDisk() bool {
 	return false
 }
 
+// openPatience is the number of I/O time-outs after which a copy that is still being opened counts as failed. It is not opened
+// again then: the opening may have much to recover.
+const openPatience = 4
+
+// unfit reports whether the local copy failed, or is not open after so long that it has to count as failed. One that failed is
+// unfit until it is open.
+func (v *vm) unfit() bool {
+	if v.disk != diskOpening {
+		return v.disk == diskFailed
+	}
+	v.lookAgain(v.openBy)
+	return v.cannot || v.n.now >= v.openBy
+}
+
 // open has the local copy opened, or the shared storage looked at. What comes of an opening before that counts no more.
 func (v *vm) open() {
-	v.openedFor, v.opening = v.copyGen(), v.n.token()
+	v.openedFor, v.opening, v.openBy = v.copyGen(), v.n.token(), v.n.now.Add(openPatience*v.n.cfg.Mirror.IOTimeout)
 	e := v.n.out.Add(model.EffectOpen, v.id)
 	e.Gen, e.ID = v.openedFor, v.opening
 	for _, s := range []*dr.Source{v.recovery.src, v.recovery.left} {

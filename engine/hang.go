@@ -8,7 +8,7 @@ import (
 
 // earlier reports whether an event of the generation gen is about an instance before the present one.
 func (v *vm) earlier(gen model.Gen) bool {
-	return gen < v.launched && !planted.On(planted.InstanceMistaken)
+	return gen < v.born && !planted.On(planted.InstanceMistaken)
 }
 
 // responding takes whether the guest responds to its watchdog or to the host's probes.
@@ -16,7 +16,7 @@ func (v *vm) responding(ev *model.Event) {
 	switch {
 	case v.instance == absent || v.earlier(ev.Gen):
 	case ev.Flags.Has(model.FlagOn):
-		v.silentSince = model.Never
+		v.silentSince, v.hungIn = model.Never, 0
 	case v.silentSince == model.Never:
 		v.silentSince = v.n.now
 	}

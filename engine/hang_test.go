@@ -9,8 +9,8 @@ import (
 	"holdfast/engine/pool"
 )
 
-// The host of an ft guest that hung boots it, unless it cannot; at other levels and in later configurations there is nothing
-// that the other home could go on with.
+// The host of an ft guest that hung boots it, unless it cannot. At other levels there is nothing that the other home could go on
+// with; what happened in an earlier configuration is forgotten, which costs one more hang at most.
 func TestBootsHere(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -62,7 +62,7 @@ func (v *vm) seekStart() {
 		v.tell()
 	}
 	if !v.cfg.InSync.Has(v.self()) || !v.ensureDisk() || v.gone {
-		v.cannotRun(!v.truth() || v.disk == diskFailed)
+		v.cannotRun(!v.truth() || v.unfit())
 		return
 	}
 	if n.now < v.retryAt {
@@ -98,7 +98,7 @@ func (v *vm) launch() {
 	}
 	v.copy, v.marks = nil, nil
 	v.trust() // only an operator's order gets here with a copy that is not the truth
-	v.launched, v.gen, v.instance = v.cfg.Gen, v.cfg.Gen, starting
+	v.launched, v.born, v.gen, v.instance = v.cfg.Gen, v.cfg.Gen, v.cfg.Gen, starting
 	v.session, v.sessionOf, v.attachGen = 0, 0, 0
 	var last model.Epoch
 	if v.right.cause == pool.KindPromote {

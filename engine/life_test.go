@@ -43,13 +43,44 @@ func TestLateOpening(t *testing.T) {
 func TestEarlierInstance(t *testing.T) {
 	n := testNode(t, 1)
 	v := n.addVM(7)
-	v.cfg.Gen, v.gen, v.launched, v.instance = 5, 5, 5, running
+	v.cfg.Gen, v.gen, v.born, v.instance = 5, 5, 5, running
 	v.responding(&model.Event{Kind: model.EventResponding, VM: 7, Gen: 3})
 	require.Equal(t, model.Never, v.silentSince)
 	v.started(&model.Event{Kind: model.EventStarted, VM: 7, Gen: 3, Flags: model.FlagError})
 	require.Equal(t, running, v.instance)
+	v.cfg.InSync = model.Nodes(1)
+	v.overruled()
+	v.responding(&model.Event{Kind: model.EventResponding, VM: 7, Gen: 3})
+	require.Equal(t, model.Never, v.silentSince)
 	v.responding(&model.Event{Kind: model.EventResponding, VM: 7, Gen: 5})
 	require.NotEqual(t, model.Never, v.silentSince)
+}
+
+// TestRespondsAgain: a guest that was said to hang, and responds again, is as any other from then on.
+func TestRespondsAgain(t *testing.T) {
+	n := testNode(t, 1)
+	v := n.addVM(7)
+	v.cfg.Gen, v.gen, v.born, v.instance = 5, 5, 5, running
+	v.responding(&model.Event{Kind: model.EventResponding, VM: 7, Gen: 5})
+	v.sayHung()
+	require.Equal(t, model.Gen(5), v.hungIn)
+	v.responding(&model.Event{Kind: model.EventResponding, VM: 7, Gen: 5, Flags: model.FlagOn})
+	require.Zero(t, v.hungIn)
+}
+
+// TestSlowOpening: a copy that is not open after a while counts as failed until it is, and is not opened again meanwhile.
+func TestSlowOpening(t *testing.T) {
+	n := testNode(t, 1)
+	v := n.addVM(7)
+	require.False(t, v.ensureDisk())
+	opens := len(n.out.List)
+	require.False(t, v.unfit())
+	n.now = n.now.Add(openPatience * n.cfg.Mirror.IOTimeout)
+	require.False(t, v.ensureDisk())
+	require.True(t, v.unfit())
+	require.Len(t, n.out.List, opens)
+	v.opened(&model.Event{Kind: model.EventOpened, VM: 7, ID: v.opening, Data: model.NewBitmap(8).Bytes()})
+	require.False(t, v.unfit())
 }
 
 // TestSessionsOfLives: no life has a session of another one, and a later life is followed whatever its numbers are.

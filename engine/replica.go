@@ -29,11 +29,16 @@ func (v *vm) fence() {
 // keepCopy keeps the local copy open and served by a replica.
 func (v *vm) keepCopy() {
 	out := &v.n.out
+	if v.copy != nil && !v.in.Landed() {
+		if v.lookAgain(v.landBy); v.n.now >= v.landBy {
+			v.copy.Refused(out)
+		}
+	}
 	if v.copy != nil && v.copy.Failed() {
 		v.failDisk()
 	}
 	if !v.ensureDisk() {
-		v.cannotRun(v.disk == diskFailed)
+		v.cannotRun(v.unfit())
 		return
 	}
 	if v.copy == nil {
@@ -72,7 +77,7 @@ func (v *vm) seekPromotion() {
 	}
 	switch {
 	case v.holdsVM():
-		if silent(v.promoteWait()) || gone || v.in.HandedOver() {
+		if silent(v.promoteWait()) || (gone || v.in.HandedOver()) && (v.in.Landed() || planted.On(planted.LandingIgnored)) {
 			v.in.Renounce(v.cfg.Gen)
 			v.propose(pool.Command{Kind: pool.KindPromote, Node: v.self()})
 		}

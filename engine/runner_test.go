@@ -278,6 +278,9 @@ func (r *runner) perform(id model.NodeID, m *testMember, e *model.Effect) {
 	case model.EffectSeal:
 		answer.Flags, answer.ID = 0, e.Session
 		after(sealDelay, model.EventSealed)
+	case model.EffectApply:
+		answer.Flags, answer.ID = 0, e.Session
+		after(sealDelay, model.EventApplied)
 	default:
 		r.disk(id, m, e, answer)
 	}

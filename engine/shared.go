@@ -117,7 +117,7 @@ func (v *vm) certain() bool {
 }
 
 func (v *vm) launchShared() {
-	v.launched, v.gen, v.instance = v.cfg.Gen, v.cfg.Gen, starting
+	v.launched, v.born, v.gen, v.instance = v.cfg.Gen, v.cfg.Gen, v.cfg.Gen, starting
 	v.shared.settled, v.shared.away = false, false
 	v.n.out.Add(model.EffectStart, v.id).Gen = v.gen
 	v.shared.disk = newSharedDisk(v.id, v.n.cfg.Mirror.IOTimeout, v.n.token())

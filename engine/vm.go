@@ -38,6 +38,7 @@ type vm struct {
 	instance    instance
 	gen         model.Gen  // configuration that the instance runs under
 	launched    model.Gen  // configuration for which a launch was ordered
+	born        model.Gen  // generation of the newest instance that this life launched
 	right       right      // to launch
 	forced      model.Gen  // generation that an operator's order to start the VM here would make
 	failedIn    model.Gen  // generation in which a boot here failed: nothing has run since the decision for it
@@ -55,6 +56,8 @@ type vm struct {
 	saidGone  bool         // that was said
 	openedFor model.Gen    // the generation for which it was opened last
 	opening   uint64       // the number of that opening
+	openBy    model.Time   // when it counts as failed, if there is no answer
+	landBy    model.Time   // the same while the writes of a checkpoint are on their way to it
 	marks     model.Bitmap // recorded intent, while the disk is open and no machine owns it
 	diskAt    model.Time   // when to try to open it again
 
@@ -207,6 +210,8 @@ func (v *vm) event(ev *model.Event) {
 		}
 	case model.EventSealed:
 		v.sealed(ev)
+	case model.EventApplied:
+		v.applied(ev)
 	case model.EventOutput:
 		if v.out != nil {
 			v.out.Output(now, v.gen, out)
@@ -250,18 +255,35 @@ func (v *vm) diskDone(ev *model.Event) {
 }
 
 func (v *vm) sealed(ev *model.Event) {
-	if ev.ID != v.in.Session() {
-		return // of a session that is over
+	if ev.ID != v.in.Session() || v.refused(ev) {
+		return // of a session that is over, or of no use
 	}
-	if ev.Flags.Has(model.FlagError) && !planted.On(planted.RefusalIgnored) {
-		if v.copy != nil {
-			v.copy.Refused(&v.n.out) // the primary need not wait for an acknowledgement that cannot come
-		}
-		return
-	}
+	landed := v.in.Landed()
 	if seq := v.in.Sealed(ev.Epoch, &v.n.out); seq != 0 && v.copy != nil {
 		v.copy.Applied(seq, &v.n.out)
 	}
+	if landed {
+		v.landBy = v.n.now.Add(openPatience * v.n.cfg.Mirror.IOTimeout)
+	}
+}
+
+// applied takes what became of the disk writes of an acknowledged checkpoint.
+func (v *vm) applied(ev *model.Event) {
+	if ev.ID == v.in.Session() && !v.refused(ev) {
+		v.in.Applied(ev.Epoch)
+	}
+}
+
+// refused gives the local copy up if the disk refused what a checkpoint brought: the primary need not wait for
+// acknowledgements that cannot come.
+func (v *vm) refused(ev *model.Event) bool {
+	if !ev.Flags.Has(model.FlagError) || planted.On(planted.RefusalIgnored) {
+		return false
+	}
+	if v.copy != nil {
+		v.copy.Refused(&v.n.out)
+	}
+	return true
 }
 
 // nextWake returns the next instant at which wake has something to do.

@@ -93,6 +93,7 @@ var catch = map[planted.Bug]struct {
 	planted.InstanceMistaken:    {"ha/vm-hang", []string{"R9", "expect"}},
 	planted.ReadsAbandoned:      {"found/read-ended-by-opening", []string{"R9", "expect"}},
 	planted.RefusalIgnored:      {"disk/ft-secondary-write-error", []string{"R1", "R3", "R6"}},
+	planted.LandingIgnored:      {"operator/migrate-to-full-disk", []string{"expect"}},
 	planted.RightAssumed:        {"ft/both-lost-primary-first-secondary-back-first", []string{"R2"}},
 }
 

@@ -22,6 +22,7 @@ const (
 	evLaunched                       // the toolstack finished
 	evDisk                           // a disk operation finished
 	evSealed                         // a checkpoint is one unit
+	evApplied                        // its writes are on the disk
 	evToClient                       // pkt arrives at client
 	evToGuest                        // pkt arrives at the guest LAN side of a host
 	evClient                         // a client wants to act

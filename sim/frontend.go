@@ -166,6 +166,7 @@ func (p *place) hang(on bool) {
 		return
 	}
 	p.inst.machine.SetHung(on)
+	p.inst.turned = p.w.now
 	p.probeLater()
 	unseen := p.inst.unseen
 	p.inst.unseen = nil

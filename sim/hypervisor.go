@@ -24,6 +24,11 @@ func (p *place) launch(e *model.Effect) {
 	p.endOperations()
 	p.destroy()
 	p.dropLate()
+	if e.Kind == model.EffectActivate && p.health.Hang && len(p.landing) > 0 {
+		launch := *e
+		p.inst.stalled = &launch
+		return
+	}
 	if e.Kind == model.EffectActivate && !p.land() {
 		p.sayLater(model.EventStarted, e.Gen, activateTime, model.FlagError)
 		return
@@ -184,6 +189,10 @@ func (p *place) boot() {
 	p.inst.booting = false
 	p.w.guestOut.Reset()
 	p.inst.machine.SetTime(p.guestTime())
+	if p.inst.machine.CPU().Hung { // no longer, and the watchdog finds that out too
+		p.inst.turned = p.w.now
+		p.probeLater()
+	}
 	p.inst.machine.Boot(p.w.nextLife(), &p.w.guestOut)
 	p.w.tape.boots[p.vm.id]++
 	p.takeOut()

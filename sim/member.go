@@ -51,7 +51,8 @@ type member struct {
 	life   uint64       // of the daemon
 	began  model.Time   // when that life did
 	wakeID uint64       // the newest EffectWake
-	old    bool         // the next daemon is of the previous version
+	old    bool         // the next daemon is of the first version
+	first  bool         // this one is
 	wakeAt model.Time   // what it asked for, on the member's clock
 
 	asked   uint64         // records that the daemon's lives wanted persisted
@@ -137,8 +138,8 @@ func (m *member) begin() {
 		return
 	}
 	config := w.opt.engineConfig(m.id)
-	if m.old {
-		config.Protocol = model.ProtocolNewest - 1
+	if m.first = m.old; m.first {
+		config.Protocol = model.Protocol1
 	}
 	node, err := engine.New(config, m.store.Records(nil))
 	if err != nil {

@@ -55,6 +55,8 @@ type watch struct {
 
 	copiedAt model.Time // when a copy that was brought up to date lacked nothing more
 	joining  bool       // it is not in the in-sync set yet
+	captures []capture  // newest ones
+	covered  model.Time // what a guest of level ft wrote before it is in a checkpoint that was acknowledged
 
 	holder model.NodeID // of a VM on shared storage: who started it last
 

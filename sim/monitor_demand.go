@@ -60,7 +60,17 @@ func (o *monitor) said(m *member, n *model.Notice) {
 			o.failed(m, pool.Part{Component: model.ComponentDisk, Node: m.id, VM: n.VM})
 		}
 	case model.NoticeHung:
+		o.accused(m, n.VM)
 		o.failed(m, pool.Part{Component: model.ComponentVM, VM: n.VM})
+	}
+}
+
+// accused checks that a guest which is said to hang does, or did a moment ago (R10): it costs the VM a boot.
+func (o *monitor) accused(m *member, vm model.VMID) {
+	inst, moment := &m.vms[vm].inst, 3*probeTime
+	lately := o.w.now.Sub(inst.turned) < moment || inst.machine != nil && inst.machine.CPU().Hung
+	if inst.machine != nil && !lately && m.steady(o.w.now.Add(-moment)) {
+		o.w.violation("R10", vm, m.name+" says that the guest of "+o.w.vms[vm].spec.Name+" hangs, which does not")
 	}
 }
 

@@ -156,11 +156,12 @@ func (p *place) holds(sector uint64) bool {
 const onItsWay = 2 * time.Second
 
 // lately returns the instant since which writes of a guest of level ft may be missing on the other copy. One that waits for
-// the log's word to join may lack all since it was complete, however long that takes: the guest's output waits, not the guest.
+// the log's word to join may lack all that came after the newest checkpoint which it acknowledged, however long that takes: the
+// guest's output waits, not the guest.
 func (v *watch) lately(now model.Time) model.Time {
 	since := now.Add(-onItsWay)
 	if v.joining {
-		since = min(since, v.copiedAt)
+		since = min(since, max(v.copiedAt, v.covered))
 	}
 	return since
 }

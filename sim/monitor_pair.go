@@ -15,6 +15,24 @@ type acked struct {
 	checkpoints bool // it proves by checkpoints
 }
 
+// capture is when a checkpoint was taken.
+type capture struct {
+	epoch model.Epoch
+	at    model.Time
+}
+
+// seen is how long it takes at most until the engine has heard of a request, and counts it among those of an epoch.
+const seen = 100 * time.Millisecond
+
+// covers takes down what the acknowledgement of a checkpoint covers.
+func (v *watch) covers(epoch model.Epoch) {
+	for _, c := range v.captures {
+		if c.epoch == epoch {
+			v.covered = c.at.Add(-seen)
+		}
+	}
+}
+
 // ackedIn returns the newest acknowledgement of a session.
 func (v *watch) ackedIn(session uint64) *acked {
 	for i := len(v.acks) - 1; i >= 0; i-- {
@@ -52,6 +70,7 @@ func (o *monitor) acknowledged(p *place, msg *model.Message) {
 	}
 	a.epoch = max(a.epoch, msg.Epoch)
 	p.acked = max(p.acked, msg.Epoch)
+	v.covers(msg.Epoch)
 }
 
 // released checks that output may leave: its epoch was acknowledged, or (epoch 0)
@@ -116,9 +135,14 @@ func (o *monitor) activating(p *place, epoch model.Epoch) {
 
 // captured lets the shadow of the disk begin with a full checkpoint.
 func (o *monitor) captured(p *place, epoch model.Epoch, full bool) {
+	v := &o.vms[p.vm.id]
+	if len(v.captures) == 8 {
+		v.captures = append(v.captures[:0], v.captures[1:]...)
+	}
+	v.captures = append(v.captures, capture{epoch, o.w.now})
 	o.points[p.vm.id].captured(epoch)
 	if full && p.vm.spec.Service.OnDisk() {
-		o.vms[p.vm.id].shadow.begin(p)
+		v.shadow.begin(p)
 	}
 }
 

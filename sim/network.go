@@ -38,6 +38,9 @@ const (
 func (m *member) send(e *model.Effect) {
 	w := m.w
 	msg := &e.Message
+	if m.first {
+		msg.Version = 0 // it says none
+	}
 	att := m.attach(msg)
 	wi := &w.links[m.id][msg.To][e.Link]
 	w.monitor.sent(m, msg, att)

@@ -76,6 +76,7 @@ type instance struct {
 	gen       model.Gen
 	life      uint64
 	machine   *guest.Machine
+	turned    model.Time // when its guest began to hang, or went on, last
 	base      uint64     // guest time at since
 	since     model.Time // on the host's clock
 	asked     []uint64   // guest requests that this life of the daemon was told of
@@ -83,6 +84,7 @@ type instance struct {
 	unseen    []model.Effect // completions for a guest that hangs
 	capture   *model.Effect  // to be begun when the one under way has ended
 	launch    *model.Effect  // to be begun when the toolstack does not hang any more
+	stalled   *model.Effect  // to be begun when the disk does not hang any more
 	calls     []call         // requests that the guest waits for
 }
 
@@ -126,7 +128,7 @@ func (p *place) forget() {
 	p.answers.clear(w)
 	p.extents.clear(w)
 	p.copies.clear(w)
-	p.inst.capture = nil
+	p.inst.capture, p.inst.stalled = nil, nil
 	p.dropLate()
 	p.opening, p.recovery.opening = opening{}, opening{}
 	p.inst.asked, p.inst.unseen = p.inst.asked[:0], nil // the next life is asked again
@@ -250,6 +252,10 @@ func (p *place) device(e *event) {
 	case evSealed:
 		if e.life == p.m.life {
 			p.sealDone(e.id, e.gen, e.epoch, e.flags)
+		}
+	case evApplied:
+		if e.life == p.m.life {
+			p.sayApplied(e)
 		}
 	}
 }

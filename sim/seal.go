@@ -84,8 +84,29 @@ func (p *place) apply(e *model.Effect) {
 		}
 	}
 	p.held = kept
-	p.land()
+	ev := p.w.add(p.w.now, classDevice, p.m.id, evApplied)
+	ev.vm, ev.life, ev.id, ev.epoch, ev.flags = p.vm.id, p.m.life, e.Session, e.Epoch, 0
+	if !p.land() && !p.health.Hang {
+		ev.flags = model.FlagError
+	}
 	p.w.monitor.applied(p, e.Epoch)
+}
+
+// sayApplied tells the engine what became of the writes of a checkpoint, as soon as a disk that hangs goes on.
+func (p *place) sayApplied(e *event) {
+	if !p.m.powered {
+		return
+	}
+	flags := e.flags
+	switch {
+	case p.health.Hang && len(p.landing) > 0:
+		ev := p.w.after(10*time.Millisecond, classDevice, p.m.id, evApplied)
+		ev.vm, ev.life, ev.id, ev.epoch, ev.flags = p.vm.id, p.m.life, e.id, e.epoch, e.flags
+		return
+	case !p.land():
+		flags = model.FlagError
+	}
+	p.m.tell(&model.Event{Kind: model.EventApplied, VM: p.vm.id, ID: e.id, Epoch: e.epoch, Flags: flags})
 }
 
 // land writes to the disk, in their order, what belongs to it by the checkpoints that were applied, and reports whether the

@@ -258,7 +258,9 @@ func (p *place) opened(id uint64) model.Event {
 	if p.liar || p.made > p.wanted || p.health.FailWrites < 0 || p.health.FailReads < 0 || p.health.Full || !p.land() {
 		ev.Flags |= model.FlagError
 	} else {
-		p.replay()
+		if len(p.held) == 0 { // else they are of this life, which applies or discards them
+			p.replay()
+		}
 		p.replayRecovery()
 		ev.Data, ev.Changed = p.marked.Bytes(), p.recovery.changed.Bytes()
 	}
@@ -267,6 +269,9 @@ func (p *place) opened(id uint64) model.Event {
 
 // resumeDisk lets the operations that a hanging disk kept finish.
 func (p *place) resumeDisk() {
+	if e := p.inst.stalled; e != nil {
+		p.launch(e)
+	}
 	hung := p.hung
 	p.hung = nil
 	for i := range hung {

@@ -235,7 +235,7 @@ func (w *World) dispatch(e *event) {
 		w.arrive(e)
 	case evWake, evPersisted, evDaemon, evGuest, evWatchdog:
 		w.nodes[e.node].device(e)
-	case evResume, evDestroyed, evBoot, evProbe, evLaunched, evDisk, evSealed:
+	case evResume, evDestroyed, evBoot, evProbe, evLaunched, evDisk, evSealed, evApplied:
 		w.nodes[e.node].vms[e.vm].device(e)
 	case evToClient:
 		w.toClient(e)

@@ -60,7 +60,7 @@ const (
 	// applied to the disk before must be durable by then.
 	EffectSeal
 	// EffectApply: merge the sealed checkpoint Epoch into the image of VM and
-	// write its held writes to the disk, before anything that follows on this copy. If the disk refuses them, they stay
+	// write its held writes to the disk, before anything that follows on this copy → EventApplied. If the disk refuses them, they stay
 	// where they are, and until it takes them every operation on this copy fails; so do EffectSeal, EffectOpen and
 	// EffectActivate.
 	EffectApply
@@ -68,7 +68,8 @@ const (
 	EffectDiscard
 
 	// EffectOpen: end the operations under way on this host's copy of VM's disk, recover
-	// and open it → EventOpened with ID. What a recovery journal has sealed is applied first. Gen is the generation in which this host became a home of VM, 0 for
+	// and open it → EventOpened with ID. What a recovery journal has sealed is applied first, and what an EffectSeal of an earlier life
+	// made durable; what one of this life did stays as it is. Gen is the generation in which this host became a home of VM, 0 for
 	// its creation; the runner keeps it with the copy. One that was made for an earlier
 	// generation is void: a new one with all extents marked takes its place. One for a
 	// later generation says that this node does not know the newest configuration yet: FlagError.

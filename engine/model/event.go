@@ -40,6 +40,9 @@ const (
 	// EventSealed: the runner holds the whole checkpoint (VM, Epoch) of the session ID, its
 	// disk writes durably if that was asked. FlagError: the disk refuses that, or what an earlier EffectApply gave it.
 	EventSealed
+	// EventApplied: what belongs to the copy by the checkpoint (VM, Epoch) of the session ID is on it. FlagError: the disk refused that, or
+	// did at first.
+	EventApplied
 	// EventOutput: output of VM waits in the plug.
 	EventOutput
 
@@ -79,7 +82,7 @@ const (
 
 var eventNames = [...]string{
 	EventStart: "start", EventWake: "wake", EventMessage: "message", EventInstance: "instance",
-	EventStarted: "started", EventDied: "died", EventResponding: "responding", EventCaptured: "captured", EventSealed: "sealed",
+	EventStarted: "started", EventDied: "died", EventResponding: "responding", EventCaptured: "captured", EventSealed: "sealed", EventApplied: "applied",
 	EventOutput: "output", EventOpened: "opened", EventRequest: "request", EventDisk: "disk",
 	EventIntent: "intent", EventNIC: "nic", EventOperator: "operator", EventDestroyed: "destroyed",
 	EventRecoveryOpened: "recovery-opened", EventRecoverySealed: "recovery-sealed",

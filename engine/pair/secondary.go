@@ -13,7 +13,8 @@ type Secondary struct {
 	newest  model.Epoch   // newest sealed and acknowledged checkpoint; 0: none
 	arrived model.Message // a checkpoint that came whole and is not sealed; Kind 0: none
 	sealing bool
-	final   bool // the newest checkpoint is a hand-over
+	final   bool        // the newest checkpoint is a hand-over
+	landed  model.Epoch // newest checkpoint whose disk writes are on the disk
 
 	renounced model.Gen // acknowledges nothing up to this generation
 }
@@ -38,6 +39,12 @@ func (s *Secondary) Holds() model.Epoch { return s.newest }
 
 // HandedOver reports that the newest checkpoint came with the request to take over.
 func (s *Secondary) HandedOver() bool { return s.final && s.newest != 0 }
+
+// Landed reports that the disk has what belongs to it by the newest checkpoint, so that the VM can go on from there.
+func (s *Secondary) Landed() bool { return s.landed == s.newest }
+
+// Applied tells that the disk writes of the checkpoint epoch are on the disk.
+func (s *Secondary) Applied(epoch model.Epoch) { s.landed = max(s.landed, epoch) }
 
 // Renounce makes the secondary acknowledge nothing more of generations up to gen (R3). It
 // must be called before a promotion out of gen is proposed.

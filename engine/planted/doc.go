@@ -181,6 +181,8 @@ const (
 	ReadsAbandoned
 	// RefusalIgnored acknowledges a checkpoint whose writes the disk refuses.
 	RefusalIgnored
+	// LandingIgnored takes a VM over that is handed over before the disk has what belongs to it.
+	LandingIgnored
 	numBugs
 )
 

@@ -107,6 +107,7 @@ var about = [numBugs]struct {
 	InstanceMistaken:    {"instance-mistaken", []string{"R9"}, Takeover},
 	ReadsAbandoned:      {"reads-abandoned", []string{"R9"}, Recovery},
 	RefusalIgnored:      {"refusal-ignored", []string{"R1", "R3"}, Epochs},
+	LandingIgnored:      {"landing-ignored", []string{"R9"}, Takeover},
 }
 
 // Rules returns the rules that the bug breaks, "R1" to "R10", the first one most of all.
