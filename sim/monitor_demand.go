@@ -104,6 +104,9 @@ func (o *monitor) reports(m *member, k *books, msg *model.Message) {
 // failed demands that a fault which a member has seen is counted. It asks the leader once; what is lost with the leader or on
 // the way is not counted.
 func (o *monitor) failed(m *member, of pool.Part) {
+	if m.node.Pool().Health(of).Rule.Mode == model.RepairNever {
+		o.permit(of) // it asks for that by the rule that it knows, until it is decided
+	}
 	leader := m.node.Leader()
 	if leader == model.NoNode {
 		return
@@ -132,7 +135,13 @@ func (o *monitor) losing(m *member) model.NodeSet {
 	if since := o.w.now - model.Time(settledIn); !m.host || !m.steady(since) || m.rewired > since {
 		return 0
 	}
-	return o.w.Electorate()
+	voters := o.w.Electorate()
+	for rest := voters; !rest.Empty(); rest = rest.Without(rest.First()) {
+		if !o.w.joined(m.id, rest.First()) {
+			return 0
+		}
+	}
+	return voters
 }
 
 // powerLost demands that the loss of a host that votes is counted, also if it led: by the leader, or by the first one after it.
