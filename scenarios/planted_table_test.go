@@ -164,6 +164,7 @@ var unreached = map[planted.Bug]string{
 	planted.PromotionForgotten: "a home has to hear of its promotion and of an override at once; not in 2,000 plans",
 	planted.OpeningMistaken:    "a home has to be dropped and taken in again while its disk hangs; not in 2,000 plans",
 	planted.ReadsAbandoned:     "a disk has to hang in the milliseconds in which an extent for the recovery copy is read from it; not in 2,000 plans",
+	planted.LandingIgnored:     "a disk has to refuse what the last checkpoint before a migration brings; not in 2,000 plans",
 	planted.LivesForeign:       "it costs a VM a boot, and no drawn plan demands that there is none; not in 2,000 plans for shared storage",
 }
 
