@@ -49,7 +49,7 @@ func (n *Node) fault(part pool.Part) bool {
 	if rule == (model.Repair{}) || planted.On(planted.FaultsUncounted) || n.tooOld(cmd.Format()) != "" {
 		return true
 	}
-	asked := n.log.Quorate() && n.log.Propose(cmd.Encode()) == nil
+	asked := n.decidable() && n.log.Propose(cmd.Encode()) == nil
 	n.logBusy = n.logBusy || asked
 	if rule.Mode == model.RepairNever && !n.outOfService(part) {
 		n.keepOrder(n.about(pool.KindRetire, part))

@@ -27,7 +27,7 @@ func (n *Node) keepLease() {
 	}
 	n.renewAt = n.now.Add(n.cfg.Timing.ProposeEvery)
 	cmd := pool.Command{Kind: pool.KindRenew, By: n.cfg.ID, Incarnation: n.incarnation, Expect: model.Gen(round)}
-	if n.log.Quorate() && n.log.Propose(cmd.Encode()) == nil {
+	if n.decidable() && n.log.Propose(cmd.Encode()) == nil {
 		n.logBusy = true
 	}
 }

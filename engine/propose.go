@@ -20,9 +20,7 @@ func (v *vm) propose(cmd pool.Command) {
 	} else if n.now < v.proposeAt {
 		return
 	}
-	// Without a majority nothing can be decided now, and what is left in a leader's log would be
-	// decided later, when its reason may be gone.
-	if n.log.Quorate() && n.log.Propose(cmd.Encode()) == nil {
+	if n.decidable() && n.log.Propose(cmd.Encode()) == nil {
 		n.logBusy = true
 	}
 	v.proposeAt = n.now.Add(n.cfg.Timing.ProposeEvery)
@@ -35,6 +33,27 @@ func (v *vm) propose(cmd pool.Command) {
 		notice.Gen = v.cfg.Gen
 		notice.Detail = "no majority of the pool answers; restore the connection to another member, or, if it is certain that the other host is dead, declare it dead"
 	}
+}
+
+// decidable reports whether the log can decide now, as far as is known here: this member hears most of the voters, or a member that hears
+// them and the leader, which passes on what is for those whom this one does not hear. Else nothing is proposed: what is left in a leader's
+// log would be decided later, when its reason may be gone.
+func (n *Node) decidable() bool {
+	if n.log.Quorate() {
+		return true
+	}
+	if planted.On(planted.OwnEarsOnly) {
+		return false
+	}
+	lead, voters := n.log.Leader(), n.log.Voters()
+	for _, id := range n.others {
+		if p := &n.peers[id]; !p.suspected {
+			if heard := p.hears.With(id); heard.Has(lead) && 2*(voters&heard).Len() > voters.Len() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // quorumPatience is the number of suspicion time-outs after which an undecided proposal is worth a notice.

@@ -94,6 +94,7 @@ var catch = map[planted.Bug]struct {
 	planted.ReadsAbandoned:      {"found/read-ended-by-opening", []string{"R9", "expect"}},
 	planted.RefusalIgnored:      {"disk/ft-secondary-write-error", []string{"R1", "R3", "R6"}},
 	planted.LandingIgnored:      {"operator/migrate-to-full-disk", []string{"expect"}},
+	planted.OwnEarsOnly:         {"pool/leader-hears-for-all", []string{"R9", "expect"}},
 	planted.RightAssumed:        {"ft/both-lost-primary-first-secondary-back-first", []string{"R2"}},
 }
 

@@ -199,9 +199,6 @@ func (o *monitor) holds(d *demand) bool {
 			return false
 		}
 	}
-	if d.by != model.NoNode && !w.hearsMost(d.by, d.voters) {
-		return false
-	}
 	quorum, all := 0, d.voters.Len()
 	for rest := d.voters; !rest.Empty(); rest = rest.Without(rest.First()) {
 		id := rest.First()
@@ -219,17 +216,6 @@ func (o *monitor) holds(d *demand) bool {
 		all++ // the lost one
 	}
 	return 2*quorum > all
-}
-
-// hearsMost reports whether a member is joined with most of the voters. One that is not asks for nothing, even if it hears the leader.
-func (w *World) hearsMost(id model.NodeID, voters model.NodeSet) bool {
-	heard := 0
-	for rest := voters; !rest.Empty(); rest = rest.Without(rest.First()) {
-		if v := rest.First(); v == id || w.nodes[v].running() && w.joined(id, v) {
-			heard++
-		}
-	}
-	return 2*heard > voters.Len()
 }
 
 // settleDemands looks whether what was demanded came.

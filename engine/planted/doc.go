@@ -183,6 +183,8 @@ const (
 	RefusalIgnored
 	// LandingIgnored takes a VM over that is handed over before the disk has what belongs to it.
 	LandingIgnored
+	// OwnEarsOnly asks the log for nothing unless this member itself hears most of the voters.
+	OwnEarsOnly
 	numBugs
 )
 

@@ -108,6 +108,7 @@ var about = [numBugs]struct {
 	ReadsAbandoned:      {"reads-abandoned", []string{"R9"}, Recovery},
 	RefusalIgnored:      {"refusal-ignored", []string{"R1", "R3"}, Epochs},
 	LandingIgnored:      {"landing-ignored", []string{"R9"}, Takeover},
+	OwnEarsOnly:         {"own-ears-only", []string{"R9"}, Log},
 }
 
 // Rules returns the rules that the bug breaks, "R1" to "R10", the first one most of all.
