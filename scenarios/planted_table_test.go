@@ -165,6 +165,7 @@ var unreached = map[planted.Bug]string{
 	planted.OpeningMistaken:    "a home has to be dropped and taken in again while its disk hangs; not in 2,000 plans",
 	planted.ReadsAbandoned:     "a disk has to hang in the milliseconds in which an extent for the recovery copy is read from it; not in 2,000 plans",
 	planted.LandingIgnored:     "a disk has to refuse what the last checkpoint before a migration brings; not in 2,000 plans",
+	planted.OwnEarsOnly:        "a majority has to be left that a home hears by one member alone, until links are mended; not in 2,000",
 	planted.LivesForeign:       "it costs a VM a boot, and no drawn plan demands that there is none; not in 2,000 plans for shared storage",
 }
 
