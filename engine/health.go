@@ -141,7 +141,7 @@ func (n *Node) serviced(cmd *pool.Command) {
 	n.touchAll()
 	for _, v := range n.vms {
 		if v.instance == absent {
-			v.tell() // whoever waited for this home's word, with what it needs to go on, need not wait for the next one
+			v.reportAt = n.now // whoever waited for this home's word need not wait for the next one; but more may be decided in this step
 		}
 	}
 	if cmd.By != n.cfg.ID {

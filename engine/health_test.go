@@ -21,3 +21,16 @@ func TestRetiredOnce(t *testing.T) {
 	require.False(t, n.retiring(disk))
 	require.True(t, n.retiring(guest))
 }
+
+// TestToldWhenAllIsLearnt: what a clear changes is not told before the rest of the step is known, which may take it back.
+func TestToldWhenAllIsLearnt(t *testing.T) {
+	n := testNode(t, 1)
+	v := n.addVM(7)
+	v.other = 2
+	clear := n.about(pool.KindClear, pool.Part{Component: model.ComponentVM, VM: 7})
+	n.serviced(&clear)
+	for i := range n.out.List {
+		require.NotEqual(t, model.MsgReport, n.out.List[i].Message.Kind)
+	}
+	require.Equal(t, n.now, v.reportAt)
+}
