@@ -38,6 +38,9 @@ func (v *vm) opened(ev *model.Event) {
 		return
 	}
 	v.disk, v.marks, v.cannot, v.broken = diskOpen, marks, false, false
+	if !planted.On(planted.LandingUntold) {
+		v.in.Applied(v.in.Holds()) // a copy that can be opened has taken what was applied to it
+	}
 	v.changesRead(ev.Changed)
 	if v.main != nil {
 		v.main.LocalOpened(v.n.now, marks, &v.n.out)
@@ -113,7 +116,7 @@ func (v *vm) unfit() bool {
 		return v.disk == diskFailed
 	}
 	v.lookAgain(v.openBy)
-	return v.cannot || v.n.now >= v.openBy
+	return v.cannot || v.n.now >= v.openBy && !planted.On(planted.OpeningAwaited)
 }
 
 // open has the local copy opened, or the shared storage looked at. What comes of an opening before that counts no more.

@@ -63,5 +63,6 @@ func (v *vm) bootAnew() {
 // bootsHere reports whether a guest that hung here and was taken out of service for that is to be booted here when it is cleared.
 // The other home must not go on with its checkpoint before: that is of a guest that hangs.
 func (v *vm) bootsHere() bool {
-	return v.cfg.Level == model.LevelFT && v.hungIn == v.cfg.Gen && v.isPrimary() && v.truth() && !v.cannot && !v.retired(model.ComponentDisk)
+	return v.cfg.Level == model.LevelFT && v.hungIn == v.cfg.Gen && v.isPrimary() && v.truth() && !v.cannot && !v.retired(model.ComponentDisk) &&
+		!planted.On(planted.HungElsewhere)
 }

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"slices"
-
 	"holdfast/engine/model"
 	"holdfast/engine/planted"
 	"holdfast/engine/pool"
@@ -42,30 +40,20 @@ func (n *Node) ruleOf(part pool.Part) model.Repair {
 }
 
 // fault has the log count a fault. It is asked for once: one that is lost with a leader is not counted,
-// which errs on the side of the component. One that is never to be repaired is taken out at once, and that is asked for
-// until it is decided. It reports whether the log was asked, or has not to be.
+// which errs on the side of the component. The fault of one that is never to be put back takes it out of service, and is
+// asked for until it is decided. It reports whether the log was asked, or has not to be.
 func (n *Node) fault(part pool.Part) bool {
 	cmd, rule := n.about(pool.KindFault, part), n.ruleOf(part)
 	if rule == (model.Repair{}) || planted.On(planted.FaultsUncounted) || n.tooOld(cmd.Format()) != "" {
 		return true
 	}
+	if rule.Mode == model.RepairNever && !n.outOfService(part) {
+		n.keepOrder(cmd)
+		return true
+	}
 	asked := n.decidable() && n.log.Propose(cmd.Encode()) == nil
 	n.logBusy = n.logBusy || asked
-	if rule.Mode == model.RepairNever && !n.outOfService(part) {
-		n.keepOrder(n.about(pool.KindRetire, part))
-	}
 	return asked
-}
-
-// settleRetire forgets what asked for a part to be taken out of service as soon as the log has done it: an operator may
-// clear it in the same step, and it must not be asked for again.
-func (n *Node) settleRetire(cmd *pool.Command) {
-	if planted.On(planted.ClearedRetired) {
-		return
-	}
-	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
-		return cmd.Kind == pool.KindRetire && o.cmd.Kind == pool.KindRetire && partOf(&o.cmd) == partOf(cmd)
-	})
 }
 
 // outOfService reports whether a part is out of service, or will be as soon as the log has agreed.
@@ -76,7 +64,7 @@ func (n *Node) outOfService(part pool.Part) bool {
 // retiring reports whether this node asks the log to take a part out of service.
 func (n *Node) retiring(part pool.Part) bool {
 	for i := range n.orders {
-		if cmd := &n.orders[i].cmd; cmd.Kind == pool.KindRetire && partOf(cmd) == part {
+		if cmd := &n.orders[i].cmd; cmd.Kind == pool.KindFault && partOf(cmd) == part {
 			return true
 		}
 	}
@@ -106,8 +94,6 @@ func (n *Node) faulted(cmd *pool.Command) {
 	rule := n.ruleOf(part)
 	soon := t.n == strikes && n.now.Sub(t.times[0]) < (strikes-1)*rule.MTBF
 	switch {
-	case rule.Mode == model.RepairNever:
-		soon = true // whoever had it may be gone
 	case planted.On(planted.StrikesForgotten):
 		soon = false
 	case planted.On(planted.RetireAnyway):
@@ -115,6 +101,7 @@ func (n *Node) faulted(cmd *pool.Command) {
 	}
 	if soon && n.log.Leading() && !n.pool.Retired(part) {
 		out := n.about(pool.KindRetire, part)
+		out.Expect = model.Gen(n.pool.Health(part).Faults)
 		if n.tooOld(out.Format()) == "" && n.log.Propose(out.Encode()) == nil {
 			n.logBusy = true
 		}

@@ -81,6 +81,7 @@ func TestSlowOpening(t *testing.T) {
 	require.Len(t, n.out.List, opens)
 	v.opened(&model.Event{Kind: model.EventOpened, VM: 7, ID: v.opening, Data: model.NewBitmap(8).Bytes()})
 	require.False(t, v.unfit())
+	require.True(t, v.in.Landed())
 }
 
 // TestSessionsOfLives: no life has a session of another one, and a later life is followed whatever its numbers are.

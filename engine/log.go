@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 
 	"holdfast/engine/model"
@@ -31,18 +32,15 @@ func (n *Node) apply(index uint64, data []byte) {
 	if n.outgrown != nil {
 		return // the state is that before what cannot be read
 	}
-	if planted.On(planted.NoCompareAndSwap) {
+	if planted.On(planted.NoCompareAndSwap) && cmd.Kind.ForVM() {
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
 	}
-	before, retired := n.pool.Members(), cmd.Kind == pool.KindRetire && n.pool.Retired(partOf(&cmd))
+	before, retired := n.pool.Members(), n.pool.Retired(partOf(&cmd))
 	result := n.pool.Apply(index, cmd)
 	n.membersChanged(before, &cmd)
 	n.resumeOrders()
-	mine := cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation
-	if result.Refused != nil && mine && !n.won(&cmd) && !n.replaced(&cmd, result.Refused) && !waits(&cmd, result.Refused) {
-		n.refuseOrder(&cmd)
-		notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
-		notice.Gen, notice.Detail = cmd.Expect, result.Refused.Error()
+	if cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation {
+		n.answered(&cmd, result.Refused)
 	}
 	if result.OK {
 		switch cmd.Kind {
@@ -50,11 +48,9 @@ func (n *Node) apply(index uint64, data []byte) {
 			n.faulted(&cmd)
 		case pool.KindRepair:
 			n.touchAll()
-		case pool.KindRetire, pool.KindClear:
-			n.settleRetire(&cmd)
-			if !retired {
-				n.serviced(&cmd)
-			}
+		}
+		if cmd.Kind == pool.KindClear || !retired && n.pool.Retired(partOf(&cmd)) {
+			n.serviced(&cmd)
 		}
 	}
 	n.syncVMs()
@@ -63,13 +59,32 @@ func (n *Node) apply(index uint64, data []byte) {
 	}
 }
 
-// won reports whether cmd is a repetition of something that this node has already got.
-func (n *Node) won(cmd *pool.Command) bool {
-	if !cmd.Kind.ForVM() {
-		return n.decided(cmd)
+// answered takes what the log decided about something that this life of this node asked for, and tells people of a refusal unless
+// it is of no account to them.
+func (n *Node) answered(cmd *pool.Command, refused error) {
+	if cmd.Kind.Numbered() && !errors.Is(refused, pool.ErrStale) {
+		n.orderDone(cmd)
 	}
-	v := n.vm(cmd.VM)
-	return v != nil && cmd.Expect <= v.won
+	if refused == nil || n.won(cmd, refused) || n.replaced(cmd, refused) || waits(cmd, refused) {
+		return
+	}
+	n.refuseOrder(cmd)
+	notice := n.out.Notify(model.NoticeRefused, cmd.VM, n.cfg.ID)
+	if notice.Detail = refused.Error(); cmd.Kind.ForVM() {
+		notice.Gen = cmd.Expect
+	}
+}
+
+// won reports whether cmd is a repetition of something that this node has already got, or is asked for again if it is still wanted.
+func (n *Node) won(cmd *pool.Command, refused error) bool {
+	switch {
+	case cmd.Kind.ForVM():
+		v := n.vm(cmd.VM)
+		return v != nil && cmd.Expect <= v.won
+	case cmd.Kind.Numbered() || cmd.Kind == pool.KindRetire:
+		return errors.Is(refused, pool.ErrStale) || n.agreed(cmd)
+	}
+	return n.agreed(cmd)
 }
 
 // snapshot encodes the pool's state, unless it lacks something that could not be read.

@@ -137,8 +137,8 @@ func (n *Node) orderMembers(cmd pool.Command) {
 		n.refuse(0, cmd.Node, reason)
 		return
 	}
-	if _, err := n.pool.Check(cmd); err != nil {
-		if !n.decided(&cmd) {
+	if _, err := n.pool.Check(cmd); err != nil && !n.underWay(&cmd) {
+		if !n.agreed(&cmd) {
 			n.refuse(0, cmd.Node, err.Error())
 		}
 		return

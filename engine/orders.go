@@ -127,10 +127,10 @@ func (n *Node) orderChecked(cmd pool.Command) {
 	if cmd.Kind.Recovery() {
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
 	}
-	if cmd.Kind.Recovery() && n.decided(&cmd) {
+	if cmd.Kind.Recovery() && n.agreed(&cmd) {
 		return
 	}
-	if _, err := n.pool.Check(cmd); err != nil && !waits(&cmd, err) {
+	if _, err := n.pool.Check(cmd); err != nil && !waits(&cmd, err) && !n.underWay(&cmd) {
 		reason = err.Error()
 	}
 	if reason != "" {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"slices"
 
 	"holdfast/engine/model"
 	"holdfast/engine/policy"
@@ -15,10 +16,52 @@ type pendingOrder struct {
 	waits bool       // for an order before it that is not decided
 }
 
-// keepOrder proposes an order until the log has decided it.
+// keepOrder proposes an order until the log has decided it. An earlier one about the same is not proposed any more; if it is on
+// its way, the new one is decided after it, or instead of it.
 func (n *Node) keepOrder(cmd pool.Command) {
+	if n.underWay(&cmd) {
+		n.number(&cmd)
+	}
+	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool { return replaces(&cmd, &o.cmd) })
 	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
 	n.pushOrders()
+}
+
+// replaces reports whether an order says something else, or the same again, of what an earlier one is about.
+func replaces(cmd, earlier *pool.Command) bool {
+	type subject struct {
+		kind  pool.Kind
+		part  pool.Part
+		about model.PolicyKind
+		group model.GroupID
+	}
+	of := func(c *pool.Command) subject {
+		s := subject{c.Kind, partOf(c), c.Policy.Kind, c.Policy.Group}
+		if s.kind == pool.KindLeave {
+			s.kind = pool.KindJoin
+		}
+		return s
+	}
+	return cmd.Kind.Numbered() && of(cmd) == of(earlier)
+}
+
+// underWay reports whether an earlier order about the same was proposed and is not decided, so that what the pool's state says
+// of it may be about to change.
+func (n *Node) underWay(cmd *pool.Command) bool {
+	return slices.ContainsFunc(n.orders, func(o pendingOrder) bool { return replaces(cmd, &o.cmd) && n.pending(&o.cmd) })
+}
+
+// pending reports whether an order was proposed with a number that can still be decided.
+func (n *Node) pending(cmd *pool.Command) bool {
+	passed, _ := n.pool.Ordered(n.cfg.ID)
+	return cmd.Kind.Numbered() && uint64(cmd.Expect) > passed
+}
+
+// number gives an order a number that none of this member had before.
+func (n *Node) number(cmd *pool.Command) {
+	passed, _ := n.pool.Ordered(n.cfg.ID)
+	n.ordered = max(n.ordered, passed) + 1
+	cmd.Expect = model.Gen(n.ordered)
 }
 
 // pushOrders proposes the orders that are due and forgets those that are decided.
@@ -56,8 +99,18 @@ func (n *Node) ordersAt() model.Time {
 	return at
 }
 
-// decided reports whether the log has passed the point at which cmd could still be carried out.
+// decided reports whether an order need not be proposed (again).
 func (n *Node) decided(cmd *pool.Command) bool {
+	if n.pending(cmd) && cmd.Kind != pool.KindFault {
+		return false // it is taken out of the orders when it comes back
+	}
+	passed, life := n.pool.Ordered(n.cfg.ID)
+	skipped := cmd.Kind.Numbered() && cmd.Expect != 0 && uint64(cmd.Expect) == passed && life == n.incarnation // in a snapshot
+	return skipped || n.agreed(cmd)
+}
+
+// agreed reports whether the log has passed the point at which cmd could still be carried out, or already says the same.
+func (n *Node) agreed(cmd *pool.Command) bool {
 	switch cmd.Kind {
 	case pool.KindCreate:
 		return n.pool.VM(cmd.VM).Gen != 0
@@ -67,8 +120,8 @@ func (n *Node) decided(cmd *pool.Command) bool {
 		return n.pool.Rules().Stated(cmd.Node, cmd.VM, cmd.Policy)
 	case pool.KindClear:
 		return !n.pool.Troubled()
-	case pool.KindRetire:
-		return n.pool.Retired(partOf(cmd))
+	case pool.KindFault:
+		return n.pool.Retired(partOf(cmd)) || n.pool.Health(partOf(cmd)).Rule.Mode != model.RepairNever
 	case pool.KindRepair:
 		return n.pool.Health(partOf(cmd)).Rule == cmd.Repair
 	case pool.KindLevel:
@@ -94,8 +147,11 @@ func (n *Node) decided(cmd *pool.Command) bool {
 }
 
 // proposeOrder asks the log for what an operator ordered. An order about a VM is for whatever generation
-// it has by now: the operator wants the outcome.
+// it has by now: the operator wants the outcome. One that is not for a VM keeps its number as long as that can be decided.
 func (n *Node) proposeOrder(cmd *pool.Command) {
+	if cmd.Kind.Numbered() && !n.pending(cmd) {
+		n.number(cmd)
+	}
 	if cmd.Kind == pool.KindLevel {
 		if v := n.vm(cmd.VM); v != nil && v.isPrimary() && !v.canBeAlone() {
 			return // asked again later
@@ -173,7 +229,12 @@ func (n *Node) resumeOrders() {
 	}
 }
 
-// refuseOrder forgets an order that the log refused, so that it is not asked for again when its
+// orderDone forgets an order that has come back: with its number it is never carried out again.
+func (n *Node) orderDone(cmd *pool.Command) {
+	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool { return o.cmd.Kind.Numbered() && o.cmd.Expect == cmd.Expect })
+}
+
+// refuseOrder forgets an order for a VM that the log refused, so that it is not asked for again when its
 // reason may be gone.
 func (n *Node) refuseOrder(cmd *pool.Command) {
 	for i := range n.orders {

@@ -167,6 +167,7 @@ func TestHeldWhileOutOfService(t *testing.T) {
 			v.entitle(&cfg)
 			v.cfg = cfg
 			require.Equal(t, c.held, v.held())
+			require.Equal(t, !c.held && c.cause == pool.KindStart, v.startsShared(), "on shared storage")
 			if c.held {
 				require.True(t, n.pool.Apply(2, pool.Command{Kind: pool.KindClear, By: 2}).OK)
 				require.False(t, v.held())

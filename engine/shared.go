@@ -80,7 +80,6 @@ func (v *vm) sayHow() {
 // the VM on it starts nothing in that generation, whatever became of the reason: the log may still agree.
 func (v *vm) bringUpShared() {
 	n := v.n
-	ordered := v.mine() && v.cfg.Cause == pool.KindStart && v.launched != v.cfg.Gen && v.shared.passed != v.cfg.Gen
 	settled, reaches := v.settle(), v.reaches()
 	v.cannotRun(v.disk == diskFailed)
 	switch {
@@ -93,7 +92,7 @@ func (v *vm) bringUpShared() {
 	case n.now < v.retryAt:
 		v.lookAgain(v.retryAt)
 	case !reaches:
-	case ordered:
+	case v.startsShared():
 		if n.lease.Held() {
 			v.launchShared()
 		}
@@ -102,6 +101,11 @@ func (v *vm) bringUpShared() {
 	default:
 		v.propose(pool.Command{Kind: pool.KindStart, Node: v.self()})
 	}
+}
+
+// startsShared reports whether this life is to start the VM: the log said so, and it is not out of service.
+func (v *vm) startsShared() bool {
+	return v.mine() && v.cfg.Cause == pool.KindStart && v.launched != v.cfg.Gen && v.shared.passed != v.cfg.Gen && !v.held()
 }
 
 // certain reports whether the old instance of a VM that this host has claimed has stopped: its host says so, or

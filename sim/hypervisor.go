@@ -91,8 +91,7 @@ func (p *place) launched(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 	}
 	if p.createFails() {
 		p.w.monitor.notStarted(p, gen)
-		p.inst.present = false // what there is to say of it is said here
-		p.destroy()
+		p.endInstance() // what there is to say of it is said here
 		p.w.stage(StageLaunchFailed, p)
 		p.m.tell(&model.Event{Kind: model.EventStarted, VM: p.vm.id, Gen: gen, Flags: model.FlagError})
 		return

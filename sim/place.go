@@ -157,9 +157,14 @@ func (p *place) dropReplica() {
 	p.imageAt = 0
 }
 
-// destroy ends the instance; what its plug held is gone.
+// destroy ends the instance, and has the engine told late what was to be said of it.
 func (p *place) destroy() {
 	p.lastWord()
+	p.endInstance()
+}
+
+// endInstance ends the instance; what its plug held is gone.
+func (p *place) endInstance() {
 	for i := range p.inst.calls {
 		if c := &p.inst.calls[i]; c.io.Op == model.OpWrite {
 			v := &p.w.monitor.vms[p.vm.id]

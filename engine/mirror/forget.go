@@ -29,19 +29,17 @@ func (p *Primary) forget(o *op, failed bool, out *model.Effects) {
 	if failed || p.localState != InSync || p.remoteState != InSync {
 		return
 	}
-	busy := []opPhase{phaseIssued, phaseDone, phaseIntent}
-	if planted.On(planted.RecordForgotten) {
-		busy = busy[:2]
-	}
 	stable := model.NewBitmap(p.cfg.Extents)
 	n := 0
 	for x, ok := p.marked.Next(0); ok; x, ok = p.marked.Next(x + 1) {
-		if p.stamps[x] < o.stamp && !p.writesTo(x, busy...) {
-			stable.Set(x)
-			p.marked.Clear(x)
-			p.recorded.Clear(x)
-			n++
+		recording := p.writesTo(x, phaseIntent) && !planted.On(planted.RecordForgotten)
+		if p.stamps[x] >= o.stamp || recording || p.writesTo(x, phaseIssued, phaseDone) {
+			continue
 		}
+		stable.Set(x)
+		p.marked.Clear(x)
+		p.recorded.Clear(x)
+		n++
 	}
 	if n == 0 {
 		return

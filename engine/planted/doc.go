@@ -147,8 +147,14 @@ const (
 	PassedForgotten
 	// RuleIgnored treats every component by the default rule, whatever an operator said about it.
 	RuleIgnored
-	// ClearedRetired asks again for a component to be taken out of service that was cleared in the step in which it was.
-	ClearedRetired
+	// LandingUntold does not conclude from an opening that the copy has taken what it had refused.
+	LandingUntold
+	// OpeningAwaited waits for a copy that is being opened as long as it takes.
+	OpeningAwaited
+	// HungElsewhere lets the other home go on with the checkpoint of a guest that hung and was cleared.
+	HungElsewhere
+	// OrdersRepeated carries an order out as often as it arrives, also after a later one.
+	OrdersRepeated
 	// RightDropped boots a VM that was to be promoted, because somebody else moved its generation meanwhile.
 	RightDropped
 	// RightAssumed launches a VM by the right that an earlier life of this host's daemon won.

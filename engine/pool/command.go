@@ -37,7 +37,8 @@ const (
 	// KindOverride: By overrode the rules by declaring Node dead. Expect is the era in which the VMs go on; 0: in none
 	// of their own, as in the first version.
 	KindOverride
-	// KindFault: one more fault of the part (Component, Node, VM).
+	// KindFault: one more fault of the part (Component, Node, VM). It is out of service then if its rule is that it is never
+	// put back into service by itself.
 	KindFault
 	// KindRehome: Homes, the primary and another host in place of the home that is not
 	// in sync. What that home held is void, and the new one begins with nothing.
@@ -51,7 +52,8 @@ const (
 	KindLevel
 	// KindMaintain: VMs are to run elsewhere than on Node, if they can, and nothing new comes to it (Override: no longer).
 	KindMaintain
-	// KindRetire: the part (Component, Node, VM) is out of service until it is cleared.
+	// KindRetire: the part (Component, Node, VM), whose rule is a mean time between failures, is out of service until it is
+	// cleared. Expect is how many faults are counted at least: fewer were cleared meanwhile.
 	KindRetire
 	// KindClear: the part is in service again and its faults are forgotten; without a Component, every part.
 	KindClear
@@ -117,7 +119,7 @@ func (k Kind) String() string {
 type Command struct {
 	Kind        Kind
 	VM          model.VMID
-	Expect      model.Gen // the generation that it changes
+	Expect      model.Gen // the generation that it changes; the number of the order (Numbered), or 0
 	By          model.NodeID
 	Incarnation uint64 // the proposer's number of starts
 	Node        model.NodeID

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 )
 
 // Part is one component of the pool. Fields that its Component does not use are zero.
@@ -72,6 +73,16 @@ func checkPart(m Members, cmd Command) error {
 	return nil
 }
 
+// checkRetire returns why a part is not to be taken out of service, or nil: its rule has changed since that was asked for, or its faults
+// were cleared.
+func (s *State) checkRetire(cmd Command) error {
+	h := s.Health(cmd.part())
+	if h.Rule.Mode != model.RepairByMTBF && !planted.On(planted.RuleIgnored) || h.Faults < uint64(cmd.Expect) {
+		return fmt.Errorf("%w: %d faults, and the rule of mode %d", ErrStale, h.Faults, h.Rule.Mode)
+	}
+	return nil
+}
+
 // service applies a command about a part.
 func (s *State) service(cmd Command) {
 	p := cmd.part()
@@ -96,6 +107,9 @@ func (s *State) service(cmd Command) {
 		s.dropEmpty()
 	default:
 		s.parts[i].Faults++
+		if s.parts[i].Rule.Mode == model.RepairNever && !planted.On(planted.RuleIgnored) {
+			s.parts[i].Retired = true
+		}
 	}
 }
 
@@ -104,7 +118,8 @@ func (s *State) dropEmpty() {
 	s.parts = slices.DeleteFunc(s.parts, func(h Health) bool { return h.well() && h.Rule == model.Repair{} })
 }
 
-// forget drops what is known of parts of a host that left.
+// forget drops what is known of a host that left: of its parts, and of what it ordered.
 func (s *State) forget(node model.NodeID) {
 	s.parts = slices.DeleteFunc(s.parts, func(h Health) bool { return h.Node == node })
+	s.orders = slices.DeleteFunc(s.orders, func(o ordered) bool { return o.by == node })
 }

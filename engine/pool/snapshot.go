@@ -22,8 +22,8 @@ const shared = uint64(model.LevelFT) + 1
 // overrides, each preceded by its length, and 0. The second version, which a pool has only
 // when it uses what came with it, has after that the hosts that leave, those in maintenance and, preceded by
 // their number, the VMs that got another home, each with the generations in which its homes became such,
-// the parts that had faults, and at the end two sections that only pools have which need them: that of what is stated
-// (appendRules), and that of the recovery copies (appendRecovery).
+// the parts that had faults, and at the end sections that only pools have which need them: that of what is stated
+// (appendRules), that of the recovery copies (appendRecovery), and that of the numbers of orders (appendOrders).
 func (s *State) Snapshot() []byte {
 	b := []byte{s.Format()}
 	put := func(values ...uint64) {
@@ -58,13 +58,13 @@ func (s *State) Snapshot() []byte {
 	if !s.rules.Empty() {
 		b = appendRules(b, &s.rules)
 	}
-	return appendRecovery(b, s.vms)
+	return appendOrders(appendRecovery(b, s.vms), s.orders)
 }
 
 // Format returns the oldest version of the format that can hold the state, so that members which
 // are to be set back can read it as long as that is possible.
 func (s *State) Format() uint8 {
-	if s.members.Leaving|s.members.Maintenance != 0 || len(s.parts) > 0 || !s.rules.Empty() {
+	if s.members.Leaving|s.members.Maintenance != 0 || len(s.parts)+len(s.orders) > 0 || !s.rules.Empty() {
 		return model.Protocol2
 	}
 	for i := range s.vms {
@@ -100,6 +100,9 @@ func Restore(data []byte) (*State, error) {
 		}
 		if d.section(sectionRecovery) {
 			d.recovery(s)
+		}
+		if d.section(sectionOrders) {
+			d.orders(s)
 		}
 	}
 	d.valid(s)

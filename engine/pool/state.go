@@ -26,7 +26,8 @@ type State struct {
 	applied   uint64
 	vms       []Config // ordered by VM
 	overrides []Override
-	parts     []Health // ordered by Part
+	parts     []Health  // ordered by Part
+	orders    []ordered // ordered by member
 	rules     policy.Rules
 }
 
@@ -72,13 +73,17 @@ var ErrOrder = errors.New("pool: commands applied out of order")
 
 // Apply performs the command at place index of the control log. Places rise, with gaps; to
 // apply one again is a programming error and panics. A refused command leaves
-// everything but Applied as it was.
+// everything but Applied and Ordered as it was.
 func (s *State) Apply(index uint64, cmd Command) Result {
 	if index <= s.applied {
 		panic(fmt.Errorf("%w: %d after %d", ErrOrder, index, s.applied))
 	}
 	s.applied = index
-	if err := s.perform(cmd); err != nil {
+	err := s.number(&cmd)
+	if err == nil {
+		err = s.perform(cmd)
+	}
+	if err != nil {
 		return Result{Refused: err, Config: s.VM(cmd.VM)}
 	}
 	return Result{OK: true, Config: s.VM(cmd.VM)}
@@ -87,8 +92,13 @@ func (s *State) Apply(index uint64, cmd Command) Result {
 // Check returns what Apply would answer to cmd now, without applying it: the VM's next
 // configuration, zero for commands that are not for a VM, or why it is refused.
 func (s *State) Check(cmd Command) (Config, error) {
-	if cmd.Kind == KindPolicy {
+	switch cmd.Kind {
+	case KindPolicy:
 		return Config{}, s.checkPolicy(cmd)
+	case KindRetire:
+		if err := s.checkRetire(cmd); err != nil {
+			return Config{}, err
+		}
 	}
 	if !cmd.Kind.ForVM() {
 		_, err := CheckMembers(s.members, s.vms, cmd)

@@ -70,6 +70,9 @@ func drawCommand(t *rapid.T, s *State) Command {
 	if rapid.IntRange(0, 4).Draw(t, "stale") == 0 {
 		c.Expect += model.Gen(rapid.IntRange(-1, 1).Draw(t, "by how much"))
 	}
+	if c.Kind.Numbered() {
+		c.Expect = model.Gen(rapid.IntRange(0, 9).Draw(t, "number"))
+	}
 	return c
 }
 
@@ -89,6 +92,7 @@ func TestInvariants(t *testing.T) {
 			cmd := drawCommand(t, s)
 			before, overrides, bytes := s.VM(cmd.VM), len(s.Overrides()), s.Snapshot()
 			members, vms := s.Members(), slices.Clone(s.VMs())
+			ordered, _ := s.Ordered(cmd.By)
 			predicted, refusal := s.Check(cmd)
 			index += rapid.Uint64Range(1, 3).Draw(t, "gap")
 			result := s.Apply(index, cmd)
@@ -100,8 +104,8 @@ func TestInvariants(t *testing.T) {
 				s.applied = index
 				again, err := Restore(bytes)
 				require.NoError(t, err)
-				again.applied = index
-				require.Equal(t, again.Snapshot(), s.Snapshot(), "a refusal changes nothing")
+				again.applied, again.orders = index, s.orders
+				require.Equal(t, again.Snapshot(), s.Snapshot(), "a refusal changes nothing but which orders are decided")
 			case cmd.Kind.ForVM():
 				require.NoError(t, refusal)
 				require.Equal(t, predicted, after)
@@ -110,6 +114,7 @@ func TestInvariants(t *testing.T) {
 			membersHold(t, s, members, cmd, result.OK)
 			rulesHold(t, s, &cmd, result.OK)
 			eraHolds(t, s, vms, &cmd, result.OK)
+			ordersHold(t, s, ordered, &cmd, result.OK)
 			again, err := Restore(s.Snapshot())
 			require.NoError(t, err)
 			require.Equal(t, s.Snapshot(), again.Snapshot())
@@ -285,11 +290,13 @@ func TestApply(t *testing.T) {
 	require.True(t, s.Apply(13, Command{Kind: KindRepair, By: 1, VM: 9, Component: model.ComponentVM, Repair: never}).OK)
 	require.ErrorIs(t, s.Apply(14, Command{Kind: KindRepair, By: 1, Node: 2, Component: model.ComponentNIC, Repair: model.Repair{MTBF: time.Nanosecond}}).Refused, ErrMember)
 	require.False(t, s.Troubled(), "a rule is no trouble")
-	require.True(t, s.Apply(15, Command{Kind: KindRetire, By: 1, VM: 9, Component: model.ComponentVM}).OK)
+	require.ErrorIs(t, s.Apply(15, Command{Kind: KindRetire, By: 1, VM: 9, Component: model.ComponentVM}).Refused, ErrStale, "it was asked for by another rule")
+	require.True(t, s.Apply(16, Command{Kind: KindFault, By: 1, VM: 9, Component: model.ComponentVM}).OK)
+	require.True(t, s.Retired(guest), "its first fault takes it out")
 	require.True(t, s.Troubled())
-	require.True(t, s.Apply(16, Command{Kind: KindClear, By: 1}).OK)
+	require.True(t, s.Apply(17, Command{Kind: KindClear, By: 1}).OK)
 	require.Equal(t, []Health{{Part: guest, Rule: never}}, s.Parts(), "what was stated outlives a repair")
-	require.True(t, s.Apply(17, Command{Kind: KindRepair, By: 1, VM: 9, Component: model.ComponentVM}).OK)
+	require.True(t, s.Apply(18, Command{Kind: KindRepair, By: 1, VM: 9, Component: model.ComponentVM}).OK)
 	require.Empty(t, s.Parts())
 
 	require.True(t, s.Apply(19, Command{Kind: KindOverride, By: 1, Incarnation: 4, Node: 2}).OK)
@@ -366,7 +373,9 @@ func FuzzRestore(f *testing.F) {
 	s.Apply(24, Command{Kind: KindFailOver, VM: 3, Expect: 3, By: 5, Node: 5})
 	require.Equal(f, model.Nodes(1, 2), s.VM(3).Former)
 	f.Add(s.Snapshot())
-	require.True(f, s.Apply(25, Command{Kind: KindOverride, By: 1, Node: 2, Expect: 1 << 20}).OK)
+	require.False(f, s.Apply(25, Command{Kind: KindMaintain, By: 1, Incarnation: 300, Node: 9, Expect: 200}).OK)
+	f.Add(s.Snapshot())
+	require.True(f, s.Apply(26, Command{Kind: KindOverride, By: 1, Node: 2, Expect: 1 << 20}).OK)
 	f.Add(s.Snapshot())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if s, err := Restore(data); err == nil {
