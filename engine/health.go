@@ -17,11 +17,6 @@ type troubled struct {
 	n     int
 }
 
-// partOf returns what a command is about.
-func partOf(cmd *pool.Command) pool.Part {
-	return pool.Part{Component: cmd.Component, Node: cmd.Node, VM: cmd.VM}
-}
-
 // about returns a command of this node about a part.
 func (n *Node) about(kind pool.Kind, part pool.Part) pool.Command {
 	return pool.Command{Kind: kind, By: n.cfg.ID, Incarnation: n.incarnation, Node: part.Node, VM: part.VM, Component: part.Component}
@@ -47,8 +42,10 @@ func (n *Node) fault(part pool.Part) bool {
 	if rule == (model.Repair{}) || planted.On(planted.FaultsUncounted) || n.tooOld(cmd.Format()) != "" {
 		return true
 	}
-	if rule.Mode == model.RepairNever && !n.outOfService(part) {
-		n.keepOrder(cmd)
+	if rule.Mode == model.RepairNever {
+		if !n.retiring(part) {
+			n.keepOrder(cmd)
+		}
 		return true
 	}
 	asked := n.decidable() && n.log.Propose(cmd.Encode()) == nil
@@ -64,7 +61,7 @@ func (n *Node) outOfService(part pool.Part) bool {
 // retiring reports whether this node asks the log to take a part out of service.
 func (n *Node) retiring(part pool.Part) bool {
 	for i := range n.orders {
-		if cmd := &n.orders[i].cmd; cmd.Kind == pool.KindFault && partOf(cmd) == part {
+		if cmd := &n.orders[i].cmd; cmd.Kind == pool.KindFault && cmd.Part() == part && !n.decided(cmd) {
 			return true
 		}
 	}
@@ -74,7 +71,7 @@ func (n *Node) retiring(part pool.Part) bool {
 // faulted takes that the log counted a fault. What an earlier life counted is learnt again at
 // the beginning of this one, at no known time, and does not count.
 func (n *Node) faulted(cmd *pool.Command) {
-	part := partOf(cmd)
+	part := cmd.Part()
 	if cmd.By == n.cfg.ID {
 		n.out.Notify(model.NoticeFaultCounted, part.VM, part.Node).Detail = part.Component.String()
 	}
@@ -91,21 +88,23 @@ func (n *Node) faulted(cmd *pool.Command) {
 	}
 	t.times[t.n] = n.now
 	t.n++
-	rule := n.ruleOf(part)
-	soon := t.n == strikes && n.now.Sub(t.times[0]) < (strikes-1)*rule.MTBF
-	switch {
-	case planted.On(planted.StrikesForgotten):
-		soon = false
-	case planted.On(planted.RetireAnyway):
-		soon = t.n == strikes
-	}
-	if soon && n.log.Leading() && !n.pool.Retired(part) {
+	if n.tooOften(t) && n.log.Leading() && !n.pool.Retired(part) {
 		out := n.about(pool.KindRetire, part)
 		out.Expect = model.Gen(n.pool.Health(part).Faults)
 		if n.tooOld(out.Format()) == "" && n.log.Propose(out.Encode()) == nil {
 			n.logBusy = true
 		}
 	}
+}
+
+// tooOften reports whether a component has failed as often as takes it out of service. Fewer faults that are counted than are remembered
+// here were cleared, and this member had that from a snapshot.
+func (n *Node) tooOften(t *troubled) bool {
+	if planted.On(planted.RetireAnyway) {
+		return t.n == strikes
+	}
+	soon := n.now.Sub(t.times[0]) < (strikes-1)*n.ruleOf(t.of).MTBF
+	return t.n == strikes && n.pool.Health(t.of).Faults >= strikes && soon && !planted.On(planted.StrikesForgotten)
 }
 
 // trouble returns what is remembered of a component.

@@ -68,7 +68,7 @@ func TestRespondsAgain(t *testing.T) {
 	require.Zero(t, v.hungIn)
 }
 
-// TestSlowOpening: a copy that is not open after a while counts as failed until it is, and is not opened again meanwhile.
+// TestSlowOpening: a copy that is not open after a while counts as failed until it is, is not opened again meanwhile, and has taken then what it had refused.
 func TestSlowOpening(t *testing.T) {
 	n := testNode(t, 1)
 	v := n.addVM(7)
@@ -79,6 +79,9 @@ func TestSlowOpening(t *testing.T) {
 	require.False(t, v.ensureDisk())
 	require.True(t, v.unfit())
 	require.Len(t, n.out.List, opens)
+	v.in.Checkpoint(&model.Message{Kind: model.MsgCheckpoint, From: 2, VM: 7, Gen: 1, Epoch: 1, Flags: model.FlagFull}, 0, &n.out)
+	v.in.Sealed(1, &n.out)
+	require.False(t, v.in.Landed())
 	v.opened(&model.Event{Kind: model.EventOpened, VM: 7, ID: v.opening, Data: model.NewBitmap(8).Bytes()})
 	require.False(t, v.unfit())
 	require.True(t, v.in.Landed())

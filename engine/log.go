@@ -35,9 +35,10 @@ func (n *Node) apply(index uint64, data []byte) {
 	if planted.On(planted.NoCompareAndSwap) && cmd.Kind.ForVM() {
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
 	}
-	before, retired := n.pool.Members(), n.pool.Retired(partOf(&cmd))
+	before, retired := n.pool.Members(), n.pool.Retired(cmd.Part())
 	result := n.pool.Apply(index, cmd)
 	n.membersChanged(before, &cmd)
+	n.forgetOrders(&cmd)
 	n.resumeOrders()
 	if cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation {
 		n.answered(&cmd, result.Refused)
@@ -49,7 +50,7 @@ func (n *Node) apply(index uint64, data []byte) {
 		case pool.KindRepair:
 			n.touchAll()
 		}
-		if cmd.Kind == pool.KindClear || !retired && n.pool.Retired(partOf(&cmd)) {
+		if cmd.Kind == pool.KindClear || !retired && n.pool.Retired(cmd.Part()) {
 			n.serviced(&cmd)
 		}
 	}
@@ -62,10 +63,7 @@ func (n *Node) apply(index uint64, data []byte) {
 // answered takes what the log decided about something that this life of this node asked for, and tells people of a refusal unless
 // it is of no account to them.
 func (n *Node) answered(cmd *pool.Command, refused error) {
-	if cmd.Kind.Numbered() && !errors.Is(refused, pool.ErrStale) {
-		n.orderDone(cmd)
-	}
-	if refused == nil || n.won(cmd, refused) || n.replaced(cmd, refused) || waits(cmd, refused) {
+	if refused == nil || n.moot(cmd, refused) || n.replaced(cmd, refused) || waits(cmd, refused) {
 		return
 	}
 	n.refuseOrder(cmd)
@@ -75,16 +73,16 @@ func (n *Node) answered(cmd *pool.Command, refused error) {
 	}
 }
 
-// won reports whether cmd is a repetition of something that this node has already got, or is asked for again if it is still wanted.
-func (n *Node) won(cmd *pool.Command, refused error) bool {
+// moot reports whether people need not hear that cmd was refused: this node has got it already, or nobody ordered it.
+func (n *Node) moot(cmd *pool.Command, refused error) bool {
 	switch {
 	case cmd.Kind.ForVM():
 		v := n.vm(cmd.VM)
 		return v != nil && cmd.Expect <= v.won
-	case cmd.Kind.Numbered() || cmd.Kind == pool.KindRetire:
-		return errors.Is(refused, pool.ErrStale) || n.agreed(cmd)
+	case cmd.Kind == pool.KindRetire:
+		return true
 	}
-	return n.agreed(cmd)
+	return errors.Is(refused, pool.ErrOvertaken) || n.agreed(cmd)
 }
 
 // snapshot encodes the pool's state, unless it lacks something that could not be read.

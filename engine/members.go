@@ -137,7 +137,7 @@ func (n *Node) orderMembers(cmd pool.Command) {
 		n.refuse(0, cmd.Node, reason)
 		return
 	}
-	if _, err := n.pool.Check(cmd); err != nil && !n.underWay(&cmd) {
+	if _, err := n.pool.Check(cmd); err != nil && !n.ordering() {
 		if !n.agreed(&cmd) {
 			n.refuse(0, cmd.Node, err.Error())
 		}

@@ -47,7 +47,7 @@ type Node struct {
 	tokens                   uint64
 	sessions                 uint64
 	orders                   []pendingOrder
-	ordered                  uint64 // the number of this life's newest order
+	lastOrder                uint64 // the number of this life's newest order
 	troubles                 []troubled
 	governor                 governor
 

@@ -130,7 +130,7 @@ func (n *Node) orderChecked(cmd pool.Command) {
 	if cmd.Kind.Recovery() && n.agreed(&cmd) {
 		return
 	}
-	if _, err := n.pool.Check(cmd); err != nil && !waits(&cmd, err) && !n.underWay(&cmd) {
+	if _, err := n.pool.Check(cmd); err != nil && !waits(&cmd, err) && !(cmd.Kind.Numbered() && n.ordering()) {
 		reason = err.Error()
 	}
 	if reason != "" {

@@ -9,70 +9,52 @@ import (
 	"holdfast/engine/pool"
 )
 
-// pendingOrder is an operator's order that the log has not decided.
+// pendingOrder is an operator's order, or the fault of a component that is never put back, that the log has not decided.
 type pendingOrder struct {
 	cmd   pool.Command
 	at    model.Time // when to propose it (again)
 	waits bool       // for an order before it that is not decided
 }
 
-// keepOrder proposes an order until the log has decided it. An earlier one about the same is not proposed any more; if it is on
-// its way, the new one is decided after it, or instead of it.
+// keepOrder proposes an order until the log has decided it. Those that have numbers are proposed one after the other, so that they
+// are decided in the order in which they were given.
 func (n *Node) keepOrder(cmd pool.Command) {
-	if n.underWay(&cmd) {
-		n.number(&cmd)
+	if cmd.Kind.Numbered() {
+		if !n.ordering() && n.agreed(&cmd) {
+			return
+		}
+		n.lastOrder++
+		cmd.Expect = model.Gen(n.lastOrder)
 	}
-	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool { return replaces(&cmd, &o.cmd) })
 	n.orders = append(n.orders, pendingOrder{cmd: cmd, at: n.now})
 	n.pushOrders()
 }
 
-// replaces reports whether an order says something else, or the same again, of what an earlier one is about.
-func replaces(cmd, earlier *pool.Command) bool {
-	type subject struct {
-		kind  pool.Kind
-		part  pool.Part
-		about model.PolicyKind
-		group model.GroupID
-	}
-	of := func(c *pool.Command) subject {
-		s := subject{c.Kind, partOf(c), c.Policy.Kind, c.Policy.Group}
-		if s.kind == pool.KindLeave {
-			s.kind = pool.KindJoin
-		}
-		return s
-	}
-	return cmd.Kind.Numbered() && of(cmd) == of(earlier)
+// ordering reports whether an order that has a number is not decided, so that what the pool's state says may be about to change.
+func (n *Node) ordering() bool {
+	return slices.ContainsFunc(n.orders, func(o pendingOrder) bool { return o.cmd.Kind.Numbered() && !n.decided(&o.cmd) })
 }
 
-// underWay reports whether an earlier order about the same was proposed and is not decided, so that what the pool's state says
-// of it may be about to change.
-func (n *Node) underWay(cmd *pool.Command) bool {
-	return slices.ContainsFunc(n.orders, func(o pendingOrder) bool { return replaces(cmd, &o.cmd) && n.pending(&o.cmd) })
-}
-
-// pending reports whether an order was proposed with a number that can still be decided.
-func (n *Node) pending(cmd *pool.Command) bool {
-	passed, _ := n.pool.Ordered(n.cfg.ID)
-	return cmd.Kind.Numbered() && uint64(cmd.Expect) > passed
-}
-
-// number gives an order a number that none of this member had before.
-func (n *Node) number(cmd *pool.Command) {
-	passed, _ := n.pool.Ordered(n.cfg.ID)
-	n.ordered = max(n.ordered, passed) + 1
-	cmd.Expect = model.Gen(n.ordered)
+// forgetOrders forgets the orders that are decided now that the log has decided cmd, and what would take a part out of service that
+// is, whoever asked for it: an operator may clear it in the same step, and it must not be taken out once more.
+func (n *Node) forgetOrders(cmd *pool.Command) {
+	part := cmd.Part()
+	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
+		retired := o.cmd.Kind == pool.KindFault && o.cmd.Part() == part && n.pool.Retired(part)
+		return retired || o.cmd.Kind.Numbered() && n.decided(&o.cmd)
+	})
 }
 
 // pushOrders proposes the orders that are due and forgets those that are decided.
 func (n *Node) pushOrders() {
-	kept, open := n.orders[:0], false // whether an order before must be decided first
+	kept := n.orders[:0]
+	numbered, places := false, false // whether an order before has a number, or placement depends on it
 	for _, o := range n.orders {
 		if n.decided(&o.cmd) {
 			continue
 		}
 		if n.now >= o.at {
-			o.waits = open && (o.cmd.Kind == pool.KindCreate || o.cmd.Kind == pool.KindPolicy)
+			o.waits = numbered && o.cmd.Kind.Numbered() || places && (o.cmd.Kind == pool.KindCreate || o.cmd.Kind == pool.KindPolicy)
 			switch placed := o.cmd; {
 			case o.waits:
 			case o.cmd.Kind != pool.KindCreate || o.cmd.Homes != 0:
@@ -84,7 +66,7 @@ func (n *Node) pushOrders() {
 			}
 			o.at = n.now.Add(n.cfg.Timing.ProposeEvery)
 		}
-		open = open || o.affectsPlaces()
+		numbered, places = numbered || o.cmd.Kind.Numbered(), places || o.affectsPlaces()
 		kept = append(kept, o)
 	}
 	n.orders = kept
@@ -101,12 +83,10 @@ func (n *Node) ordersAt() model.Time {
 
 // decided reports whether an order need not be proposed (again).
 func (n *Node) decided(cmd *pool.Command) bool {
-	if n.pending(cmd) && cmd.Kind != pool.KindFault {
-		return false // it is taken out of the orders when it comes back
+	if cmd.Kind.Numbered() {
+		return n.pool.Decided(cmd)
 	}
-	passed, life := n.pool.Ordered(n.cfg.ID)
-	skipped := cmd.Kind.Numbered() && cmd.Expect != 0 && uint64(cmd.Expect) == passed && life == n.incarnation // in a snapshot
-	return skipped || n.agreed(cmd)
+	return n.agreed(cmd)
 }
 
 // agreed reports whether the log has passed the point at which cmd could still be carried out, or already says the same.
@@ -121,9 +101,9 @@ func (n *Node) agreed(cmd *pool.Command) bool {
 	case pool.KindClear:
 		return !n.pool.Troubled()
 	case pool.KindFault:
-		return n.pool.Retired(partOf(cmd)) || n.pool.Health(partOf(cmd)).Rule.Mode != model.RepairNever
+		return false
 	case pool.KindRepair:
-		return n.pool.Health(partOf(cmd)).Rule == cmd.Repair
+		return n.pool.Health(cmd.Part()).Rule == cmd.Repair
 	case pool.KindLevel:
 		return n.pool.VM(cmd.VM).Level == cmd.Level
 	case pool.KindMaintain:
@@ -147,11 +127,8 @@ func (n *Node) agreed(cmd *pool.Command) bool {
 }
 
 // proposeOrder asks the log for what an operator ordered. An order about a VM is for whatever generation
-// it has by now: the operator wants the outcome. One that is not for a VM keeps its number as long as that can be decided.
+// it has by now: the operator wants the outcome.
 func (n *Node) proposeOrder(cmd *pool.Command) {
-	if cmd.Kind.Numbered() && !n.pending(cmd) {
-		n.number(cmd)
-	}
 	if cmd.Kind == pool.KindLevel {
 		if v := n.vm(cmd.VM); v != nil && v.isPrimary() && !v.canBeAlone() {
 			return // asked again later
@@ -227,11 +204,6 @@ func (n *Node) resumeOrders() {
 			n.orders[i].at = n.now
 		}
 	}
-}
-
-// orderDone forgets an order that has come back: with its number it is never carried out again.
-func (n *Node) orderDone(cmd *pool.Command) {
-	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool { return o.cmd.Kind.Numbered() && o.cmd.Expect == cmd.Expect })
 }
 
 // refuseOrder forgets an order for a VM that the log refused, so that it is not asked for again when its

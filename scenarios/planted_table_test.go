@@ -156,6 +156,7 @@ var unreached = map[planted.Bug]string{
 	planted.EraKept:            "what an override discards has to meet decisions of the same generation after it; not in 2,000 plans",
 	planted.DeadDecide:         "a majority that was declared dead has to hear of the override from one that does not lead; not in 2,000 plans",
 	planted.PassedForgotten:    "the reason to pass a VM on has to go away while the request is on its way; not in 2,000 plans for shared storage",
+	planted.HungElsewhere:      "a guest has to hang for good and be cleared while the other home is well; in one of two rounds of 2,000 plans",
 	planted.OrdersRepeated:     "orders have to cross on their way, and what the operator wants is demanded by scripts only; not in 2,000 plans",
 	planted.LandingUntold:      "it costs a copy that is of use only at the next fault, and is cleared; not in 2,000 plans",
 	planted.OpeningAwaited:     "a disk has to hang for long right after the guest fell, with no other fault; not in 2,000 plans",

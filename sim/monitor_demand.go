@@ -105,7 +105,7 @@ func (o *monitor) reports(m *member, k *books, msg *model.Message) {
 // the way is not counted.
 func (o *monitor) failed(m *member, of pool.Part) {
 	if m.node.Pool().Health(of).Rule.Mode == model.RepairNever {
-		o.permit(of) // it asks for that by the rule that it knows, until it is decided
+		o.permit(of) // if the log has this rule when it counts the fault, and others learn both and another rule at once
 	}
 	leader := m.node.Leader()
 	if leader == model.NoNode {

@@ -179,7 +179,7 @@ func (o *monitor) retired(p pool.Health) {
 	if o.health.void {
 		return
 	}
-	// Who is to be asked for one that is never repaired is its host, which knows of the fault first.
+	// The count of the first fault of one that is never put back retires it; strike does not see those that a new life learns.
 	if p.Rule.Mode == model.RepairNever || o.health.newest.find(p.Part).Rule.Mode == model.RepairNever {
 		o.permit(p.Part)
 	}

@@ -8,14 +8,17 @@ import (
 	"holdfast/engine/planted"
 )
 
-// Why a command is refused. A refused command has no effect.
+// Why a command is refused. A refused command has no effect, but for the number of an order, which is used up (State.Decided).
 var (
 	// ErrExists: a VM of that number is already protected.
 	ErrExists = errors.New("the VM exists already")
 	// ErrUnknownVM: no VM of that number is protected.
 	ErrUnknownVM = errors.New("the VM does not exist")
-	// ErrStale: the VM's generation is not the expected one; somebody was first.
-	ErrStale = errors.New("the generation is not the expected one")
+	// ErrStale: the VM's generation or era is not the expected one, or the faults or the rule for which a part was to be retired
+	// are not there any more; somebody was first.
+	ErrStale = errors.New("what it starts from is not so any more")
+	// ErrOvertaken: the member's order with this number, or a later one, was decided before. Only Apply returns it.
+	ErrOvertaken = errors.New("this order of the member, or a later one, was decided before")
 	// ErrProposer: this member may not propose this.
 	ErrProposer = errors.New("the proposer is not entitled to it")
 	// ErrHomes: the homes are not two hosts of the pool, or the level is unknown.

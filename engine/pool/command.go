@@ -18,7 +18,7 @@ type Kind uint8
 
 // The commands. The comment names the fields that each one uses besides By and
 // Incarnation. Those of which ForVM holds change a VM and use VM; all of them but
-// KindCreate use Expect as well.
+// KindCreate use Expect as well, for the generation; those of which Numbered holds may have their number there.
 const (
 	// KindCreate: Level, Homes, Node (the first primary, with the only copy), Shared.
 	KindCreate Kind = iota + 1
@@ -119,7 +119,7 @@ func (k Kind) String() string {
 type Command struct {
 	Kind        Kind
 	VM          model.VMID
-	Expect      model.Gen // the generation that it changes; the number of the order (Numbered), or 0
+	Expect      model.Gen // the generation that it changes (ForVM), the order's number or 0 (Numbered), or what its kind says
 	By          model.NodeID
 	Incarnation uint64 // the proposer's number of starts
 	Node        model.NodeID

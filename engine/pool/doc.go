@@ -1,6 +1,6 @@
 // Package pool is what the members of a pool agree on: who they are, the current
-// configuration of every VM, the faults counted against components, and the
-// overrides of operators. It is the state machine behind the control log.
+// configuration of every VM, the faults counted against components, the
+// overrides of operators, and which orders of each member are decided. It is the state machine behind the control log.
 //
 //	proposer ── Command ──► control log ── committed, in order ──► State.Apply
 //
@@ -51,6 +51,11 @@
 //
 // KindPolicy states something about a host, a VM or a group of VMs. What is stated is part of the state, and what
 // follows from it is decided by package policy, which Check asks about new homes and raised levels.
+//
+// # Orders
+//
+// What people order about the pool and its components names no generation, and is proposed until it is decided. Each order has a
+// number of its member instead, and the log decides each number once (Kind.Numbered).
 //
 // # Shared storage
 //

@@ -11,14 +11,15 @@ import (
 	"holdfast/engine/planted"
 )
 
-// ordered is the number of a member's newest order that the log decided, and the life of the member that gave it.
-type ordered struct {
+// passed is the newest order of a member that the log decided: its number among those of one life of the member.
+type passed struct {
 	by                  model.NodeID
 	incarnation, number uint64
 }
 
-// Numbered reports whether commands of this kind may have a number, in Expect, that their proposer gave them. It is proposed
-// with that number until it is decided, and decided once: a copy that was still on its way cannot undo what came after it.
+// Numbered reports whether commands of this kind may have a number, in Expect, with which a life of their proposer counts its orders
+// from 1. They are proposed in turn, each until it is decided, and decided once: a copy that was still on its way cannot undo what came
+// after it.
 func (k Kind) Numbered() bool {
 	switch k {
 	case KindFault, KindJoin, KindLeave, KindMaintain, KindClear, KindPolicy, KindRepair:
@@ -27,33 +28,35 @@ func (k Kind) Numbered() bool {
 	return false
 }
 
-// Ordered returns the number of the newest order of a member that was decided, 0 if none was, and in which
-// life the member gave it. What it ordered with that number or a lower one is never carried out again.
-func (s *State) Ordered(by model.NodeID) (number, incarnation uint64) {
-	if i, found := s.findOrdered(by); found {
-		return s.orders[i].number, s.orders[i].incarnation
+// Decided reports whether an order, which has a number, or a later one of its member was decided, so that it is never carried out
+// any more. The state knows it as long as the member belongs to the pool.
+func (s *State) Decided(cmd *Command) bool {
+	i, found := s.findPassed(cmd.By)
+	if !found {
+		return false
 	}
-	return 0, 0
+	o := &s.orders[i]
+	return cmp.Or(cmp.Compare(cmd.Incarnation, o.incarnation), cmp.Compare(uint64(cmd.Expect), o.number)) <= 0
 }
 
-func (s *State) findOrdered(by model.NodeID) (int, bool) {
-	return slices.BinarySearchFunc(s.orders, by, func(o ordered, by model.NodeID) int { return cmp.Compare(o.by, by) })
+func (s *State) findPassed(by model.NodeID) (int, bool) {
+	return slices.BinarySearchFunc(s.orders, by, func(o passed, by model.NodeID) int { return cmp.Compare(o.by, by) })
 }
 
-// number takes down that an order is decided, also one that is refused then; ErrStale: it was before, or a later one was.
-func (s *State) number(cmd *Command) error {
+// pass takes down that an order is decided, also one that is refused then.
+func (s *State) pass(cmd *Command) error {
 	if !cmd.Kind.Numbered() || cmd.Expect == 0 || !s.members.All().Has(cmd.By) {
 		return nil
 	}
-	i, found := s.findOrdered(cmd.By)
+	if s.Decided(cmd) && !planted.On(planted.OrdersRepeated) {
+		return fmt.Errorf("%v %d of life %d of member %d: %w", cmd.Kind, cmd.Expect, cmd.Incarnation, cmd.By, ErrOvertaken)
+	}
+	i, found := s.findPassed(cmd.By)
 	if !found {
-		s.orders = slices.Insert(s.orders, i, ordered{by: cmd.By})
+		s.orders = slices.Insert(s.orders, i, passed{})
 	}
-	if o := &s.orders[i]; uint64(cmd.Expect) > o.number || planted.On(planted.OrdersRepeated) {
-		o.incarnation, o.number = cmd.Incarnation, uint64(cmd.Expect)
-		return nil
-	}
-	return fmt.Errorf("%v %d of member %d: %w", cmd.Kind, cmd.Expect, cmd.By, ErrStale)
+	s.orders[i] = passed{by: cmd.By, incarnation: cmd.Incarnation, number: uint64(cmd.Expect)}
+	return nil
 }
 
 // sectionOrders marks the section of the snapshot with the numbers of orders.
@@ -61,7 +64,7 @@ const sectionOrders = 3
 
 // appendOrders appends the section of the snapshot with the numbers of orders, if there were any: its mark and, preceded by their
 // number, the members that gave some, each with the life in which it gave the newest, and its number.
-func appendOrders(b []byte, orders []ordered) []byte {
+func appendOrders(b []byte, orders []passed) []byte {
 	if len(orders) == 0 {
 		return b
 	}
@@ -82,7 +85,7 @@ func (d *decoder) orders(s *State) {
 		d.fail("an empty list of orders")
 	}
 	for ; n > 0 && d.err == nil; n-- {
-		o := ordered{by: d.node("member"), incarnation: d.number("incarnation"), number: d.number("order")}
+		o := passed{by: d.node("member"), incarnation: d.number("incarnation"), number: d.number("order")}
 		if o.by <= last || !s.members.All().Has(o.by) || o.number == 0 {
 			d.fail("order %d of member %d, after member %d, in a pool of %v", o.number, o.by, last, s.members.All())
 		}

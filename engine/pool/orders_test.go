@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,50 +10,42 @@ import (
 	"holdfast/engine/model"
 )
 
-// ordersHold checks that an order was carried out only if its member had none decided with this number or a later one.
-func ordersHold(t *rapid.T, s *State, before uint64, cmd *Command, ok bool) {
-	after, life := s.Ordered(cmd.By)
-	number := uint64(cmd.Expect)
-	switch numbered := cmd.Kind.Numbered() && number != 0; {
-	case !s.Members().All().Has(cmd.By):
-		require.Zero(t, after, "what left is forgotten")
-	case numbered && number > before:
-		require.Equal(t, []uint64{number, cmd.Incarnation}, []uint64{after, life})
-	default:
-		require.Equal(t, before, after)
-		require.False(t, numbered && ok)
+// ordersHold checks that an order was refused as decided exactly if it was, or a later one of its member, and that it is now.
+func ordersHold(t *rapid.T, s *State, decided bool, cmd *Command, result Result) {
+	require.Equal(t, decided, errors.Is(result.Refused, ErrOvertaken))
+	if cmd.Kind.Numbered() && cmd.Expect != 0 {
+		require.Equal(t, s.Members().All().Has(cmd.By), s.Decided(cmd), "what left is forgotten")
 	}
 }
 
 // An order that comes again, or after a later one of its member, is not carried out, whatever became of it the first time;
-// members number theirs for themselves.
+// members number theirs for themselves, and anew in each life.
 func TestOrderOnce(t *testing.T) {
 	s := New(three)
 	index := uint64(0)
-	maintain := func(by model.NodeID, number uint64, over bool) error {
+	maintain := func(by model.NodeID, life, number uint64, over bool) error {
 		index++
-		return s.Apply(index, Command{Kind: KindMaintain, By: by, Incarnation: 7, Node: 2, Override: over, Expect: model.Gen(number)}).Refused
+		return s.Apply(index, Command{Kind: KindMaintain, By: by, Incarnation: life, Node: 2, Override: over, Expect: model.Gen(number)}).Refused
 	}
-	require.NoError(t, maintain(1, 3, false))
-	require.ErrorIs(t, maintain(1, 4, false), ErrMaintenance)
-	require.NoError(t, maintain(1, 5, true))
-	require.ErrorIs(t, maintain(1, 3, false), ErrStale)
-	require.ErrorIs(t, maintain(1, 4, false), ErrStale, "it was decided when it was refused")
+	require.NoError(t, maintain(1, 7, 3, false))
+	require.ErrorIs(t, maintain(1, 7, 4, false), ErrMaintenance)
+	require.NoError(t, maintain(1, 7, 5, true))
+	require.ErrorIs(t, maintain(1, 7, 3, false), ErrOvertaken)
+	require.ErrorIs(t, maintain(1, 7, 4, false), ErrOvertaken, "it was decided when it was refused")
 	require.Empty(t, s.Members().Maintenance)
-	require.NoError(t, maintain(4, 1, false), "the witness has orders of its own")
-	require.NoError(t, maintain(1, 0, true), "without a number")
-	number, life := s.Ordered(1)
-	require.Equal(t, []uint64{5, 7}, []uint64{number, life})
+	require.NoError(t, maintain(4, 2, 1, false), "the witness has orders of its own")
+	require.NoError(t, maintain(1, 7, 0, true), "without a number")
+	require.NoError(t, maintain(1, 8, 1, false), "the first of the next life")
+	require.ErrorIs(t, maintain(1, 7, 6, true), ErrOvertaken, "of an earlier life")
 
 	again, err := Restore(s.Snapshot())
 	require.NoError(t, err)
 	s = again
-	require.ErrorIs(t, maintain(1, 5, false), ErrStale)
+	require.ErrorIs(t, maintain(1, 8, 1, true), ErrOvertaken)
 
-	index++
-	require.NoError(t, s.Apply(index, Command{Kind: KindLeave, By: 1, Node: 1}).Refused)
-	number, _ = s.Ordered(1)
-	require.Zero(t, number, "it has left")
+	leave := Command{Kind: KindLeave, By: 1, Incarnation: 8, Node: 1, Expect: 2}
+	require.NoError(t, s.Apply(index+1, leave).Refused)
+	require.False(t, s.Decided(&leave), "it has left")
 }
 
 // What the section with the orders cannot say.

@@ -51,11 +51,12 @@ func (s *State) Troubled() bool {
 // Retired reports whether a part is out of service.
 func (s *State) Retired(p Part) bool { return len(s.parts) > 0 && s.Health(p).Retired }
 
-func (c *Command) part() Part { return Part{Component: c.Component, Node: c.Node, VM: c.VM} }
+// Part returns the part that a command about parts is about.
+func (c *Command) Part() Part { return Part{Component: c.Component, Node: c.Node, VM: c.VM} }
 
 // checkPart returns why cmd cannot be about a part of the pool, or nil.
 func checkPart(m Members, cmd Command) error {
-	p := cmd.part()
+	p := cmd.Part()
 	switch {
 	case !m.All().Has(cmd.By):
 		return ErrProposer
@@ -76,16 +77,17 @@ func checkPart(m Members, cmd Command) error {
 // checkRetire returns why a part is not to be taken out of service, or nil: its rule has changed since that was asked for, or its faults
 // were cleared.
 func (s *State) checkRetire(cmd Command) error {
-	h := s.Health(cmd.part())
+	h := s.Health(cmd.Part())
 	if h.Rule.Mode != model.RepairByMTBF && !planted.On(planted.RuleIgnored) || h.Faults < uint64(cmd.Expect) {
-		return fmt.Errorf("%w: %d faults, and the rule of mode %d", ErrStale, h.Faults, h.Rule.Mode)
+		return fmt.Errorf("%v of %v of member %d, VM %d, by member %d: %w: %d faults of %d, and the rule of mode %d",
+			cmd.Kind, cmd.Component, cmd.Node, cmd.VM, cmd.By, ErrStale, h.Faults, cmd.Expect, h.Rule.Mode)
 	}
 	return nil
 }
 
 // service applies a command about a part.
 func (s *State) service(cmd Command) {
-	p := cmd.part()
+	p := cmd.Part()
 	if cmd.Kind == KindClear {
 		for i := range s.parts {
 			if h := &s.parts[i]; p == (Part{}) || h.Part == p {
@@ -121,5 +123,5 @@ func (s *State) dropEmpty() {
 // forget drops what is known of a host that left: of its parts, and of what it ordered.
 func (s *State) forget(node model.NodeID) {
 	s.parts = slices.DeleteFunc(s.parts, func(h Health) bool { return h.Node == node })
-	s.orders = slices.DeleteFunc(s.orders, func(o ordered) bool { return o.by == node })
+	s.orders = slices.DeleteFunc(s.orders, func(o passed) bool { return o.by == node })
 }

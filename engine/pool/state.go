@@ -26,8 +26,8 @@ type State struct {
 	applied   uint64
 	vms       []Config // ordered by VM
 	overrides []Override
-	parts     []Health  // ordered by Part
-	orders    []ordered // ordered by member
+	parts     []Health // ordered by Part
+	orders    []passed // ordered by member
 	rules     policy.Rules
 }
 
@@ -73,13 +73,13 @@ var ErrOrder = errors.New("pool: commands applied out of order")
 
 // Apply performs the command at place index of the control log. Places rise, with gaps; to
 // apply one again is a programming error and panics. A refused command leaves
-// everything but Applied and Ordered as it was.
+// everything but Applied and Decided as it was.
 func (s *State) Apply(index uint64, cmd Command) Result {
 	if index <= s.applied {
 		panic(fmt.Errorf("%w: %d after %d", ErrOrder, index, s.applied))
 	}
 	s.applied = index
-	err := s.number(&cmd)
+	err := s.pass(&cmd)
 	if err == nil {
 		err = s.perform(cmd)
 	}
@@ -90,18 +90,17 @@ func (s *State) Apply(index uint64, cmd Command) Result {
 }
 
 // Check returns what Apply would answer to cmd now, without applying it: the VM's next
-// configuration, zero for commands that are not for a VM, or why it is refused.
+// configuration, zero for commands that are not for a VM, or why it is refused. It leaves the number of an order out of
+// account: Apply may refuse the order because it was decided before.
 func (s *State) Check(cmd Command) (Config, error) {
-	switch cmd.Kind {
-	case KindPolicy:
+	if cmd.Kind == KindPolicy {
 		return Config{}, s.checkPolicy(cmd)
-	case KindRetire:
-		if err := s.checkRetire(cmd); err != nil {
-			return Config{}, err
-		}
 	}
 	if !cmd.Kind.ForVM() {
 		_, err := CheckMembers(s.members, s.vms, cmd)
+		if err == nil && cmd.Kind == KindRetire {
+			err = s.checkRetire(cmd)
+		}
 		return Config{}, err
 	}
 	if cmd.Kind == KindCreate || cmd.Kind == KindRehome {
