@@ -43,7 +43,7 @@ func (n *Node) fault(part pool.Part) bool {
 		return true
 	}
 	if rule.Mode == model.RepairNever {
-		if !n.retiring(part) {
+		if !n.reported(part) {
 			n.keepOrder(cmd)
 		}
 		return true
@@ -56,6 +56,16 @@ func (n *Node) fault(part pool.Part) bool {
 // outOfService reports whether a part is out of service, or will be as soon as the log has agreed.
 func (n *Node) outOfService(part pool.Part) bool {
 	return n.pool.Retired(part) || n.retiring(part)
+}
+
+// reported reports whether this node asks the log to count a fault of a part that is never put back, and was told of no clear since.
+func (n *Node) reported(part pool.Part) bool {
+	for i := len(n.orders) - 1; i >= 0 && n.orders[i].cmd.Kind != pool.KindClear; i-- {
+		if cmd := &n.orders[i].cmd; cmd.Kind == pool.KindFault && cmd.Part() == part {
+			return true
+		}
+	}
+	return false
 }
 
 // retiring reports whether this node asks the log to take a part out of service.

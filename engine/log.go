@@ -39,6 +39,9 @@ func (n *Node) apply(index uint64, data []byte) {
 	result := n.pool.Apply(index, cmd)
 	n.membersChanged(before, &cmd)
 	n.forgetOrders(&cmd)
+	if before.All().Has(n.cfg.ID) && !n.member() {
+		n.giveUpOrders(&cmd)
+	}
 	n.resumeOrders()
 	if cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation {
 		n.answered(&cmd, result.Refused)
@@ -76,13 +79,15 @@ func (n *Node) answered(cmd *pool.Command, refused error) {
 // moot reports whether people need not hear that cmd was refused: this node has got it already, or nobody ordered it.
 func (n *Node) moot(cmd *pool.Command, refused error) bool {
 	switch {
-	case cmd.Kind.ForVM():
+	case cmd.Kind == pool.KindRetire || cmd.Kind == pool.KindFault:
+		return true
+	case cmd.Kind.ForVM() && cmd.Kind != pool.KindCreate:
 		v := n.vm(cmd.VM)
 		return v != nil && cmd.Expect <= v.won
-	case cmd.Kind == pool.KindRetire:
-		return true
+	case cmd.Kind.Numbered(): // once this member has left, the numbers of its orders are forgotten
+		return errors.Is(refused, pool.ErrOvertaken) || errors.Is(refused, pool.ErrProposer) && n.agreed(cmd)
 	}
-	return errors.Is(refused, pool.ErrOvertaken) || n.agreed(cmd)
+	return n.agreed(cmd)
 }
 
 // snapshot encodes the pool's state, unless it lacks something that could not be read.
@@ -106,7 +111,11 @@ func (n *Node) restore(snapshot []byte) {
 			return
 		}
 	}
+	was := n.member()
 	n.pool = state
+	if was && !n.member() {
+		n.giveUpOrders(nil)
+	}
 	for _, v := range n.vms {
 		if next := state.VM(v.id); next.Gen < v.cfg.Gen || !v.goesOn(&next) {
 			v.overruled()

@@ -237,6 +237,7 @@ func (n *Node) updateLinks(p *peer) {
 	if alive {
 		n.out.Notify(model.NoticeHeard, 0, p.id)
 		p.loss.owed = p.loss.owed && n.log.Leading()
+		n.heardAgain(p.id)
 		n.log.Heard(n.now, p.id)
 	} else {
 		n.out.Notify(model.NoticeSuspected, 0, p.id)

@@ -36,13 +36,33 @@ func (n *Node) ordering() bool {
 }
 
 // forgetOrders forgets the orders that are decided now that the log has decided cmd, and what would take a part out of service that
-// is, whoever asked for it: an operator may clear it in the same step, and it must not be taken out once more.
+// is, whoever asked for it: an operator may clear it in the same step, and it must not be taken out once more. What came after a clear
+// that is not decided stays.
 func (n *Node) forgetOrders(cmd *pool.Command) {
-	part := cmd.Part()
+	part, cleared := cmd.Part(), false
 	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
-		retired := o.cmd.Kind == pool.KindFault && o.cmd.Part() == part && n.pool.Retired(part)
-		return retired || o.cmd.Kind.Numbered() && n.decided(&o.cmd)
+		if o.cmd.Kind.Numbered() && n.decided(&o.cmd) {
+			return true
+		}
+		cleared = cleared || o.cmd.Kind == pool.KindClear
+		return !cleared && o.cmd.Kind == pool.KindFault && o.cmd.Part() == part && n.pool.Retired(part)
 	})
+}
+
+// giveUpOrders gives up the orders that have numbers, because this member does not belong to the pool any more: the log takes none of
+// them. Were one proposed until it is back, it would be carried out then. left is what made it leave, if that is known.
+func (n *Node) giveUpOrders(left *pool.Command) {
+	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
+		if o.cmd.Kind.Numbered() && o.cmd.Kind != pool.KindFault && (left == nil || o.cmd != *left) {
+			n.refuse(0, o.cmd.Node, "this host has left the pool; give the order to a member")
+		}
+		return o.cmd.Kind.Numbered()
+	})
+}
+
+// heardAgain withdraws the count of the loss of a host that is heard again before it was decided: nobody else may have lost it.
+func (n *Node) heardAgain(id model.NodeID) {
+	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool { return o.cmd.Kind == pool.KindFault && o.cmd.Part() == hostPart(id) })
 }
 
 // pushOrders proposes the orders that are due and forgets those that are decided.
@@ -192,9 +212,9 @@ func (o *pendingOrder) chosen(cmd *pool.Command) bool {
 	return o.cmd.Kind == pool.KindCreate && o.cmd.Homes == 0 && cmd.Kind == o.cmd.Kind && cmd.VM == o.cmd.VM
 }
 
-// affectsPlaces reports whether placement depends on what becomes of the order: a statement, a join, a creation that takes room.
+// affectsPlaces reports whether placement depends on what becomes of the order: what people say of the pool, or a creation that takes room.
 func (o *pendingOrder) affectsPlaces() bool {
-	return o.cmd.Kind == pool.KindPolicy || o.cmd.Kind == pool.KindJoin || o.cmd.Kind == pool.KindCreate && o.cmd.Homes == 0
+	return o.cmd.Kind.Numbered() && o.cmd.Kind != pool.KindFault || o.cmd.Kind == pool.KindCreate && o.cmd.Homes == 0
 }
 
 // resumeOrders lets the orders go on that wait for a decision: there was one.

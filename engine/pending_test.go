@@ -142,6 +142,85 @@ func TestClearAndFault(t *testing.T) {
 	}
 }
 
+// TestFaultAfterClear: what fails again after an operator has cleared it is out of service, also if all three wait for the log, and
+// whatever copies come late.
+func TestFaultAfterClear(t *testing.T) {
+	n := testNode(t, 1)
+	never(n, ownVM)
+	n.fault(ownVM)
+	first := n.orders[0].cmd
+	n.order(&model.Order{Kind: model.OrderClear})
+	n.fault(ownVM)
+	n.fault(ownVM)
+	require.Len(t, n.orders, 3)
+	decide(n, first)
+	decide(n, first)
+	require.Len(t, n.orders, 2)
+	settle(n)
+	require.True(t, n.pool.Retired(ownVM))
+	require.EqualValues(t, 1, n.pool.Health(ownVM).Faults)
+}
+
+// TestHeardAgain: an isolated leader does not take a host out of service that it hears again.
+func TestHeardAgain(t *testing.T) {
+	n := testNode(t, 1)
+	never(n, hostPart(2))
+	n.fault(hostPart(2))
+	n.fault(ownDisk)
+	n.heardAgain(3)
+	require.True(t, n.outOfService(hostPart(2)))
+	n.heardAgain(2)
+	require.False(t, n.outOfService(hostPart(2)))
+	settle(n)
+	require.False(t, n.pool.Retired(hostPart(2)))
+}
+
+// TestOrdersOfOneThatLeft: a host's own order to leave is not asked for again, nor is anything else that it was told before.
+func TestOrdersOfOneThatLeft(t *testing.T) {
+	for _, snapshot := range []bool{false, true} {
+		n := testNode(t, 1)
+		n.pool.Apply(1, pool.Command{Kind: pool.KindJoin, By: 1, Node: 4})
+		n.order(&model.Order{Kind: model.OrderLeave, Node: 1})
+		n.order(&model.Order{Kind: model.OrderMaintain, Node: 2})
+		leave := n.orders[0].cmd
+		if snapshot {
+			state, err := pool.Restore(n.pool.Snapshot())
+			require.NoError(t, err)
+			require.True(t, state.Apply(2, leave).OK)
+			n.restore(state.Snapshot())
+		} else {
+			decide(n, leave)
+		}
+		require.False(t, n.member())
+		require.Empty(t, n.orders)
+		require.True(t, noticed(n, model.NoticeRefused), "to maintain a host")
+	}
+}
+
+// TestCreationWaitsForOrders: homes are chosen when what was ordered before is decided.
+func TestCreationWaitsForOrders(t *testing.T) {
+	n := testNode(t, 1)
+	n.order(&model.Order{Kind: model.OrderMaintain, Node: 2})
+	n.order(&model.Order{Kind: model.OrderCreate, VM: 7, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)})
+	require.True(t, n.orders[1].waits)
+	settle(n)
+	require.Zero(t, n.pool.VM(7).Gen, "the other home is in maintenance")
+	require.True(t, noticed(n, model.NoticeRefused))
+}
+
+// TestImpossibleOrderIsRefused: people are told of it also if it is given while another order is not decided.
+func TestImpossibleOrderIsRefused(t *testing.T) {
+	for _, open := range []bool{false, true} {
+		n := testNode(t, 1)
+		if open {
+			n.order(&model.Order{Kind: model.OrderMaintain, Node: 2})
+		}
+		n.order(&model.Order{Kind: model.OrderResume, Node: 9})
+		settle(n)
+		require.True(t, noticed(n, model.NoticeRefused))
+	}
+}
+
 // TestClearedByOthers: what another member had taken out of service, and an operator cleared, is not taken out again because this one
 // had asked for it as well.
 func TestClearedByOthers(t *testing.T) {

@@ -158,7 +158,7 @@ func (o *monitor) powerLost(m *member, voters model.NodeSet) {
 // demand keeps a demand if those who have to meet it are undisturbed.
 func (o *monitor) demand(d demand) {
 	w, h := o.w, &o.health
-	d.since = w.now
+	d.since, d.members = w.now, w.Members().All()
 	if cleared := h.cleared >= 0 && w.now.Sub(h.cleared) < lingers; h.void || cleared && d.what != toBoot {
 		return
 	}
@@ -193,6 +193,9 @@ func (o *monitor) holds(d *demand) bool {
 	}
 	if !steady(d.by) || !steady(d.leader) || d.what == toCountLoss && w.nodes[d.of.Node].powered {
 		return false
+	}
+	if d.what == toCountLoss && w.Members().All() != d.members {
+		return false // others vote then, so the lost one may be needed
 	}
 	if d.leader != model.NoNode {
 		if w.nodes[d.leader].node.Leader() != d.leader || d.by != model.NoNode && (w.nodes[d.by].node.Leader() != d.leader || !w.joined(d.by, d.leader)) {

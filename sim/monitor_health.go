@@ -93,10 +93,11 @@ type demand struct {
 	until  model.Time
 	by     model.NodeID // who asked for it; NoNode: nobody in particular
 	leader model.NodeID // the leader, which must not change; NoNode: whoever leads
-	voters model.NodeSet
-	faults uint64 // that were counted before
-	life   uint64 // of the instance that hangs
+	faults uint64       // that were counted before
+	life   uint64       // of the instance that hangs
 	rule   model.Repair
+	// voters and members are who has to decide it, and who belonged to the pool.
+	voters, members model.NodeSet
 }
 
 type demanded uint8
