@@ -131,6 +131,9 @@ func (n *Node) orderPolicy(cmd pool.Command) {
 	if _, err := pool.Decode(cmd.Encode()); err != nil {
 		reason = err.Error()
 	}
+	if !n.member() {
+		reason = pool.ErrProposer.Error()
+	}
 	if reason != "" {
 		n.refuse(cmd.VM, cmd.Node, reason)
 		return

@@ -43,7 +43,7 @@ func (n *Node) fault(part pool.Part) bool {
 		return true
 	}
 	if rule.Mode == model.RepairNever {
-		if !n.reported(part) {
+		if n.member() && !n.reported(part) {
 			n.keepOrder(cmd)
 		}
 		return true
@@ -61,7 +61,7 @@ func (n *Node) outOfService(part pool.Part) bool {
 // reported reports whether this node asks the log to count a fault of a part that is never put back, and was told of no clear since.
 func (n *Node) reported(part pool.Part) bool {
 	for i := len(n.orders) - 1; i >= 0 && n.orders[i].cmd.Kind != pool.KindClear; i-- {
-		if cmd := &n.orders[i].cmd; cmd.Kind == pool.KindFault && cmd.Part() == part {
+		if cmd := &n.orders[i].cmd; cmd.Kind == pool.KindFault && cmd.Part() == part && !n.decided(cmd) {
 			return true
 		}
 	}

@@ -84,10 +84,11 @@ func (n *Node) moot(cmd *pool.Command, refused error) bool {
 	case cmd.Kind.ForVM() && cmd.Kind != pool.KindCreate:
 		v := n.vm(cmd.VM)
 		return v != nil && cmd.Expect <= v.won
-	case cmd.Kind.Numbered(): // once this member has left, the numbers of its orders are forgotten
-		return errors.Is(refused, pool.ErrOvertaken) || errors.Is(refused, pool.ErrProposer) && n.agreed(cmd)
+	case cmd.Kind == pool.KindJoin || cmd.Kind == pool.KindLeave || !cmd.Kind.Numbered():
+		return errors.Is(refused, pool.ErrOvertaken) || n.agreed(cmd)
 	}
-	return n.agreed(cmd)
+	// Once this member has left, the numbers of its orders are forgotten, and people were told.
+	return errors.Is(refused, pool.ErrOvertaken) || errors.Is(refused, pool.ErrProposer) && !n.member()
 }
 
 // snapshot encodes the pool's state, unless it lacks something that could not be read.
@@ -113,7 +114,7 @@ func (n *Node) restore(snapshot []byte) {
 	}
 	was := n.member()
 	n.pool = state
-	if was && !n.member() {
+	if snapshot != nil && was && !n.member() {
 		n.giveUpOrders(nil)
 	}
 	for _, v := range n.vms {

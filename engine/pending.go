@@ -54,14 +54,18 @@ func (n *Node) forgetOrders(cmd *pool.Command) {
 func (n *Node) giveUpOrders(left *pool.Command) {
 	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
 		if o.cmd.Kind.Numbered() && o.cmd.Kind != pool.KindFault && (left == nil || o.cmd != *left) {
-			n.refuse(0, o.cmd.Node, "this host has left the pool; give the order to a member")
+			n.refuse(o.cmd.VM, o.cmd.Node, "this host has left the pool; give the order to a member")
 		}
 		return o.cmd.Kind.Numbered()
 	})
 }
 
-// heardAgain withdraws the count of the loss of a host that is heard again before it was decided: nobody else may have lost it.
+// heardAgain withdraws the count of the loss of a host that is heard again before it was decided, and that takes the host out of
+// service: nobody else may have lost it.
 func (n *Node) heardAgain(id model.NodeID) {
+	if n.ruleOf(hostPart(id)).Mode == model.RepairNever {
+		n.peers[id].loss.owed = false
+	}
 	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool { return o.cmd.Kind == pool.KindFault && o.cmd.Part() == hostPart(id) })
 }
 

@@ -194,6 +194,52 @@ func TestOrdersOfOneThatLeft(t *testing.T) {
 		require.False(t, n.member())
 		require.Empty(t, n.orders)
 		require.True(t, noticed(n, model.NoticeRefused), "to maintain a host")
+
+		decide(n, pool.Command{Kind: pool.KindRepair, By: 2, VM: 7, Component: ownVM.Component, Repair: model.Repair{Mode: model.RepairNever}})
+		n.fault(ownVM)
+		require.Empty(t, n.orders, "nor is what fails there now")
+	}
+}
+
+// TestOrdersOfOneThatJoined: they are kept while its log begins anew, which does not know it yet.
+func TestOrdersOfOneThatJoined(t *testing.T) {
+	n := testNode(t, 1)
+	n.cfg.Hosts = model.Nodes(2, 3)
+	n.restore(nil)
+	decide(n, pool.Command{Kind: pool.KindJoin, By: 2, Node: 1})
+	never(n, ownDisk)
+	state := n.pool.Snapshot()
+	n.fault(ownDisk)
+	n.restore(nil)
+	require.False(t, n.member())
+	n.restore(state)
+	require.True(t, n.outOfService(ownDisk))
+	require.False(t, noticed(n, model.NoticeRefused))
+}
+
+// TestFaultAfterSnapshot: a fault is counted although the one before it, which a snapshot has decided, is still among the orders.
+func TestFaultAfterSnapshot(t *testing.T) {
+	n := testNode(t, 1)
+	never(n, ownDisk)
+	n.fault(ownDisk)
+	state, err := pool.Restore(n.pool.Snapshot())
+	require.NoError(t, err)
+	require.True(t, state.Apply(2, n.orders[0].cmd).OK)
+	require.True(t, state.Apply(3, pool.Command{Kind: pool.KindClear, By: 2}).OK)
+	n.restore(state.Snapshot())
+	n.fault(ownDisk)
+	settle(n)
+	require.True(t, n.pool.Retired(ownDisk))
+}
+
+// TestOrderGivenTwice: people who say twice who is to join or to leave are told nothing of the second time.
+func TestOrderGivenTwice(t *testing.T) {
+	for _, order := range []model.Order{{Kind: model.OrderJoin, Node: 4}, {Kind: model.OrderLeave, Node: 3}} {
+		n := testNode(t, 1)
+		n.order(&order)
+		n.order(&order)
+		settle(n)
+		require.False(t, noticed(n, model.NoticeRefused))
 	}
 }
 

@@ -118,10 +118,9 @@ func (o *monitor) rule(m *member, s *strikes, p *pool.Health, before model.Repai
 		case model.RepairAlways:
 			must = false
 		default:
-			soon := full && o.w.now.Sub(began) < span
-			// By a clock that was disturbed the time may have been any.
-			may = may || soon || full && !m.steady(began)
-			must = must && soon && s.sure >= strikeCount
+			soon, known := full && o.w.now.Sub(began) < span, m.steady(began) // by a clock that was disturbed the time may have been any
+			may = may || soon || full && !known
+			must = must && soon && known && s.sure >= strikeCount
 		}
 	}
 	if may {
