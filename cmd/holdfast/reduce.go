@@ -43,7 +43,8 @@ func (a *app) reduceCommand() *cobra.Command {
 		Use:   "reduce FILE|NAME",
 		Short: "Search for the smallest script that fails in the same way",
 		Long: `Removes what a failing script does not need: first whole actions, then options, hosts, VMs, load
-and time. The result fails with the same rule, and its first line says with which seed.
+and time. When that helps no more it draws scripts of fewer actions at other times and places.
+The result fails with the same rule, and its first line says with which seed.
 It is printed, or written to the file given with --out.`,
 		Example: "  holdfast reduce out/campaign/failures/seed-42.hfs --seed 42 --out small.hfs",
 		Args:    exactly(1, "one scenario: a file or a name of the library"),
@@ -61,7 +62,7 @@ It is printed, or written to the file given with --out.`,
 	flags.StringVar(&f.out, "out", "", "write the result to this `FILE` instead of printing it")
 	flags.IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "candidates to run at a time, 1 or more")
 	flags.IntVar(&f.tries, "tries", 3, "other seeds to try when the first helps no more")
-	flags.DurationVar(&f.budget, "time", time.Minute, "end after so much real time with what was found")
+	flags.DurationVar(&f.budget, "time", 50*time.Second, "end after so much real time with what was found")
 	flags.BoolVar(&f.json, "json", false, "print the result as JSON")
 	return cmd
 }
@@ -87,7 +88,7 @@ func (a *app) reduce(cmd *cobra.Command, s source, f reduceFlags) error {
 		return err
 	}
 	result, err := reduce.Reduce(cmd.Context(), s.Script, reduce.Options{
-		Seed: f.seed, Rule: f.rule, Jobs: f.jobs, Tries: f.tries, Budget: f.budget, Now: a.clock.Now,
+		Seed: f.seed, Rule: f.rule, Jobs: f.jobs, Tries: f.tries, Shakes: reduce.DefaultShakes, Budget: f.budget, Now: a.clock.Now,
 		Run: reduce.Under(bounds),
 		Progress: func(what string, s *script.Script) {
 			fmt.Fprintf(a.err, "%6s  %d actions, %s  (%s)\n", a.clock.Since(began).Round(100*time.Millisecond), len(s.Actions), s.Run, what)

@@ -1,10 +1,10 @@
 // Package reduce makes a failing script small.
 //
-//	script ──► what happened of it ──► ddmin over the actions ──► simpler pool, load, times and faults ──┐
-//	   ▲                                                                                             │
-//	   └──────────────── as long as something became smaller, and within the time ◄──────────────────┘
+//	script ──► ddmin over the actions ──► simpler pool, load, times and faults ──► shaking ──┐
+//	   ▲                                                                                   │
+//	   └─────────── as long as something became smaller, and within the time ◄─────────────┘
 //
-// A candidate counts if it fails with the same rule. It runs with the seed that failed; if that does
+// A candidate counts if it fails with the same rule, and what happened of it is taken. It runs with the seed that failed; if that does
 // not help any more, with a few others, because a seed means something else in a smaller
 // world. The result names the seed with which it fails.
 // A candidate has a limit of events, so that one that goes on for ever ends, after the same event on
@@ -13,7 +13,8 @@
 // The search for a minimal list of actions is delta debugging (Zeller and Hildebrandt, "Simplifying and
 // Isolating Failure-Inducing Input", 2002). Candidates that could be tried in any order run
 // side by side, and the first in their order that fails is taken, so that the result does not
-// depend on the number of jobs.
+// depend on the number of jobs. Shaking, which draws smaller scripts at other times and places, gets out of where
+// taking away ends: an action may be there only to bring the others to their moment.
 //
 // A script that keeps a contract (package contract) is reduced under that contract. Otherwise a candidate
 // could fail because it asks for what nobody promised, such as the loss of both hosts of a VM,

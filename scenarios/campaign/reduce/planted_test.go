@@ -18,42 +18,60 @@ import (
 )
 
 var (
-	plantedBug   = flag.String("bug", "release-on-send", "the planted bug that TestPlantedReduction finds and reduces")
+	plantedBug   = flag.String("bug", "release-on-send", "the planted bug that TestPlantedReduction finds and reduces; all: each of them in turn")
 	plantedFirst = flag.Uint64("first", 0, "the first seed that TestPlantedReduction tries")
+	plantedMost  = flag.Uint64("most", 2000, "how many seeds TestPlantedReduction tries")
+	plantedLeast = flag.Int("least", 1, "how many actions a plan must have to be reduced")
 	plantedRule  = flag.String("rule", "", "the rule that must fail; empty: any")
 )
 
 // TestPlantedReduction finds a planted bug by random plans and reduces the plan that found it, with the bug
 // planted. With -bug and -v it is the tool that makes a script for the library of a bug that no script finds.
 func TestPlantedReduction(t *testing.T) {
+	known := false
 	for _, bug := range planted.All() {
-		if bug.String() != *plantedBug {
+		if *plantedBug != "all" && bug.String() != *plantedBug {
 			continue
 		}
-		planted.Plant(bug)
-		defer planted.Plant(planted.None)
-		run := reduce.Under(reduce.Bounded)
-		for seed := *plantedFirst; seed < *plantedFirst+2000; seed++ {
-			s := swarm.Draw(seed, swarm.Options{})
-			v, err := run(context.Background(), s, seed, 0)
-			require.NoError(t, err)
-			if v.Rule == "" || v.Rule == "undecided" || *plantedRule != "" && v.Rule != *plantedRule {
-				continue
-			}
-			t.Logf("%v: seed %d fails with %v", bug, seed, v.Rules)
-			r, err := reduce.Reduce(context.Background(), s, reduce.Options{
-				Seed: seed, Rule: v.Rule, Jobs: runtime.GOMAXPROCS(0), Tries: 3, Budget: time.Minute, Now: time.Now, Run: run,
-			})
-			require.NoError(t, err)
-			require.Less(t, len(r.Script.Actions), r.Before)
-			t.Logf("%d actions became %d in %d runs; seed %d:\n%s", r.Before, len(r.Script.Actions), r.Runs, r.Seed, script.Format(r.Script))
-			planted.Plant(planted.None)
-			clean, err := run(context.Background(), r.Script, r.Seed, 0)
-			require.NoError(t, err)
-			require.Empty(t, clean.Rules, "the script fails without the bug")
-			return
-		}
-		t.Fatalf("no plan found %v", bug)
+		known = true
+		t.Run(bug.String(), func(t *testing.T) { reducePlanted(t, bug) })
 	}
-	t.Fatalf("there is no planted bug %q", *plantedBug)
+	require.True(t, known, "there is no planted bug %q", *plantedBug)
+}
+
+func reducePlanted(t *testing.T, bug planted.Bug) {
+	planted.Plant(bug)
+	defer planted.Plant(planted.None)
+	run := reduce.Under(reduce.Bounded)
+	for seed := *plantedFirst; seed < *plantedFirst+*plantedMost; seed++ {
+		s := swarm.Draw(seed, swarm.Options{})
+		if len(s.Actions) < *plantedLeast {
+			continue
+		}
+		v, err := run(context.Background(), s, seed, 0)
+		require.NoError(t, err)
+		if v.Rule == "" || v.Rule == "undecided" || *plantedRule != "" && v.Rule != *plantedRule || len(v.Happened.Actions) < *plantedLeast {
+			continue
+		}
+		t.Logf("%v: seed %d fails with %v", bug, seed, v.Rules)
+		began := time.Now()
+		r, err := reduce.Reduce(context.Background(), s, reduce.Options{
+			Seed: seed, Rule: v.Rule, Jobs: runtime.GOMAXPROCS(0), Tries: 3, Shakes: reduce.DefaultShakes, Budget: 50 * time.Second, Now: time.Now, Run: run,
+		})
+		require.NoError(t, err)
+		require.Less(t, len(r.Script.Actions), r.Before)
+		t.Logf("%d actions became %d in %v, %d runs; seed %d:\n%s", r.Before, len(r.Script.Actions), time.Since(began).Round(100*time.Millisecond), r.Runs, r.Seed, script.Format(r.Script))
+		replayed, err := reduce.Under(reduce.NoContract)(context.Background(), r.Script, r.Seed, 0)
+		require.NoError(t, err)
+		require.Contains(t, replayed.Rules, r.Rule, "the script does not fail when it is replayed, which knows no contract")
+		planted.Plant(planted.None)
+		clean, err := run(context.Background(), r.Script, r.Seed, 0)
+		require.NoError(t, err)
+		require.Empty(t, clean.Rules, "the script fails without the bug")
+		return
+	}
+	if *plantedBug == "all" {
+		t.Skipf("no plan of %d actions or more found %v", *plantedLeast, bug)
+	}
+	t.Fatalf("no plan found %v", bug)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -23,6 +24,8 @@ type Options struct {
 	Jobs int
 	// Tries is how many other seeds are tried when the first does not help any more.
 	Tries int
+	// Shakes is how many scripts are drawn for each action that is left, when taking away helps no more; 0: none. See DefaultShakes.
+	Shakes int
 	// Budget ends the search after so much real time, with what was found so far; 0: never.
 	Budget time.Duration
 	// Now reads the real time; required with a Budget.
@@ -53,7 +56,8 @@ type reducer struct {
 	rule  string
 	runs  int
 	tries int
-	limit uint64 // of events, for each candidate
+	limit uint64     // of events, for each candidate
+	draw  *rand.Rand // what shaking tries; the same for every reduction
 	end   time.Time
 }
 
@@ -70,7 +74,7 @@ var errBudget = errors.New("the time is over")
 // Reduce returns the smallest script it finds that fails with the same rule. s is not changed. Errors are
 // those of Run, that of ctx, or wrap ErrPasses.
 func Reduce(ctx context.Context, s *script.Script, o Options) (*Result, error) {
-	r := &reducer{Options: o, ctx: ctx, best: s, seed: o.Seed, rule: o.Rule}
+	r := &reducer{Options: o, ctx: ctx, best: s, seed: o.Seed, rule: o.Rule, draw: rand.New(rand.NewPCG(1, 1))}
 	if o.Budget > 0 {
 		r.end = o.Now().Add(o.Budget)
 	}
@@ -102,20 +106,32 @@ func (r *reducer) search(first *Verdict) error {
 	if _, err := r.adopt("what came before the failure", until(r.best, first.At)); err != nil {
 		return err
 	}
-	for _, r.tries = range []int{0, r.Tries} {
-		for {
-			before := script.Hash(r.best)
-			for _, step := range []func() error{r.minimise, r.simplify} {
-				if err := step(); err != nil {
-					return err
-				}
-			}
-			if script.Hash(r.best) == before {
-				break
+	for {
+		for _, r.tries = range []int{0, r.Tries} {
+			if err := r.settle(); err != nil {
+				return err
 			}
 		}
+		r.tries = 0
+		if smaller, err := r.shake(); !smaller || err != nil {
+			return err
+		}
 	}
-	return nil
+}
+
+// settle takes away and simplifies until neither helps.
+func (r *reducer) settle() error {
+	for {
+		before := script.Hash(r.best)
+		for _, step := range []func() error{r.minimise, r.simplify} {
+			if err := step(); err != nil {
+				return err
+			}
+		}
+		if script.Hash(r.best) == before {
+			return nil
+		}
+	}
 }
 
 // adopt takes a candidate if it fails.
@@ -124,8 +140,9 @@ func (r *reducer) adopt(what string, s *script.Script) (bool, error) {
 	return i == 0, err
 }
 
-// choose takes the first of the candidates that fails and returns its place, or -1.
-func (r *reducer) choose(what string, candidates []*script.Script) (int, error) {
+// choose takes the first of the candidates that fails and returns its place, or -1. Each runs with the seed in its place;
+// without seeds all run with the present one.
+func (r *reducer) choose(what string, candidates []*script.Script, seeds ...uint64) (int, error) {
 	now := script.Hash(r.best)
 	valid := make([]int, 0, len(candidates))
 	for i, c := range candidates {
@@ -138,14 +155,14 @@ func (r *reducer) choose(what string, candidates []*script.Script) (int, error) 
 			return -1, errBudget
 		}
 		batch := valid[start:min(start+max(r.Jobs, 1), len(valid))]
-		outcomes := r.tryAll(candidates, batch)
+		outcomes := r.tryAll(candidates, seeds, batch)
 		for i, o := range outcomes {
 			if o.err != nil {
 				return -1, o.err
 			}
 			r.runs += o.runs
 			if o.fails {
-				r.best, r.seed = candidates[batch[i]], o.seed
+				r.best, r.seed = o.happened, o.seed
 				if r.Progress != nil {
 					r.Progress(what, r.best)
 				}
@@ -158,19 +175,24 @@ func (r *reducer) choose(what string, candidates []*script.Script) (int, error) 
 
 // outcome is what came of a candidate with all the seeds that it was given.
 type outcome struct {
-	fails bool
-	seed  uint64
-	runs  int
-	err   error
+	fails    bool
+	seed     uint64
+	happened *script.Script // of the candidate, if it fails
+	runs     int
+	err      error
 }
 
 // tryAll runs a batch of candidates side by side.
-func (r *reducer) tryAll(candidates []*script.Script, batch []int) []outcome {
+func (r *reducer) tryAll(candidates []*script.Script, seeds []uint64, batch []int) []outcome {
 	outcomes := make([]outcome, len(batch))
 	done := make(chan struct{}, len(batch))
 	for i, at := range batch {
+		seed := r.seed
+		if len(seeds) > 0 {
+			seed = seeds[at]
+		}
 		go func() {
-			outcomes[i] = r.try(candidates[at])
+			outcomes[i] = r.try(candidates[at], seed)
 			done <- struct{}{}
 		}()
 	}
@@ -180,9 +202,9 @@ func (r *reducer) tryAll(candidates []*script.Script, batch []int) []outcome {
 	return outcomes
 }
 
-// try runs one candidate with the present seed and then with others.
-func (r *reducer) try(s *script.Script) (o outcome) {
-	seeds := []uint64{r.seed}
+// try runs one candidate with the seed and then with others.
+func (r *reducer) try(s *script.Script, first uint64) (o outcome) {
+	seeds := []uint64{first}
 	for n := uint64(1); len(seeds) <= r.tries; n++ {
 		if !slices.Contains(seeds, n) {
 			seeds = append(seeds, n)
@@ -196,7 +218,7 @@ func (r *reducer) try(s *script.Script) (o outcome) {
 			return o
 		}
 		if v.fails(r.rule) {
-			o.fails, o.seed = true, seed
+			o.fails, o.seed, o.happened = true, seed, v.Happened
 			return o
 		}
 	}

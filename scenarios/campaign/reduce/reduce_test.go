@@ -3,6 +3,7 @@ package reduce_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,25 +36,31 @@ func needs(wanted []string) reduce.Runner {
 	}
 }
 
+// crashes is a script with so many actions, all of them different.
+func crashes(n int) *script.Script {
+	s := &script.Script{Name: "synthetic", Purpose: "A failure that needs a few actions.", Run: time.Minute,
+		Hosts: []script.Member{{Name: "a"}, {Name: "b"}}, VMs: []script.VM{{Name: "db", Level: script.LevelHA, Service: script.ServiceLog, Home: "a", Second: "b"}}}
+	for i := range n {
+		s.Actions = append(s.Actions, script.Action{
+			Trigger: script.Trigger{Kind: script.TriggerAt, At: time.Duration(i) * 900 * time.Millisecond},
+			Fault:   faults.Fault{Kind: faults.CrashDaemon, Member: faults.Named("a"), Effect: i + 1},
+		})
+	}
+	return s
+}
+
 // TestSynthetic: of many actions exactly those are left that the failure needs, whatever the number of jobs.
 func TestSynthetic(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := &script.Script{Name: "synthetic", Purpose: "A failure that needs a few actions.", Run: time.Minute,
-			Hosts: []script.Member{{Name: "a"}, {Name: "b"}}, VMs: []script.VM{{Name: "db", Level: script.LevelHA, Service: script.ServiceLog, Home: "a", Second: "b"}}}
 		n := rapid.IntRange(1, 60).Draw(t, "actions")
-		for i := range n {
-			s.Actions = append(s.Actions, script.Action{
-				Trigger: script.Trigger{Kind: script.TriggerAt, At: time.Duration(i) * 900 * time.Millisecond},
-				Fault:   faults.Fault{Kind: faults.CrashDaemon, Member: faults.Named("a"), Effect: i + 1},
-			})
-		}
+		s := crashes(n)
 		var wanted []string
 		for _, i := range rapid.SliceOfNDistinct(rapid.IntRange(0, n-1), 0, min(n, 5), rapid.ID[int]).Draw(t, "needed") {
 			wanted = append(wanted, s.Actions[i].Fault.String())
 		}
 		var results []*reduce.Result
 		for _, jobs := range []int{1, 4} {
-			r, err := reduce.Reduce(context.Background(), s, reduce.Options{Seed: 1, Jobs: jobs, Run: needs(wanted)})
+			r, err := reduce.Reduce(context.Background(), s, reduce.Options{Seed: 1, Jobs: jobs, Shakes: 100, Run: needs(wanted)})
 			require.NoError(t, err)
 			require.True(t, r.Finished)
 			require.Len(t, r.Script.Actions, len(wanted))
@@ -62,6 +69,27 @@ func TestSynthetic(t *testing.T) {
 		}
 		require.Equal(t, script.Format(results[0].Script), script.Format(results[1].Script))
 	})
+}
+
+// TestShaking: of four actions of which none can be missed as they are, the one is left that fails alone at another time.
+func TestShaking(t *testing.T) {
+	s := crashes(4)
+	run := func(_ context.Context, c *script.Script, _, _ uint64) (reduce.Verdict, error) {
+		early := slices.ContainsFunc(c.Actions, func(a script.Action) bool { return a.Fault.Effect == 4 && a.Trigger.At < time.Second })
+		if len(c.Actions) < 4 && !early {
+			return reduce.Verdict{Happened: c}, nil
+		}
+		return reduce.Verdict{Rule: "R1", Rules: []string{"R1"}, Happened: c}, nil
+	}
+	for shakes, left := range map[int]int{0: 4, 1000: 1} {
+		for _, jobs := range []int{1, 4} {
+			r, err := reduce.Reduce(context.Background(), s, reduce.Options{Seed: 1, Jobs: jobs, Shakes: shakes, Run: run})
+			require.NoError(t, err)
+			require.True(t, r.Finished)
+			require.Len(t, r.Script.Actions, left)
+			require.NoError(t, script.Validate(r.Script))
+		}
+	}
 }
 
 // TestNothingToReduce: a script that passes is refused, and so is one that fails with another rule.
@@ -153,7 +181,7 @@ func TestRealFailure(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, reduce.Bounded, bounds, "the loss of both hosts keeps no contract")
 	r, err := reduce.Reduce(context.Background(), s, reduce.Options{
-		Seed: seed, Jobs: 2, Tries: 2, Budget: 50 * time.Second, Now: time.Now, Run: reduce.Under(reduce.NoContract),
+		Seed: seed, Jobs: 2, Tries: 2, Shakes: reduce.DefaultShakes, Budget: 50 * time.Second, Now: time.Now, Run: reduce.Under(reduce.NoContract),
 	})
 	require.NoError(t, err)
 	require.LessOrEqual(t, len(r.Script.Actions), 5)

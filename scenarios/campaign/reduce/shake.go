@@ -1,0 +1,159 @@
+package reduce
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"holdfast/faults"
+	"holdfast/scenarios/script"
+)
+
+// Taking away finds a script of which nothing can be missed, but often not a small one: an action may be there only to bring
+// the others to their moment or a VM to its place. What shaking tries is therefore drawn: some of the actions, at other
+// times, at other members, with VMs whose homes are the other way round, and with another seed.
+
+// DefaultShakes lets a script of five actions be shaken for a quarter of a minute or so on two cores. Few of what is drawn
+// fail, and the fewer the actions the less is there to win.
+const DefaultShakes = 3000
+
+// shakeBatch is how many candidates are drawn at a time.
+const shakeBatch = 32
+
+// few is how many actions a person likes to read. Half of what is drawn has no more: such a script is quickly run.
+const few = 5
+
+// shake looks for a script with fewer actions among drawn ones and takes the first that fails. It reports whether there was one.
+func (r *reducer) shake() (bool, error) {
+	for left := r.Shakes * (len(r.best.Actions) - 1); left > 0; left -= shakeBatch {
+		candidates := make([]*script.Script, shakeBatch)
+		seeds := make([]uint64, shakeBatch)
+		for i := range candidates {
+			if i%2 == 0 {
+				candidates[i], seeds[i] = r.handful(), r.draw.Uint64N(1<<32)
+			} else {
+				candidates[i], seeds[i] = r.almost(), pick(r, r.seed, r.draw.Uint64N(1<<32))
+			}
+		}
+		if at, err := r.choose("other times", candidates, seeds...); at >= 0 || err != nil {
+			return at >= 0, err
+		}
+	}
+	return false, nil
+}
+
+// handful draws a few of the last actions and changes much about them.
+func (r *reducer) handful() *script.Script {
+	return r.redrawn(func(c *script.Script) {
+		n := len(c.Actions)
+		k := 1 + r.draw.IntN(min(few, n-1))
+		c.Actions = r.some(c.Actions[n-min(n, k*pick(r, 1, 2, 4, n)):], k)
+		r.rehome(c)
+		r.elsewhere(c)
+		r.closer(c.Actions, pick(r, 300*time.Millisecond, time.Second, 3*time.Second))
+		r.jitter(c.Actions, 2)
+	})
+}
+
+// almost draws almost all actions and changes little about them.
+func (r *reducer) almost() *script.Script {
+	return r.redrawn(func(c *script.Script) {
+		k := len(c.Actions) - 1
+		for k > 1 && r.draw.IntN(3) == 0 {
+			k--
+		}
+		c.Actions = r.some(c.Actions, k)
+		switch r.draw.IntN(8) {
+		case 0:
+			r.rehome(c)
+		case 1:
+			r.elsewhere(c)
+		case 2:
+			r.closer(c.Actions, pick(r, 300*time.Millisecond, time.Second, 3*time.Second))
+		}
+		r.jitter(c.Actions, pick(r, 2, 4, 8))
+	})
+}
+
+// redrawn returns the best script after an edit of its actions. It ends as long after the last of them, or otherwise.
+func (r *reducer) redrawn(edit func(*script.Script)) *script.Script {
+	return with(r.best, func(c *script.Script) {
+		rest := c.Run - last(c)
+		edit(c)
+		if r.draw.IntN(2) == 0 {
+			rest = pick(r, 100*time.Millisecond, time.Second, 4*time.Second, 10*time.Second)
+		}
+		c.Run = max(last(c)+rest, script.MinRun).Round(time.Millisecond)
+		c.Expects = slices.DeleteFunc(c.Expects, func(e script.Expect) bool { return e.To > c.Run })
+	})
+}
+
+// some draws k of the actions. The order stays.
+func (r *reducer) some(actions []script.Action, k int) []script.Action {
+	places := r.draw.Perm(len(actions))[:k]
+	slices.Sort(places)
+	list := make([]script.Action, 0, k)
+	for _, at := range places {
+		list = append(list, actions[at])
+	}
+	return list
+}
+
+// rehome gives some VMs their homes the other way round.
+func (r *reducer) rehome(c *script.Script) {
+	for i := range c.VMs {
+		if r.draw.IntN(4) == 0 {
+			c.VMs[i].Home, c.VMs[i].Second = c.VMs[i].Second, c.VMs[i].Home
+		}
+	}
+}
+
+// elsewhere lets some faults happen at another member.
+func (r *reducer) elsewhere(c *script.Script) {
+	var members []faults.Role
+	for i := range c.Hosts {
+		members = append(members, faults.Named(c.Hosts[i].Name))
+	}
+	for i := range c.VMs {
+		members = append(members, faults.Primary(c.VMs[i].Name))
+	}
+	for i := range c.Actions {
+		if f := &c.Actions[i].Fault; f.Member.Kind != 0 && r.draw.IntN(8) == 0 {
+			f.Member = pick(r, members...)
+		}
+	}
+}
+
+// closer bounds the time between two actions, and before the first.
+func (r *reducer) closer(actions []script.Action, longest time.Duration) {
+	var before, by time.Duration
+	slices.SortStableFunc(actions, func(a, b script.Action) int { return cmp.Compare(a.Trigger.At, b.Trigger.At) })
+	for i := range actions {
+		at := &actions[i].Trigger.At
+		by += max(0, *at-before-longest)
+		before = *at
+		*at -= by
+	}
+}
+
+// jitter moves one in so many of the actions, and changes how long some last.
+func (r *reducer) jitter(actions []script.Action, oneIn int) {
+	reach := pick(r, 20*time.Millisecond, 200*time.Millisecond, time.Second, 5*time.Second)
+	for i := range actions {
+		a := &actions[i]
+		if r.draw.IntN(oneIn) == 0 {
+			a.Trigger.At = max(0, a.Trigger.At+r.between(-reach, reach))
+		}
+		if a.Fault.For > 0 && r.draw.IntN(2*oneIn) == 0 {
+			a.Fault.For = max(time.Millisecond, a.Fault.For+r.between(-reach, reach))
+		}
+	}
+}
+
+// between draws a whole number of milliseconds.
+func (r *reducer) between(from, to time.Duration) time.Duration {
+	return from + time.Duration(r.draw.Int64N(int64((to-from)/time.Millisecond)+1))*time.Millisecond
+}
+
+// pick draws one of the values.
+func pick[T any](r *reducer, of ...T) T { return of[r.draw.IntN(len(of))] }
