@@ -10,7 +10,7 @@ FUZZTIME   ?= 10s
 ROUNDS     ?= 0
 # Planted bugs, with commas between them, that the table of make planted is about; none: all.
 BUGS       ?=
-PLANTED     = ./scenarios ./scenarios/campaign/reduce ./engine/control ./engine/dr ./engine/lease ./engine/mirror ./engine/pair ./engine/policy
+PLANTED     = ./scenarios ./scenarios/campaign/reduce ./engine ./engine/control ./engine/dr ./engine/lease ./engine/mirror ./engine/pair ./engine/policy
 # Packages that start goroutines; make test runs them under the race detector as well.
 RACE       ?= ./cmd/... ./reports/... ./scenarios/campaign ./scenarios/campaign/reduce ./xen/...
 # Runs of each script with each driver in make lab-baseline; those that are done are not made again.

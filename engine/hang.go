@@ -16,7 +16,10 @@ func (v *vm) responding(ev *model.Event) {
 	switch {
 	case v.instance == absent || v.earlier(ev.Gen):
 	case ev.Flags.Has(model.FlagOn):
-		v.silentSince, v.hungIn = model.Never, 0
+		v.silentSince = model.Never
+		if !planted.On(planted.HungForGood) {
+			v.hungIn = 0
+		}
 	case v.silentSince == model.Never:
 		v.silentSince = v.n.now
 	}

@@ -43,7 +43,7 @@ func (n *Node) fault(part pool.Part) bool {
 		return true
 	}
 	if rule.Mode == model.RepairNever {
-		if n.member() && !n.reported(part) {
+		if _, reported := n.retiring(part); n.member() && !reported {
 			n.keepOrder(cmd)
 		}
 		return true
@@ -55,27 +55,22 @@ func (n *Node) fault(part pool.Part) bool {
 
 // outOfService reports whether a part is out of service, or will be as soon as the log has agreed.
 func (n *Node) outOfService(part pool.Part) bool {
-	return n.pool.Retired(part) || n.retiring(part)
+	asked, _ := n.retiring(part)
+	return n.pool.Retired(part) || asked
 }
 
-// reported reports whether this node asks the log to count a fault of a part that is never put back, and was told of no clear since.
-func (n *Node) reported(part pool.Part) bool {
-	for i := len(n.orders) - 1; i >= 0 && n.orders[i].cmd.Kind != pool.KindClear; i-- {
-		if cmd := &n.orders[i].cmd; cmd.Kind == pool.KindFault && cmd.Part() == part && !n.decided(cmd) {
-			return true
-		}
-	}
-	return false
-}
-
-// retiring reports whether this node asks the log to take a part out of service.
-func (n *Node) retiring(part pool.Part) bool {
+// retiring reports whether this node asks the log to count a fault that takes a part out of service, and whether it was told of no
+// clear since.
+func (n *Node) retiring(part pool.Part) (asked, uncleared bool) {
 	for i := range n.orders {
-		if cmd := &n.orders[i].cmd; cmd.Kind == pool.KindFault && cmd.Part() == part && !n.decided(cmd) {
-			return true
+		switch cmd := &n.orders[i].cmd; {
+		case cmd.Kind == pool.KindClear:
+			uncleared = false
+		case cmd.Kind == pool.KindFault && cmd.Part() == part && !n.decided(cmd):
+			asked, uncleared = true, true
 		}
 	}
-	return false
+	return asked, uncleared
 }
 
 // faulted takes that the log counted a fault. What an earlier life counted is learnt again at
@@ -138,6 +133,9 @@ func (n *Node) serviced(cmd *pool.Command) {
 	for _, v := range n.vms {
 		if v.instance == absent {
 			v.reportAt = n.now // whoever waited for this home's word need not wait for the next one; but more may be decided in this step
+			if planted.On(planted.ClearToldEarly) {
+				v.tell()
+			}
 		}
 	}
 	if cmd.By != n.cfg.ID {

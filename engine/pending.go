@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 	"holdfast/engine/policy"
 	"holdfast/engine/pool"
 )
@@ -52,6 +53,9 @@ func (n *Node) forgetOrders(cmd *pool.Command) {
 // giveUpOrders gives up the orders that have numbers, because this member does not belong to the pool any more: the log takes none of
 // them. Were one proposed until it is back, it would be carried out then. left is what made it leave, if that is known.
 func (n *Node) giveUpOrders(left *pool.Command) {
+	if planted.On(planted.LeaverOrders) {
+		return
+	}
 	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
 		if o.cmd.Kind.Numbered() && o.cmd.Kind != pool.KindFault && (left == nil || o.cmd != *left) {
 			n.refuse(o.cmd.VM, o.cmd.Node, "this host has left the pool; give the order to a member")
@@ -63,6 +67,9 @@ func (n *Node) giveUpOrders(left *pool.Command) {
 // heardAgain withdraws the count of the loss of a host that is heard again before it was decided, and that takes the host out of
 // service: nobody else may have lost it.
 func (n *Node) heardAgain(id model.NodeID) {
+	if planted.On(planted.LossUpheld) {
+		return
+	}
 	if n.ruleOf(hostPart(id)).Mode == model.RepairNever {
 		n.peers[id].loss.owed = false
 	}

@@ -77,9 +77,9 @@ func failing(s *script.Script, opt scenarios.Options) string {
 // are tried, those in general first.
 var special = map[planted.Area]string{planted.Leases: "shared", planted.Membership: "membership"}
 
-// rapidTests are the random tests of parts that reach a bug which random plans seldom or never reach: a seed is one
-// of their tests.
-var rapidTests = map[planted.Bug]rapidTest{
+// unitTests are the tests of parts that reach a bug which random plans seldom or never reach: a seed of a random one is one
+// of its tests.
+var unitTests = map[planted.Bug]unitTest{
 	planted.AmnesiaIgnored:    logTest,
 	planted.SendBeforePersist: logTest,
 	planted.TwoChanges:        logTest,
@@ -87,12 +87,19 @@ var rapidTests = map[planted.Bug]rapidTest{
 	planted.LateReadTaken:     {"engine/mirror", "TestMachine/reads", "random test of the mirror"},
 	planted.ApartOutdated:     {"engine/policy", "TestPlacementIsSoundAndComplete", "random test of placement"},
 	planted.RehomeUnruled:     {"sim", "TestPoliciesHoldInAnyOrderOfLosses", "random test of policies"},
+	planted.RecordOnce:        {"engine/mirror", "TestTraces/record-lost", "trace of the mirror"},
+	planted.HungForGood:       {"engine", "TestRespondsAgain", nodeTest},
+	planted.ClearToldEarly:    {"engine", "TestToldWhenAllIsLearnt", nodeTest},
+	planted.LossUpheld:        {"engine", "TestHeardAgain", nodeTest},
+	planted.LeaverOrders:      {"engine", "TestOrdersOfOneThatLeft", nodeTest},
 }
 
-var logTest = rapidTest{"engine/control", "TestSafety", "random test of the log"}
+const nodeTest = "test of the node"
 
-// rapidTest is a random test of another package.
-type rapidTest struct{ pkg, test, name string }
+var logTest = unitTest{"engine/control", "TestSafety", "random test of the log"}
+
+// unitTest is a test of another package, random or not.
+type unitTest struct{ pkg, test, name string }
 
 // row is one line of the table: a bug and what finds it.
 type row struct {
@@ -188,20 +195,20 @@ func (r *row) byScript(t *testing.T, rounds int) {
 func (r *row) byRandom(t *testing.T, rounds int) {
 	planted.Plant(r.bug)
 	defer planted.Plant(planted.None)
-	rapid, isRapid := rapidTests[r.bug]
+	unit, isUnit := unitTests[r.bug]
 	own, isSpecial := generators[special[r.bug.Area()]]
 	general, most := manySeeds, manySeeds
 	switch {
 	case rounds == 0:
 		general, most = quickSeeds, quickOwn
-	case isRapid || isSpecial:
+	case isUnit || isSpecial:
 		general = fewSeeds
 	}
 	rounds = max(rounds, 1)
 	switch r.search(t, generators["plans"], rounds, general); {
 	case len(r.seeds) > 0:
-	case isRapid:
-		r.searchRapid(t, rapid, rounds)
+	case isUnit:
+		r.searchUnit(t, unit, rounds)
 	case isSpecial:
 		r.search(t, own, rounds, most)
 	}
@@ -255,8 +262,8 @@ func hunt(t *testing.T, g generator, first uint64, bound int) (seeds int, check 
 // failedAfter is what rapid says when it found something.
 var failedAfter = regexp.MustCompile(`\[rapid\] (?:failed|panic) after (\d+) tests?`)
 
-// searchRapid runs a random test of another package with the bug.
-func (r *row) searchRapid(t *testing.T, test rapidTest, rounds int) {
+// searchUnit runs a test of another package with the bug. One that is not random takes one seed.
+func (r *row) searchUnit(t *testing.T, test unitTest, rounds int) {
 	binary := binaryOf(t, test.pkg)
 	var seeds []int
 	for round := range rounds {
@@ -265,13 +272,16 @@ func (r *row) searchRapid(t *testing.T, test rapidTest, rounds int) {
 		cmd.Dir = filepath.Dir(binary)
 		cmd.Env = append(os.Environ(), "HOLDFAST_PLANT="+r.bug.String(), "HOLDFAST_CONTROL_PLANT="+r.bug.String())
 		out, err := cmd.CombinedOutput()
-		m := failedAfter.FindSubmatch(out)
-		if err == nil || m == nil {
+		if err == nil {
 			r.tried += manySeeds
 			return
 		}
-		passed, err := strconv.Atoi(string(m[1]))
-		require.NoError(t, err)
+		passed := 0
+		if m := failedAfter.FindSubmatch(out); m != nil {
+			passed, err = strconv.Atoi(string(m[1]))
+			require.NoError(t, err)
+		}
+		require.Contains(t, string(out), "--- FAIL: "+strings.Split(test.test, "/")[0], "%s did not run", test.test)
 		seeds = append(seeds, passed+1)
 	}
 	r.by, r.check, r.seeds = test.name, "assertion", seeds

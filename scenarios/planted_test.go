@@ -108,6 +108,11 @@ var elsewhere = map[planted.Bug]string{
 	planted.RecordForgotten:   "engine/mirror, in its random test: marks are forgotten while a write to two extents waits for its record",
 	planted.LateReadTaken:     "engine/mirror, in its random test: the answer to a read comes in a later life, which asks under the same number",
 	planted.SendBeforePersist: "engine/control, in the random test of the log: a crash between two effects",
+	planted.RecordOnce:        "engine/mirror, in a trace: the record of the last copy fails, and its time-out comes again",
+	planted.HungForGood:       "engine, in a test: a guest responds again in the step in which it was said to hang",
+	planted.ClearToldEarly:    "engine, in a test: a clear and what takes it back are decided in one step",
+	planted.LossUpheld:        "engine, in a test: a host is heard again before its loss, which takes it out of service, is decided",
+	planted.LeaverOrders:      "engine, in a test: a member leaves with orders that are not decided",
 }
 
 // plantedSeeds bounds the search for each bug by its script.

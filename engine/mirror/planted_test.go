@@ -18,4 +18,5 @@ func TestMachineFindsPlantedBugs(t *testing.T) {
 	hunt.Finds(t, test, planted.AttachEarly, "R7|the copies differ")
 	hunt.Finds(t, test, planted.RecordForgotten, "R7")
 	hunt.Finds(t, test, planted.LateReadTaken, "a read is answered|the runner has no data")
+	hunt.Finds(t, "^TestTraces$", planted.RecordOnce, "record-lost")
 }

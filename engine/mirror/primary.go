@@ -1,6 +1,9 @@
 package mirror
 
-import "holdfast/engine/model"
+import (
+	"holdfast/engine/model"
+	"holdfast/engine/planted"
+)
 
 // Primary is the mirror where the VM runs. See NewPrimary.
 type Primary struct {
@@ -169,7 +172,7 @@ func (p *Primary) redo() {
 	p.localFailed = false
 	for i := range p.ops.order {
 		o := p.ops.at(i)
-		if o.phase == phaseIntent {
+		if o.phase == phaseIntent && !planted.On(planted.RecordOnce) {
 			o.phase = phaseBlocked // its record may have failed, and nobody waits for that any more: it is asked for again
 		}
 		if !o.owed {

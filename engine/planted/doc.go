@@ -151,6 +151,14 @@ const (
 	LandingUntold
 	// OpeningAwaited waits for a copy that is being opened as long as it takes.
 	OpeningAwaited
+	// HungForGood takes a guest that hung and responds again for one that still hangs.
+	HungForGood
+	// ClearToldEarly tells the other home what a clear changes before the rest of what was decided with it is known.
+	ClearToldEarly
+	// LossUpheld takes a host out of service for a loss that was not decided before the host was heard again.
+	LossUpheld
+	// LeaverOrders repeats the orders of a member that has left the pool.
+	LeaverOrders
 	// HungElsewhere lets the other home go on with the checkpoint of a guest that hung and was cleared.
 	HungElsewhere
 	// OrdersRepeated carries an order out as often as it arrives, also after a later one.
@@ -175,6 +183,8 @@ const (
 	LeaderUncounted
 	// RetiredRun lets the other home of a VM that is out of service run it.
 	RetiredRun
+	// RecordOnce does not ask for a record again that failed, once the local copy is the last one.
+	RecordOnce
 	// RecordForgotten forgets marks of extents of which a record is just being made.
 	RecordForgotten
 	// OpeningMistaken takes the outcome of an earlier opening of a copy for that of the present one.

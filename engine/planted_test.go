@@ -1,0 +1,18 @@
+//go:build planted
+
+package engine
+
+import (
+	"testing"
+
+	"holdfast/engine/internal/hunt"
+	"holdfast/engine/planted"
+)
+
+// TestNodeFindsPlantedBugs: the tests of the node find the bugs whose moment plans hardly ever meet.
+func TestNodeFindsPlantedBugs(t *testing.T) {
+	hunt.Finds(t, "^TestRespondsAgain$", planted.HungForGood, "Should be zero")
+	hunt.Finds(t, "^TestToldWhenAllIsLearnt$", planted.ClearToldEarly, "Should not be")
+	hunt.Finds(t, "^TestHeardAgain$", planted.LossUpheld, "Should be false")
+	hunt.Finds(t, "^TestOrdersOfOneThatLeft$", planted.LeaverOrders, "Should be empty")
+}
