@@ -2,6 +2,7 @@ package engine
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -94,6 +95,35 @@ func TestSessionsOfLives(t *testing.T) {
 	last := n.nextSession()
 	n.incarnation, n.sessions = 2, 0
 	require.Greater(t, n.nextSession(), last)
+}
+
+// TestOvertakenHeartbeat: a heartbeat that comes over a slow link after a newer one shows that this link works, and nothing else. The
+// first one of another life is newer than all before.
+func TestOvertakenHeartbeat(t *testing.T) {
+	n := testNode(t, 1)
+	n.now = n.graceUntil.Add(time.Second)
+	p := &n.peers[2]
+	beat := func(life uint64, seq model.Seq, link model.Link, heard uint8) {
+		n.receive(&model.Event{Kind: model.EventMessage, Link: link, Message: model.Message{
+			Kind: model.MsgHeartbeat, From: 2, To: 1, Incarnation: life, Seq: seq, Links: heard, Count: 1}})
+	}
+	const both, second = 1<<model.LinkA1 | 1<<model.LinkA2, 1 << model.LinkA2
+	beat(5, 8, model.LinkA1, both)
+	beat(5, 9, model.LinkA2, second)
+	require.True(t, p.links[model.LinkA2].up)
+	require.False(t, p.links[model.LinkA1].up, "it hears nothing of us there")
+
+	n.now = n.now.Add(n.cfg.Timing.SuspectAfter - 1)
+	beat(5, 7, model.LinkA1, both)
+	require.False(t, p.links[model.LinkA1].up)
+	require.Equal(t, n.now, p.links[model.LinkA1].heardAt)
+	beat(5, 10, model.LinkA2, both)
+	require.True(t, p.links[model.LinkA1].up)
+
+	beat(6, 1, model.LinkA2, second)
+	require.False(t, p.links[model.LinkA1].up)
+	beat(6, 0, model.LinkA2, both) // of one that was downgraded
+	require.True(t, p.links[model.LinkA1].up)
 }
 
 // TestVersionIsHeardAtOnce: whatever comes first from a member tells its version; what is not a heartbeat and says none, as

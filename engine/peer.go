@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 )
 
 // peer is what a node knows about another member.
@@ -13,6 +14,7 @@ type peer struct {
 	present     uint8 // links that exist, one bit each
 	links       [model.NumLinks]link
 	incarnation uint64
+	beat        model.Seq // its newest heartbeat of that life; 0: none came yet, or they have no numbers
 	suspected   bool
 	since       model.Time    // when the suspicion began or ended
 	nic         bool          // its guest network works
@@ -110,6 +112,7 @@ func (n *Node) heartbeat() {
 			n.out.List[len(n.out.List)-1].Link = l
 			m.Links, m.Hears, m.Flags, m.Position, m.ID = heard, hears, n.flags(), position, about
 			m.Subject, m.SubjectPosition, m.Count = subject, n.log.Known(subject), uint32(pace)
+			m.Seq = model.Seq(n.gossip)
 		}
 	}
 }
@@ -157,6 +160,11 @@ func (n *Node) flags() (f model.Flags) {
 func (n *Node) heard(p *peer, l model.Link, m *model.Message) {
 	w := &p.links[l]
 	w.heardAt = n.now
+	if m.Seq != 0 && m.Seq < p.beat && !planted.On(planted.OvertakenBelieved) {
+		n.updateLinks(p) // the link works, but what it says was so before
+		return
+	}
+	p.beat = m.Seq
 	p.loss.faults = n.pool.Health(hostPart(p.id)).Faults
 	w.pace, p.gone = min(max(int(m.Count), 1), maxFar), m.Flags.Has(model.FlagGone)
 	for i := range p.links {

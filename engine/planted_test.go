@@ -11,6 +11,7 @@ import (
 
 // TestNodeFindsPlantedBugs: the tests of the node find the bugs whose moment plans hardly ever meet.
 func TestNodeFindsPlantedBugs(t *testing.T) {
+	hunt.Finds(t, "^TestOvertakenHeartbeat$", planted.OvertakenBelieved, "Should be false")
 	hunt.Finds(t, "^TestRespondsAgain$", planted.HungForGood, "Should be zero")
 	hunt.Finds(t, "^TestToldWhenAllIsLearnt$", planted.ClearToldEarly, "Should not be")
 	hunt.Finds(t, "^TestHeardAgain$", planted.LossUpheld, "Should be false")

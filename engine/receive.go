@@ -37,7 +37,7 @@ func (n *Node) inLife(p *peer, life uint64) bool {
 			n.log.Suspect(n.now, p.id) // what it led or promised in its earlier life is over
 			n.logBusy = true
 		}
-		p.incarnation, p.eager, p.protocol = life, eagerBeats, model.Protocol1 // until it is heard itself
+		p.incarnation, p.beat, p.eager, p.protocol = life, 0, eagerBeats, model.Protocol1 // until it is heard itself
 		n.touchAll()
 	}
 	return true

@@ -88,6 +88,7 @@ var unitTests = map[planted.Bug]unitTest{
 	planted.ApartOutdated:     {"engine/policy", "TestPlacementIsSoundAndComplete", "random test of placement"},
 	planted.RehomeUnruled:     {"sim", "TestPoliciesHoldInAnyOrderOfLosses", "random test of policies"},
 	planted.RecordOnce:        {"engine/mirror", "TestTraces/record-lost", "trace of the mirror"},
+	planted.OvertakenBelieved: {"engine", "TestOvertakenHeartbeat", nodeTest},
 	planted.HungForGood:       {"engine", "TestRespondsAgain", nodeTest},
 	planted.ClearToldEarly:    {"engine", "TestToldWhenAllIsLearnt", nodeTest},
 	planted.LossUpheld:        {"engine", "TestHeardAgain", nodeTest},

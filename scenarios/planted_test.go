@@ -109,6 +109,7 @@ var elsewhere = map[planted.Bug]string{
 	planted.LateReadTaken:     "engine/mirror, in its random test: the answer to a read comes in a later life, which asks under the same number",
 	planted.SendBeforePersist: "engine/control, in the random test of the log: a crash between two effects",
 	planted.RecordOnce:        "engine/mirror, in a trace: the record of the last copy fails, and its time-out comes again",
+	planted.OvertakenBelieved: "engine, in a test: a heartbeat arrives over a slow link after a newer one over another",
 	planted.HungForGood:       "engine, in a test: a guest responds again in the step in which it was said to hang",
 	planted.ClearToldEarly:    "engine, in a test: a clear and what takes it back are decided in one step",
 	planted.LossUpheld:        "engine, in a test: a host is heard again before its loss, which takes it out of service, is decided",

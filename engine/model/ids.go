@@ -118,7 +118,7 @@ const (
 // an ha or restart VM. Within one primary's tenure it only rises.
 type Epoch uint64
 
-// Seq numbers the writes of one mirror session, from 1.
+// Seq numbers the writes of one mirror session, or the heartbeats of one life, from 1.
 type Seq uint64
 
 // Time is an instant of a host's local monotonic clock in nanoseconds. Instants

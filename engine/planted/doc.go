@@ -199,6 +199,8 @@ const (
 	RefusalIgnored
 	// LandingIgnored takes a VM over that is handed over before the disk has what belongs to it.
 	LandingIgnored
+	// OvertakenBelieved believes a heartbeat that a later one has overtaken.
+	OvertakenBelieved
 	// OwnEarsOnly asks the log for nothing unless this member itself hears most of the voters.
 	OwnEarsOnly
 	numBugs

@@ -116,6 +116,7 @@ var about = [numBugs]struct {
 	ReadsAbandoned:      {"reads-abandoned", []string{"R9"}, Recovery},
 	RefusalIgnored:      {"refusal-ignored", []string{"R1", "R3"}, Epochs},
 	LandingIgnored:      {"landing-ignored", []string{"R9"}, Takeover},
+	OvertakenBelieved:   {"overtaken-believed", []string{"R10"}, Notices},
 	OwnEarsOnly:         {"own-ears-only", []string{"R9"}, Log},
 }
 
