@@ -8,11 +8,13 @@ import (
 
 // minimise removes actions until none can be missed.
 func (r *reducer) minimise() error {
+	next := 0 // the part to begin with: those before it were needed a moment ago
 	for parts := 2; len(r.best.Actions) > 0; {
 		n := len(r.best.Actions)
 		parts = min(parts, n)
 		var candidates []*script.Script
-		for i := range parts {
+		for k := range parts {
+			i := (next + k) % parts
 			candidates = append(candidates, without(r.best, n*i/parts, n*(i+1)/parts))
 		}
 		at, err := r.choose(fmt.Sprintf("%d of %d actions", n-n/parts, n), candidates)
@@ -20,6 +22,7 @@ func (r *reducer) minimise() error {
 		case err != nil:
 			return err
 		case at >= 0:
+			next += at
 			parts = max(parts-1, 2)
 			if len(r.best.Actions) == 1 {
 				parts = 1
@@ -27,7 +30,7 @@ func (r *reducer) minimise() error {
 		case parts == n:
 			return nil
 		default:
-			parts *= 2
+			parts, next = parts*2, 0
 		}
 	}
 	return nil

@@ -1,11 +1,39 @@
 package reduce
 
 import (
+	"slices"
 	"time"
 
 	"holdfast/faults"
 	"holdfast/scenarios/script"
 )
+
+// endsItself lets a fault end by itself in place of an action that ends it.
+func endsItself(s *script.Script) []*script.Script {
+	var list []*script.Script
+	for j := range s.Actions {
+		end := &s.Actions[j]
+		if !end.Fault.Kind.Mends() {
+			continue
+		}
+		for i := range s.Actions {
+			a := &s.Actions[i]
+			if !a.Fault.Kind.Lasts() || a.Fault.For > 0 {
+				continue
+			}
+			between := end.Trigger.At + end.Trigger.Delay - a.Trigger.At - a.Trigger.Delay
+			for _, lasts := range []time.Duration{between, time.Second, 5 * time.Second} {
+				if lasts > 0 {
+					list = append(list, with(s, func(c *script.Script) {
+						c.Actions[i].Fault.For = lasts
+						c.Actions = slices.Delete(c.Actions, j, j+1)
+					}))
+				}
+			}
+		}
+	}
+	return list
+}
 
 // simplerTriggers counts to one instead of more, and waits for nothing.
 func simplerTriggers(s *script.Script) []*script.Script {

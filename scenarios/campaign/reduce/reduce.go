@@ -59,6 +59,8 @@ type reducer struct {
 	limit uint64     // of events, for each candidate
 	draw  *rand.Rand // what shaking tries; the same for every reduction
 	end   time.Time
+
+	hurried bool // shaking ended for lack of time
 }
 
 // A candidate may have so many times the events of the script that failed, because a pool that does not converge goes on
@@ -91,14 +93,14 @@ func Reduce(ctx context.Context, s *script.Script, o Options) (*Result, error) {
 	r.limit = max(first.Events*moreEvents, leastEvents)
 	result := &Result{Before: len(s.Actions), Rule: r.rule}
 	err = r.search(&first)
-	result.Script, result.Seed, result.Runs, result.Finished = r.best, r.seed, r.runs+1, err == nil
+	result.Script, result.Seed, result.Runs, result.Finished = r.best, r.seed, r.runs+1, err == nil && !r.hurried
 	if errors.Is(err, errBudget) {
 		err = nil
 	}
 	return result, err
 }
 
-// search makes the script smaller until nothing helps.
+// search makes the script smaller until nothing helps: what takes the least time first, and again when something else did.
 func (r *reducer) search(first *Verdict) error {
 	if _, err := r.adopt("what happened", first.Happened); err != nil {
 		return err
@@ -106,24 +108,36 @@ func (r *reducer) search(first *Verdict) error {
 	if _, err := r.adopt("what came before the failure", until(r.best, first.At)); err != nil {
 		return err
 	}
-	for {
-		for _, r.tries = range []int{0, r.Tries} {
-			if err := r.settle(); err != nil {
-				return err
-			}
-		}
-		r.tries = 0
-		if smaller, err := r.shake(); !smaller || err != nil {
+	smaller := []func() error{r.minimise, func() error { return r.simplify(smallerChanges) }}
+	simpler := func() error { return r.simplify(simplerChanges) }
+	steps := []func() error{
+		func() error { return r.settle(0, smaller...) },
+		func() error { return r.shake(r.Shakes / 30) },
+		func() error { return r.settle(r.Tries, smaller...) },
+		func() error { return r.shake(r.Shakes) },
+		func() error { return r.settle(r.Tries, simpler) },
+	}
+	for i := 0; i < len(steps); {
+		before := len(r.best.Actions)
+		if err := steps[i](); err != nil {
 			return err
 		}
+		if i > 0 && len(r.best.Actions) < before {
+			i = 0
+		} else {
+			i++
+		}
 	}
+	return nil
 }
 
-// settle takes away and simplifies until neither helps.
-func (r *reducer) settle() error {
+// settle repeats some steps until none helps, and tries each candidate with so many other seeds as well.
+func (r *reducer) settle(tries int, steps ...func() error) error {
+	r.tries = tries
+	defer func() { r.tries = 0 }()
 	for {
 		before := script.Hash(r.best)
-		for _, step := range []func() error{r.minimise, r.simplify} {
+		for _, step := range steps {
 			if err := step(); err != nil {
 				return err
 			}

@@ -92,6 +92,23 @@ func TestShaking(t *testing.T) {
 	}
 }
 
+// TestEndsItself: what one action begins and another one ends becomes one action.
+func TestEndsItself(t *testing.T) {
+	s := crashes(0)
+	for i, f := range []faults.Fault{{Kind: faults.PowerOff, Member: faults.Named("a")}, {Kind: faults.PowerOn, Member: faults.Named("a")}} {
+		s.Actions = append(s.Actions, script.Action{Trigger: script.Trigger{Kind: script.TriggerAt, At: time.Duration(3+4*i) * time.Second}, Fault: f})
+	}
+	r, err := reduce.Reduce(context.Background(), s, reduce.Options{Seed: 1, Run: func(_ context.Context, c *script.Script, _, _ uint64) (reduce.Verdict, error) {
+		if a := c.Actions; len(a) == 0 || a[0].Fault.Kind != faults.PowerOff || len(a) == 1 && a[0].Fault.For != 4*time.Second {
+			return reduce.Verdict{Happened: c}, nil // it must be back after four seconds
+		}
+		return reduce.Verdict{Rule: "R9", Rules: []string{"R9"}, Happened: c}, nil
+	}})
+	require.NoError(t, err)
+	require.Len(t, r.Script.Actions, 1)
+	require.NoError(t, script.Validate(r.Script))
+}
+
 // TestNothingToReduce: a script that passes is refused, and so is one that fails with another rule.
 func TestNothingToReduce(t *testing.T) {
 	s := swarm.Draw(1, swarm.Options{})

@@ -23,9 +23,16 @@ const shakeBatch = 32
 // few is how many actions a person likes to read. Half of what is drawn has no more: such a script is quickly run.
 const few = 5
 
-// shake looks for a script with fewer actions among drawn ones and takes the first that fails. It reports whether there was one.
-func (r *reducer) shake() (bool, error) {
-	for left := r.Shakes * (len(r.best.Actions) - 1); left > 0; left -= shakeBatch {
+// shakeShare is the part of the time, as one in so many, that shaking leaves for what makes the result simpler to read.
+const shakeShare = 6
+
+// shake looks for a script with fewer actions among drawn ones, so many for each action that is left, and takes the first that fails.
+func (r *reducer) shake(perAction int) error {
+	for left := perAction * (len(r.best.Actions) - 1); left > 0; left -= shakeBatch {
+		if r.Budget > 0 && !r.Now().Before(r.end.Add(-r.Budget/shakeShare)) {
+			r.hurried = true
+			return nil
+		}
 		candidates := make([]*script.Script, shakeBatch)
 		seeds := make([]uint64, shakeBatch)
 		for i := range candidates {
@@ -36,10 +43,10 @@ func (r *reducer) shake() (bool, error) {
 			}
 		}
 		if at, err := r.choose("other times", candidates, seeds...); at >= 0 || err != nil {
-			return at >= 0, err
+			return err
 		}
 	}
-	return false, nil
+	return nil
 }
 
 // handful draws a few of the last actions and changes much about them.
@@ -99,8 +106,11 @@ func (r *reducer) some(actions []script.Action, k int) []script.Action {
 	return list
 }
 
-// rehome gives some VMs their homes the other way round.
+// rehome gives some VMs their homes the other way round, where no policy speaks about homes.
 func (r *reducer) rehome(c *script.Script) {
+	if len(c.Policies) > 0 {
+		return
+	}
 	for i := range c.VMs {
 		if r.draw.IntN(4) == 0 {
 			c.VMs[i].Home, c.VMs[i].Second = c.VMs[i].Second, c.VMs[i].Home

@@ -14,29 +14,38 @@ type change struct {
 	make func(s *script.Script) []*script.Script
 }
 
-// changes are tried in this order, each as long as it helps.
-var changes = []change{
+// smallerChanges leave less to be run. They are tried in this order, each as long as it helps.
+var smallerChanges = []change{
 	{"shorter run", shorter},
 	{"fewer VMs", fewerVMs},
 	{"fewer hosts", fewerHosts},
 	{"no tuning", fewerTunes},
 	{"fewer expectations", fewerExpects},
 	{"smaller load", lighter},
+}
+
+// simplerChanges leave less to be read.
+var simplerChanges = []change{
+	{"faults that end by themselves", endsItself},
 	{"simpler triggers", simplerTriggers},
 	{"simpler faults", simplerFaults},
 	{"rounder times", rounder},
 }
 
-// simplify tries every change until it helps no more.
-func (r *reducer) simplify() error {
+// simplify tries every change until it helps no more. After one that helped it goes on with those behind it.
+func (r *reducer) simplify(changes []change) error {
 	for _, c := range changes {
-		for {
-			at, err := r.choose(c.what, c.make(r.best))
+		for next := 0; next >= 0; {
+			candidates := c.make(r.best)
+			next = min(next, len(candidates))
+			at, err := r.choose(c.what, slices.Concat(candidates[next:], candidates[:next]))
 			if err != nil {
 				return err
 			}
-			if at < 0 {
+			if next += at; at < 0 {
 				break
+			} else if next >= len(candidates) {
+				next -= len(candidates)
 			}
 		}
 	}
