@@ -103,9 +103,10 @@ func TestOvertakenHeartbeat(t *testing.T) {
 	n := testNode(t, 1)
 	n.now = n.graceUntil.Add(time.Second)
 	p := &n.peers[2]
+	pace := uint32(1)
 	beat := func(life uint64, seq model.Seq, link model.Link, heard uint8) {
 		n.receive(&model.Event{Kind: model.EventMessage, Link: link, Message: model.Message{
-			Kind: model.MsgHeartbeat, From: 2, To: 1, Incarnation: life, Seq: seq, Links: heard, Count: 1}})
+			Kind: model.MsgHeartbeat, From: 2, To: 1, Incarnation: life, Seq: seq, Links: heard, Count: pace}})
 	}
 	const both, second = 1<<model.LinkA1 | 1<<model.LinkA2, 1 << model.LinkA2
 	beat(5, 8, model.LinkA1, both)
@@ -124,6 +125,13 @@ func TestOvertakenHeartbeat(t *testing.T) {
 	require.False(t, p.links[model.LinkA1].up)
 	beat(6, 0, model.LinkA2, both) // of one that was downgraded
 	require.True(t, p.links[model.LinkA1].up)
+
+	for _, pace = range []uint32{10, 1} { // a link that is always slower says itself when the next one is due
+		newest := p.beat + 2
+		beat(7, newest, model.LinkA2, both)
+		beat(7, newest-1, model.LinkA1, both)
+		require.Equal(t, time.Duration(pace)*n.cfg.Timing.SuspectAfter, n.patience(p, int(model.LinkA1)))
+	}
 }
 
 // TestVersionIsHeardAtOnce: whatever comes first from a member tells its version; what is not a heartbeat and says none, as

@@ -156,17 +156,23 @@ func (n *Node) flags() (f model.Flags) {
 	return f
 }
 
-// heard takes a heartbeat from a peer.
+// heard takes a heartbeat from a peer. One that a later one has overtaken shows that its link works and when the next one is due there;
+// what else it says was so before.
 func (n *Node) heard(p *peer, l model.Link, m *model.Message) {
 	w := &p.links[l]
-	w.heardAt = n.now
+	w.heardAt, w.pace = n.now, min(max(int(m.Count), 1), maxFar)
 	if m.Seq != 0 && m.Seq < p.beat && !planted.On(planted.OvertakenBelieved) {
-		n.updateLinks(p) // the link works, but what it says was so before
+		n.updateLinks(p)
 		return
 	}
 	p.beat = m.Seq
+	n.believe(p, m)
+}
+
+// believe takes what the newest heartbeat from a peer says.
+func (n *Node) believe(p *peer, m *model.Message) {
 	p.loss.faults = n.pool.Health(hostPart(p.id)).Faults
-	w.pace, p.gone = min(max(int(m.Count), 1), maxFar), m.Flags.Has(model.FlagGone)
+	p.gone = m.Flags.Has(model.FlagGone)
 	for i := range p.links {
 		// At the beginning of a life nobody can have heard this node on every link yet.
 		p.links[i].echoed = m.Links&(1<<i) != 0 || n.now < n.graceUntil

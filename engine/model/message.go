@@ -6,7 +6,8 @@ type MessageKind uint8
 // Messages between engines. The comment names the fields that each one uses
 // besides From, To and Incarnation.
 const (
-	// MsgHeartbeat: Seq (its number in the sender's life, the same on all links; 0: it has none), Count (heartbeat intervals until the sender's next one), Links (which links the sender hears the receiver on),
+	// MsgHeartbeat: Seq (its number in the sender's life, the same on all links; 0: it has none),
+	// Count (heartbeat intervals until the sender's next one), Links (which links the sender hears the receiver on),
 	// Hears (which members it does not suspect), Flags, Position (the sender's durable control log position), and
 	// Subject/SubjectPosition (what it knows of another member's; the receiver's own
 	// if it asked, then ID is the life of the receiver that it is about).

@@ -1,8 +1,8 @@
 //go:build planted
 
-// Package hunt shows that a random test finds the bugs that were planted for it. Only
+// Package hunt shows that a test, random or not, finds the bugs that were planted for it. Only
 // tests built with the tag "planted" import it: each bug is planted in a copy of the
-// test binary, which runs nothing but the random test.
+// test binary, which runs nothing but that test.
 package hunt
 
 import (
