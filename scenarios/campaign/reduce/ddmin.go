@@ -22,11 +22,8 @@ func (r *reducer) minimise() error {
 		case err != nil:
 			return err
 		case at >= 0:
-			next += at
+			next = (next + at) % parts
 			parts = max(parts-1, 2)
-			if len(r.best.Actions) == 1 {
-				parts = 1
-			}
 		case parts == n:
 			return nil
 		default:

@@ -8,7 +8,7 @@ import (
 	"holdfast/scenarios/script"
 )
 
-// endsItself lets a fault end by itself in place of an action that ends it.
+// endsItself lets a fault end by itself in place of an action that mends something: what and where is found out by trying.
 func endsItself(s *script.Script) []*script.Script {
 	var list []*script.Script
 	for j := range s.Actions {

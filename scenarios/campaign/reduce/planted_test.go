@@ -39,9 +39,36 @@ func TestPlantedReduction(t *testing.T) {
 	require.True(t, known, "there is no planted bug %q", *plantedBug)
 }
 
+// reducePlanted reduces the first plan that finds the bug. The result must fail when it is replayed, and pass without the bug.
 func reducePlanted(t *testing.T, bug planted.Bug) {
 	planted.Plant(bug)
 	defer planted.Plant(planted.None)
+	s, seed, rule := findPlanted(t)
+	if s == nil && *plantedBug == "all" {
+		t.Skipf("no plan of %d actions or more found %v", *plantedLeast, bug)
+	}
+	require.NotNil(t, s, "no plan found %v", bug)
+	began := time.Now()
+	r, err := reduce.Reduce(context.Background(), s, reduce.Options{
+		Seed: seed, Rule: rule, Jobs: runtime.GOMAXPROCS(0), Tries: 3, Shakes: reduce.DefaultShakes, Budget: 50 * time.Second, Now: time.Now,
+		Run: reduce.Under(reduce.Bounded),
+	})
+	require.NoError(t, err)
+	require.Less(t, len(r.Script.Actions), r.Before)
+	t.Logf("%v, seed %d, %s: %d actions became %d in %v, %d runs; seed %d:\n%s", bug, seed, rule, r.Before, len(r.Script.Actions),
+		time.Since(began).Round(100*time.Millisecond), r.Runs, r.Seed, script.Format(r.Script))
+	replay := reduce.Under(reduce.NoContract)
+	replayed, err := replay(context.Background(), r.Script, r.Seed, 0)
+	require.NoError(t, err)
+	require.Contains(t, replayed.Rules, r.Rule, "the script does not fail when it is replayed, which knows no contract")
+	planted.Plant(planted.None)
+	clean, err := replay(context.Background(), r.Script, r.Seed, 0)
+	require.NoError(t, err)
+	require.Empty(t, clean.Rules, "the script fails without the bug")
+}
+
+// findPlanted returns the first plan that fails, the seed and the rule; nil: none does.
+func findPlanted(t *testing.T) (*script.Script, uint64, string) {
 	run := reduce.Under(reduce.Bounded)
 	for seed := *plantedFirst; seed < *plantedFirst+*plantedMost; seed++ {
 		s := swarm.Draw(seed, swarm.Options{})
@@ -50,28 +77,9 @@ func reducePlanted(t *testing.T, bug planted.Bug) {
 		}
 		v, err := run(context.Background(), s, seed, 0)
 		require.NoError(t, err)
-		if v.Rule == "" || v.Rule == "undecided" || *plantedRule != "" && v.Rule != *plantedRule || len(v.Happened.Actions) < *plantedLeast {
-			continue
+		if v.Rule != "" && v.Rule != "undecided" && (*plantedRule == "" || v.Rule == *plantedRule) && len(v.Happened.Actions) >= *plantedLeast {
+			return s, seed, v.Rule
 		}
-		t.Logf("%v: seed %d fails with %v", bug, seed, v.Rules)
-		began := time.Now()
-		r, err := reduce.Reduce(context.Background(), s, reduce.Options{
-			Seed: seed, Rule: v.Rule, Jobs: runtime.GOMAXPROCS(0), Tries: 3, Shakes: reduce.DefaultShakes, Budget: 50 * time.Second, Now: time.Now, Run: run,
-		})
-		require.NoError(t, err)
-		require.Less(t, len(r.Script.Actions), r.Before)
-		t.Logf("%d actions became %d in %v, %d runs; seed %d:\n%s", r.Before, len(r.Script.Actions), time.Since(began).Round(100*time.Millisecond), r.Runs, r.Seed, script.Format(r.Script))
-		replayed, err := reduce.Under(reduce.NoContract)(context.Background(), r.Script, r.Seed, 0)
-		require.NoError(t, err)
-		require.Contains(t, replayed.Rules, r.Rule, "the script does not fail when it is replayed, which knows no contract")
-		planted.Plant(planted.None)
-		clean, err := run(context.Background(), r.Script, r.Seed, 0)
-		require.NoError(t, err)
-		require.Empty(t, clean.Rules, "the script fails without the bug")
-		return
 	}
-	if *plantedBug == "all" {
-		t.Skipf("no plan of %d actions or more found %v", *plantedLeast, bug)
-	}
-	t.Fatalf("no plan found %v", bug)
+	return nil, 0, ""
 }

@@ -43,7 +43,7 @@ type Result struct {
 	Rule   string
 	Before int // actions
 	Runs   int
-	// Finished is false if the time was over before nothing could be made smaller any more.
+	// Finished is false if the time was over before all was tried; it may be that only shaking was cut short.
 	Finished bool
 }
 
@@ -52,6 +52,7 @@ type reducer struct {
 	Options
 	ctx   context.Context
 	best  *script.Script
+	been  map[string]bool // hashes of what was the best
 	seed  uint64
 	rule  string
 	runs  int
@@ -60,7 +61,7 @@ type reducer struct {
 	draw  *rand.Rand // what shaking tries; the same for every reduction
 	end   time.Time
 
-	hurried bool // shaking ended for lack of time
+	hurried bool // shaking was cut short
 }
 
 // A candidate may have so many times the events of the script that failed, because a pool that does not converge goes on
@@ -76,7 +77,7 @@ var errBudget = errors.New("the time is over")
 // Reduce returns the smallest script it finds that fails with the same rule. s is not changed. Errors are
 // those of Run, that of ctx, or wrap ErrPasses.
 func Reduce(ctx context.Context, s *script.Script, o Options) (*Result, error) {
-	r := &reducer{Options: o, ctx: ctx, best: s, seed: o.Seed, rule: o.Rule, draw: rand.New(rand.NewPCG(1, 1))}
+	r := &reducer{Options: o, ctx: ctx, best: s, been: map[string]bool{script.Hash(s): true}, seed: o.Seed, rule: o.Rule, draw: rand.New(rand.NewPCG(1, 1))}
 	if o.Budget > 0 {
 		r.end = o.Now().Add(o.Budget)
 	}
@@ -100,6 +101,10 @@ func Reduce(ctx context.Context, s *script.Script, o Options) (*Result, error) {
 	return result, err
 }
 
+// briefly is the share of what shaking tries, as one in so many, that comes before other seeds are tried for all that is there: at the
+// beginning a small script is often found at once, and runs faster than all that is tried then.
+const briefly = 30
+
 // search makes the script smaller until nothing helps: what takes the least time first, and again when something else did.
 func (r *reducer) search(first *Verdict) error {
 	if _, err := r.adopt("what happened", first.Happened); err != nil {
@@ -112,7 +117,7 @@ func (r *reducer) search(first *Verdict) error {
 	simpler := func() error { return r.simplify(simplerChanges) }
 	steps := []func() error{
 		func() error { return r.settle(0, smaller...) },
-		func() error { return r.shake(r.Shakes / 30) },
+		func() error { return r.shake(r.Shakes / briefly) },
 		func() error { return r.settle(r.Tries, smaller...) },
 		func() error { return r.shake(r.Shakes) },
 		func() error { return r.settle(r.Tries, simpler) },
@@ -157,10 +162,9 @@ func (r *reducer) adopt(what string, s *script.Script) (bool, error) {
 // choose takes the first of the candidates that fails and returns its place, or -1. Each runs with the seed in its place;
 // without seeds all run with the present one.
 func (r *reducer) choose(what string, candidates []*script.Script, seeds ...uint64) (int, error) {
-	now := script.Hash(r.best)
 	valid := make([]int, 0, len(candidates))
 	for i, c := range candidates {
-		if c != nil && script.Hash(c) != now && script.Validate(c) == nil {
+		if c != nil && !r.been[script.Hash(c)] && script.Validate(c) == nil {
 			valid = append(valid, i)
 		}
 	}
@@ -175,8 +179,8 @@ func (r *reducer) choose(what string, candidates []*script.Script, seeds ...uint
 				return -1, o.err
 			}
 			r.runs += o.runs
-			if o.fails {
-				r.best, r.seed = o.happened, o.seed
+			if o.fails && !r.been[script.Hash(o.script)] {
+				r.best, r.seed, r.been[script.Hash(o.script)] = o.script, o.seed, true
 				if r.Progress != nil {
 					r.Progress(what, r.best)
 				}
@@ -189,11 +193,11 @@ func (r *reducer) choose(what string, candidates []*script.Script, seeds ...uint
 
 // outcome is what came of a candidate with all the seeds that it was given.
 type outcome struct {
-	fails    bool
-	seed     uint64
-	happened *script.Script // of the candidate, if it fails
-	runs     int
-	err      error
+	fails  bool
+	seed   uint64
+	script *script.Script // what happened of it, if it fails
+	runs   int
+	err    error
 }
 
 // tryAll runs a batch of candidates side by side.
@@ -232,7 +236,10 @@ func (r *reducer) try(s *script.Script, first uint64) (o outcome) {
 			return o
 		}
 		if v.fails(r.rule) {
-			o.fails, o.seed, o.happened = true, seed, v.Happened
+			o.fails, o.seed, o.script = true, seed, v.Happened
+			if script.Validate(o.script) != nil {
+				o.script = s // what did not happen has a name that something else uses
+			}
 			return o
 		}
 	}

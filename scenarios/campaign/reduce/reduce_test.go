@@ -82,13 +82,57 @@ func TestShaking(t *testing.T) {
 		return reduce.Verdict{Rule: "R1", Rules: []string{"R1"}, Happened: c}, nil
 	}
 	for shakes, left := range map[int]int{0: 4, 1000: 1} {
+		var results []string
 		for _, jobs := range []int{1, 4} {
 			r, err := reduce.Reduce(context.Background(), s, reduce.Options{Seed: 1, Jobs: jobs, Shakes: shakes, Run: run})
 			require.NoError(t, err)
 			require.True(t, r.Finished)
 			require.Len(t, r.Script.Actions, left)
 			require.NoError(t, script.Validate(r.Script))
+			results = append(results, fmt.Sprint(r.Seed, script.Format(r.Script)))
 		}
+		require.Equal(t, results[0], results[1])
+	}
+}
+
+// TestWhatHappened: a candidate that happens as something that was there before is no success, however often it fails; and what
+// happened of one is not taken if it is no script.
+func TestWhatHappened(t *testing.T) {
+	lasting := crashes(0)
+	lasting.Actions = []script.Action{{Trigger: script.Trigger{Kind: script.TriggerAt, At: 2345 * time.Millisecond},
+		Fault: faults.Fault{Kind: faults.HangVM, VM: "db", For: 2500 * time.Millisecond}}}
+	old := crashes(1)
+	old.Actions[0].Fault = faults.Fault{Kind: faults.SaveDisk, Member: faults.Named("b")}
+	old.Actions = append(old.Actions, script.Action{Trigger: script.Trigger{Kind: script.TriggerAt, At: time.Second},
+		Fault: faults.Fault{Kind: faults.PowerOn, Member: faults.Named("b"), OldDisk: true}})
+	for name, c := range map[string]struct {
+		script *script.Script
+		fails  func(*script.Script) bool
+		clamp  func(*script.Script)
+		left   string
+	}{
+		"clamped": {lasting, func(s *script.Script) bool { return len(s.Actions) == 1 }, func(s *script.Script) { s.Actions[0].Fault.For = 2500 * time.Millisecond },
+			"hang-vm db for 2.5s"},
+		"broken": {old, func(s *script.Script) bool { return strings.Contains(script.Format(s), "with-old-disk") },
+			func(s *script.Script) { s.Actions = s.Actions[len(s.Actions)-1:] }, "with-old-disk"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, script.Validate(c.script))
+			r, err := reduce.Reduce(context.Background(), c.script, reduce.Options{Seed: 1, Shakes: 100,
+				Progress: func(what string, s *script.Script) { require.NoError(t, script.Validate(s), what) },
+				Run: func(_ context.Context, s *script.Script, _, _ uint64) (reduce.Verdict, error) {
+					happened := *s
+					if happened.Actions = slices.Clone(s.Actions); !c.fails(s) {
+						return reduce.Verdict{Happened: s}, nil
+					}
+					c.clamp(&happened)
+					return reduce.Verdict{Rule: "R9", Rules: []string{"R9"}, Happened: &happened}, nil
+				}})
+			require.NoError(t, err)
+			require.True(t, r.Finished)
+			require.NoError(t, script.Validate(r.Script))
+			require.Contains(t, script.Format(r.Script), c.left)
+		})
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // the others to their moment or a VM to its place. What shaking tries is therefore drawn: some of the actions, at other
 // times, at other members, with VMs whose homes are the other way round, and with another seed.
 
-// DefaultShakes lets a script of five actions be shaken for a quarter of a minute or so on two cores. Few of what is drawn
+// DefaultShakes makes shaking end within the time that people wait, if few actions are left. Few of what is drawn
 // fail, and the fewer the actions the less is there to win.
 const DefaultShakes = 3000
 
@@ -95,7 +95,7 @@ func (r *reducer) redrawn(edit func(*script.Script)) *script.Script {
 	})
 }
 
-// some draws k of the actions. The order stays.
+// some draws k of the actions, in their order.
 func (r *reducer) some(actions []script.Action, k int) []script.Action {
 	places := r.draw.Perm(len(actions))[:k]
 	slices.Sort(places)
@@ -134,7 +134,7 @@ func (r *reducer) elsewhere(c *script.Script) {
 	}
 }
 
-// closer bounds the time between two actions, and before the first.
+// closer sorts actions by their times, and bounds the time between two of them, and before the first.
 func (r *reducer) closer(actions []script.Action, longest time.Duration) {
 	var before, by time.Duration
 	slices.SortStableFunc(actions, func(a, b script.Action) int { return cmp.Compare(a.Trigger.At, b.Trigger.At) })
