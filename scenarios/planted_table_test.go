@@ -120,14 +120,14 @@ func TestPlantedTable(t *testing.T) {
 	rounds, _ := strconv.Atoi(os.Getenv("HOLDFAST_ROUNDS"))
 	only := os.Getenv("HOLDFAST_BUGS")
 	var rows []row
-	byPlans := 0
+	built, byPlans := binaries{}, 0
 	for _, bug := range planted.All() {
 		if only != "" && !slices.Contains(strings.Split(only, ","), bug.String()) {
 			continue
 		}
 		r := row{bug: bug}
 		r.byScript(t, max(rounds, 1))
-		r.byRandom(t, rounds)
+		r.byRandom(t, built, rounds)
 		rows = append(rows, r)
 		if len(r.seeds) > 0 {
 			byPlans++
@@ -193,7 +193,7 @@ func (r *row) byScript(t *testing.T, rounds int) {
 }
 
 // byRandom looks for the bug by random plans: first those in general, then those that are made for it.
-func (r *row) byRandom(t *testing.T, rounds int) {
+func (r *row) byRandom(t *testing.T, built binaries, rounds int) {
 	planted.Plant(r.bug)
 	defer planted.Plant(planted.None)
 	unit, isUnit := unitTests[r.bug]
@@ -209,7 +209,7 @@ func (r *row) byRandom(t *testing.T, rounds int) {
 	switch r.search(t, generators["plans"], rounds, general); {
 	case len(r.seeds) > 0:
 	case isUnit:
-		r.searchUnit(t, unit, rounds)
+		r.searchUnit(t, unit, built.of(t, unit.pkg), rounds)
 	case isSpecial:
 		r.search(t, own, rounds, most)
 	}
@@ -264,8 +264,7 @@ func hunt(t *testing.T, g generator, first uint64, bound int) (seeds int, check 
 var failedAfter = regexp.MustCompile(`\[rapid\] (?:failed|panic) after (\d+) tests?`)
 
 // searchUnit runs a test of another package with the bug. One that is not random takes one seed.
-func (r *row) searchUnit(t *testing.T, test unitTest, rounds int) {
-	binary := binaryOf(t, test.pkg)
+func (r *row) searchUnit(t *testing.T, test unitTest, binary string, rounds int) {
 	var seeds []int
 	for round := range rounds {
 		cmd := exec.Command(binary, "-test.run=^"+test.test+"$", fmt.Sprintf("-rapid.checks=%d", manySeeds), "-rapid.nofailfile",
@@ -289,12 +288,18 @@ func (r *row) searchUnit(t *testing.T, test unitTest, rounds int) {
 	r.by, r.check, r.seeds = test.name, "assertion", seeds
 }
 
-// binaryOf builds the tests of another package with the planted bugs.
-func binaryOf(t *testing.T, pkg string) string {
-	path := filepath.Join(t.TempDir(), filepath.Base(pkg)+".test")
-	out, err := exec.Command("go", "test", "-c", "-tags", "planted", "-o", path, "holdfast/"+pkg).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return path
+// binaries are the tests of other packages that are built.
+type binaries map[string]string
+
+// of builds the tests of a package with the planted bugs, once.
+func (b binaries) of(t *testing.T, pkg string) string {
+	if b[pkg] == "" {
+		path := filepath.Join(t.TempDir(), filepath.Base(pkg)+".test")
+		out, err := exec.Command("go", "test", "-c", "-tags", "planted", "-o", path, "holdfast/"+pkg).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		b[pkg] = path
+	}
+	return b[pkg]
 }
 
 // line is the row as a line of the table.
