@@ -97,7 +97,7 @@ func TestSessionsOfLives(t *testing.T) {
 	require.Greater(t, n.nextSession(), last)
 }
 
-// TestOvertakenHeartbeat: a heartbeat that comes over a slow link after a newer one shows that this link works, and nothing else. The
+// TestOvertakenHeartbeat: a heartbeat that comes over a slow link after a newer one shows that this link works, and when the next one is due there. The
 // first one of another life is newer than all before.
 func TestOvertakenHeartbeat(t *testing.T) {
 	n := testNode(t, 1)
