@@ -39,18 +39,15 @@ var errEnded = errors.New("the lab ended during the run: somebody asked it to; t
 func during(ctx context.Context, supervise func(ctx context.Context, ready func()) error, do func(context.Context) (*Result, error)) (*Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	ready, ended := make(chan struct{}), make(chan error, 1)
+	// The first of started says whether the lab ever was up: a lab that dies at once was.
+	started, ended := make(chan error, 2), make(chan error, 1)
 	go func() {
-		err := supervise(ctx, func() { close(ready) })
+		err := supervise(ctx, func() { started <- nil })
 		cancel(cmp.Or(err, errEnded))
+		started <- cmp.Or(err, context.Cause(ctx))
 		ended <- err
 	}()
-	select {
-	case <-ready:
-	case err := <-ended:
-		if err == nil {
-			err = context.Cause(ctx)
-		}
+	if err := <-started; err != nil {
 		return nil, fmt.Errorf("starting the lab: %w", err)
 	}
 	result, err := do(ctx)
