@@ -19,7 +19,7 @@ RUNS       ?= 10
 LAB_CI_TIME ?= 10m
 # What the lab needs beyond Go, by the names of Debian's packages.
 LAB_PACKAGES = qemu-system-x86 debian-archive-keyring dpkg e2fsprogs xz-utils
-# A simulated pool is small and makes much garbage: collecting it at every doubling takes a third of the time.
+# A simulated pool is small and makes much garbage: collecting it at every doubling takes a fifth of the time.
 export GOGC ?= 400
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 

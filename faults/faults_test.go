@@ -16,6 +16,8 @@ func TestParse(t *testing.T) {
 	for text, want := range map[string]Fault{
 		"power-off primary(db) torn":              {Kind: PowerOff, Member: Primary("db"), Unsynced: UnsyncedTorn},
 		"power-off all for 2s":                    {Kind: PowerOff, Member: All(), For: 2 * time.Second},
+		"power-on site(north)":                    {Kind: PowerOn, Member: Site("north")},
+		"power-on site":                           {Kind: PowerOn, Member: Named("site")},
 		"power-on witness with-old-disk":          {Kind: PowerOn, Member: Witness(), OldDisk: true},
 		"freeze other(secondary(db)) for 300ms":   {Kind: Freeze, Member: OtherThan(Secondary("db")), For: 300 * time.Millisecond},
 		"slow-cpu a factor 10":                    {Kind: SlowCPU, Member: a, Factor: 10},
@@ -69,12 +71,14 @@ func TestParseErrors(t *testing.T) {
 		"(":                              `1:1: found "(", expected a fault such as power-off or cut`,
 		"power-of a":                     `1:1: found the unknown fault "power-of"; did you mean "power-off"?`,
 		"explode a":                      `1:1: found the unknown fault "explode"`,
-		"power-off":                      `1:10: found the end of the line, expected a role: the name of a member or bound host, primary(VM), secondary(VM), other(ROLE), all or witness`,
+		"power-off":                      `1:10: found the end of the line, expected a role: the name of a member or bound host, primary(VM), secondary(VM), other(ROLE), site(SITE), all or witness`,
 		"power-off primry(db)":           `1:11: found "primry", expected a role such as primary(VM); did you mean "primary"?`,
 		"power-off primary db":           `1:19: found "db", expected "("`,
 		"power-off primary(db":           `1:21: found the end of the line, expected ")"`,
 		"power-off other(other(a))":      `1:17: found other(other(a)), expected other() around one host`,
 		"power-off other(all)":           `1:17: found other(all), expected other() around one host`,
+		"power-off other(site(north))":   `1:17: found other(site(north)), expected other() around one host`,
+		"power-off site(all)":            `1:16: found the reserved word "all", expected the name of a site`,
 		"power-off a torm":               `1:13: found "torm", expected torn, keep-unsynced, lose-unsynced, for or the end of the line; did you mean "torn"?`,
 		"power-off a torn lose-unsynced": `1:18: found a second "lose-unsynced", expected each option once`,
 		"power-off a for 5":              `1:17: found "5", expected how long it lasts: a duration such as 250ms or 1.5s; did you mean "5s"?`,
@@ -87,12 +91,13 @@ func TestParseErrors(t *testing.T) {
 		"cut b1 a -> b":                  `1:5: found "b1", expected a link: a1, a2, mgmt, links (a1 and a2) or all; did you mean "a1"?`,
 		"cut a1 a b":                     `1:10: found "b", expected "->" (one way) or "<->" (both ways)`,
 		"cut a1 a -> a":                  `1:13: found a twice, expected two different members`,
+		"cut a1 a -> site(north)":        `1:13: found "site(north)", expected one member`,
 		"cut a1 all -> b":                `1:8: found "all", expected one member`,
 		"loss a1 a <-> b 200%":           `1:17: found "200%", expected a share of the packets: a percentage above 0% and up to 100%, such as 0.5%`,
 		"slow a1 a <-> b 100kbit/s":      `1:17: found "100kbit/s", expected a bandwidth: 1KiB/s to 16777216KiB/s`,
 		"partition a b":                  `1:14: found the end of the line, expected "|" and the members of another group`,
 		"partition a | a":                `1:15: found a twice in a partition, expected each member once`,
-		"partition a |":                  `1:14: found the end of the line, expected a role: the name of a member or bound host, primary(VM), secondary(VM), other(ROLE), all or witness`,
+		"partition a |":                  `1:14: found the end of the line, expected a role: the name of a member or bound host, primary(VM), secondary(VM), other(ROLE), site(SITE), all or witness`,
 		"partition a|b|c|d|e|f|g|h|i":    `1:26: found too many groups, expected at most 8`,
 		"partition a | b c d e f g h i j k l m n o p q": `1:45: found too many members in a partition, expected at most 16`,
 		"disk-error a db writes":                        `1:17: found "writes", expected read or write; did you mean "write"?`,
@@ -173,7 +178,7 @@ func drawParam(t *rapid.T, p *param, f *Fault) {
 	switch p {
 	case paramMember, paramOn:
 		if f.Member = drawSingle.Draw(t, "member"); rapid.IntRange(0, 4).Draw(t, "all") == 0 {
-			f.Member = All()
+			f.Member = rapid.SampledFrom([]Role{All(), Site("x")}).Draw(t, "several")
 		}
 	case paramFrom:
 		f.Member = drawSingle.Draw(t, "from")

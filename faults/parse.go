@@ -124,8 +124,8 @@ func (p *parser) single(into *Role) error {
 	if err := p.role(into); err != nil {
 		return err
 	}
-	if into.Kind == RoleAll {
-		return p.Problem(at, `found "all"`, "one member", "")
+	if into.Several() {
+		return p.Problem(at, fmt.Sprintf("found %q", into), "one member", "")
 	}
 	return nil
 }

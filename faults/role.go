@@ -22,13 +22,15 @@ const (
 	RoleAll
 	// RoleWitness is the pool's witness, whatever its name.
 	RoleWitness
+	// RoleSite is every host of the site Role.Name.
+	RoleSite
 )
 
-// Role names one member of the pool (RoleAll: several) at the moment the fault happens. Roles are
+// Role names one member of the pool (some kinds: several) at the moment the fault happens. Roles are
 // comparable with ==.
 type Role struct {
 	Kind RoleKind
-	// Name is a member, a bound name or a VM, depending on Kind; empty for all and witness.
+	// Name is a member, a bound name, a VM or a site, depending on Kind; empty for all and witness.
 	Name string
 	// Other turns the role into the other host of a two-host pool: other(primary(db)).
 	Other bool
@@ -48,6 +50,12 @@ func All() Role { return Role{Kind: RoleAll} }
 
 // Witness returns the role of the witness.
 func Witness() Role { return Role{Kind: RoleWitness} }
+
+// Site returns the role of every host of the site.
+func Site(name string) Role { return Role{Kind: RoleSite, Name: name} }
+
+// Several reports whether the role means more than one member, or may: each is then hit in turn at the same instant.
+func (r Role) Several() bool { return r.Kind == RoleAll || r.Kind == RoleSite }
 
 // OtherThan returns the role of the other host of a two-host pool.
 func OtherThan(r Role) Role {
@@ -71,6 +79,8 @@ func (r Role) String() string {
 		s = "all"
 	case RoleWitness:
 		s = "witness"
+	case RoleSite:
+		s = "site(" + r.Name + ")"
 	default:
 		s = "role(" + strconv.Itoa(int(r.Kind)) + ")"
 	}
@@ -80,7 +90,7 @@ func (r Role) String() string {
 	return s
 }
 
-var roleFunctions = []string{"primary", "secondary", "other"}
+var roleFunctions = []string{"primary", "secondary", "other", "site"}
 
 // ParseRole takes a role. It does not know which members and VMs exist; the Mentions of a parsed
 // fault let the caller check that.
@@ -91,10 +101,14 @@ func ParseRole(c *lex.Cursor) (Role, error) {
 	for _, k := range []struct {
 		word string
 		kind RoleKind
-	}{{"primary", RolePrimary}, {"secondary", RoleSecondary}} {
+		what string
+	}{{"primary", RolePrimary, "the name of a VM"}, {"secondary", RoleSecondary, "the name of a VM"}, {"site", RoleSite, "the name of a site"}} {
+		if k.kind == RoleSite && c.PeekAt(1).Text != "(" {
+			continue // a member of that name
+		}
 		if c.Accept(k.word) {
-			vm, err := parenthesised(c, func() (string, error) { return c.Name("the name of a VM") })
-			return Role{Kind: k.kind, Name: vm}, err
+			name, err := parenthesised(c, func() (string, error) { return c.Name(k.what) })
+			return Role{Kind: k.kind, Name: name}, err
 		}
 	}
 	switch {
@@ -106,7 +120,7 @@ func ParseRole(c *lex.Cursor) (Role, error) {
 	if t := c.Peek(); t.Kind == lex.TokenWord && c.PeekAt(1).Text == "(" {
 		return Role{}, c.Unexpected(t, "a role such as primary(VM)", roleFunctions...)
 	}
-	name, err := c.Name("a role: the name of a member or bound host, primary(VM), secondary(VM), other(ROLE), all or witness")
+	name, err := c.Name("a role: the name of a member or bound host, primary(VM), secondary(VM), other(ROLE), site(SITE), all or witness")
 	return Named(name), err
 }
 
@@ -117,7 +131,7 @@ func parseOther(c *lex.Cursor) (Role, error) {
 	if err != nil {
 		return r, err
 	}
-	if r.Other || r.Kind == RoleAll || r.Kind == RoleWitness {
+	if r.Other || r.Several() || r.Kind == RoleWitness {
 		return r, c.Problem(at, "found other("+r.String()+")", "other() around one host", "")
 	}
 	return OtherThan(r), nil

@@ -22,6 +22,14 @@ func (r *run) members(role faults.Role) []model.NodeID {
 			all[i] = model.NodeID(i + 1)
 		}
 		return all
+	case faults.RoleSite:
+		var there []model.NodeID
+		for i := range r.script.Hosts {
+			if r.script.Hosts[i].Site == role.Name {
+				there = append(there, model.NodeID(i+1))
+			}
+		}
+		return there
 	case faults.RoleWitness:
 		id = r.world.Member(r.script.Witness.Name)
 	case faults.RolePrimary:

@@ -77,7 +77,20 @@ func (r *run) onStage(vm model.VMID, stage sim.Stage, member model.NodeID) {
 func (r *run) act(index int) {
 	a := &r.script.Actions[index]
 	members := r.members(a.Fault.Member)
-	fault, ok := r.admit(index, &a.Fault, members)
+	if !a.Fault.Member.Several() {
+		r.perform(index, &a.Fault, members)
+		return
+	}
+	for _, m := range members {
+		f := a.Fault
+		f.Member = faults.Named(r.name(m))
+		r.perform(index, &f, []model.NodeID{m})
+	}
+}
+
+// perform performs a fault of an action on the members whom its first role means.
+func (r *run) perform(index int, asked *faults.Fault, members []model.NodeID) {
+	fault, ok := r.admit(index, asked, members)
 	if !ok {
 		return
 	}
@@ -85,8 +98,8 @@ func (r *run) act(index int) {
 	if r.began < 0 {
 		r.began = r.now()
 	}
-	if a.As != "" && len(members) == 1 {
-		r.names[a.As] = members[0]
+	if as := r.script.Actions[index].As; as != "" && len(members) == 1 {
+		r.names[as] = members[0]
 	}
 	mark := reports.Mark{At: r.at(r.world.Now()), Text: f.String()}
 	if f.For > 0 {

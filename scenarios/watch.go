@@ -30,8 +30,8 @@ type Moment struct {
 	// Action is its place in the script's actions, counted from 0.
 	Action int
 	Fault  faults.Fault
-	// Members are those whom the fault's first role means now; empty for faults without one. Peers are
-	// those of the other end of a link.
+	// Members has the member that the fault's first role means now, and none for faults without one; a role of several is asked
+	// about for each of them. Peers are those of the other end of a link.
 	Members, Peers []model.NodeID
 }
 

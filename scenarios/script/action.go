@@ -2,6 +2,7 @@ package script
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast/faults"
@@ -89,7 +90,7 @@ func (p *parser) action(n Note, trigger Trigger) error {
 		return err
 	}
 	if p.c.Accept("as") {
-		if m := fault.Member; m.Kind == faults.RoleNone || m.Kind == faults.RoleAll {
+		if m := fault.Member; m.Kind == faults.RoleNone || m.Several() {
 			return p.c.Problem(t, fmt.Sprintf("found %s with as", fault.Kind), "a fault of one member, which the name can stand for", "")
 		}
 		if a.As, err = p.declare("a new name", symbol{kind: symbolBound, trigger: trigger}); err != nil {
@@ -115,7 +116,7 @@ func (p *parser) sensible(t lex.Token, a Action, mentions []faults.Mention) erro
 		return p.c.Problem(t, "found with-old-disk, but no disk was saved", "a save-disk in an action above", "")
 	case f.Kind == faults.SetLevel && p.s.VMs[p.names[f.VM].vm].Service == ServiceRegisters:
 		return p.c.Problem(t, fmt.Sprintf("found set-level of %s, whose service is registers", f.VM), "a VM with service log or bank: registers live in memory, which only ft keeps", "")
-	case f.Kind == faults.JoinHost && f.Member.Kind != faults.RoleName, f.Kind == faults.LeaveHost && f.Member.Kind == faults.RoleAll:
+	case f.Kind == faults.JoinHost && f.Member.Kind != faults.RoleName, f.Kind == faults.LeaveHost && f.Member.Several():
 		return p.c.Problem(t, fmt.Sprintf("found %s of %s", f.Kind, f.Member), "one host by its name", "")
 	case f.Kind == faults.OrderVM && !p.s.VMs[p.names[f.VM].vm].Later:
 		return p.c.Problem(t, fmt.Sprintf("found order-vm of %q, which is there from the beginning", f.VM), "a VM that was declared with later", "")
@@ -190,10 +191,29 @@ func (p *parser) role(t lex.Token, r faults.Role, used Trigger) (witness bool, e
 			return false, p.c.Problem(t, "found the role witness in a pool without one", "a witness statement above", "")
 		}
 		return true, nil
+	case faults.RoleSite:
+		return false, p.site(t, r.Name)
 	case faults.RoleName:
 		return p.namedRole(t, r, used)
 	}
 	return false, nil
+}
+
+// site checks the name of a site in a role.
+func (p *parser) site(t lex.Token, name string) error {
+	var sites []string
+	for _, h := range p.s.Hosts {
+		if h.Site == name {
+			return nil
+		}
+		if h.Site != "" && !slices.Contains(sites, h.Site) {
+			sites = append(sites, h.Site)
+		}
+	}
+	if len(sites) == 0 {
+		return p.c.Problem(t, fmt.Sprintf("found the unknown site %q", name), "a site that a host statement above names", "")
+	}
+	return p.c.Problem(t, fmt.Sprintf("found the unknown site %q", name), "the site of a host: "+lex.Choice(sites), lex.Nearest(name, sites))
 }
 
 func (p *parser) namedRole(t lex.Token, r faults.Role, used Trigger) (witness bool, err error) {

@@ -20,6 +20,17 @@ vm db level ft service registers on a
 clients db
 `
 
+const sites = `scenario s
+purpose "p"
+host a site north
+host b site north
+host c site south
+witness w
+vm db level ft service registers on a second b
+clients db
+policy site-same db
+`
+
 const poolWithoutWitness = `scenario s
 purpose "p"
 host a
@@ -97,6 +108,9 @@ func TestParseErrors(t *testing.T) {
 		{"bound like a host", pool + "at 2s power-off a as b", `f:8:22: found "b", which is a host since line 4, expected a new name`},
 		{"as without a member", pool + "at 2s heal-all as v", `f:8:7: found heal-all with as, expected a fault of one member, which the name can stand for`},
 		{"as of all", pool + "at 2s power-off all as v", `f:8:7: found power-off with as, expected a fault of one member, which the name can stand for`},
+		{"as of a site", sites + "at 2s power-off site(north) as v", `f:10:7: found power-off with as, expected a fault of one member, which the name can stand for`},
+		{"unknown site", sites + "at 2s power-off site(nort)", `f:10:17: found the unknown site "nort", expected the site of a host: north or south; did you mean "north"?`},
+		{"site in a pool without", pool + "at 2s power-off site(north)", `f:8:17: found the unknown site "north", expected a site that a host statement above names`},
 		{"as misspelt", pool + "at 2s thaw a ass v", `f:8:14: found "ass", expected the end of the line`},
 		{"witness role without witness", poolWithoutWitness + "at 2s power-off witness", `f:7:17: found the role witness in a pool without one, expected a witness statement above`},
 		{"disk of the witness", pool + "at 2s disk-hang w db", `f:8:17: found the witness as the target of disk-hang, expected a host: a witness runs no VM and holds no disks`},

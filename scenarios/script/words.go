@@ -302,6 +302,15 @@ func (s Setting) String() string { return wordOf(settingWords, int(s)) }
 // Default returns the value of a valid setting that a script does not tune.
 func (s Setting) Default() time.Duration { return settingDefaults[s-1] }
 
+// Stages returns every stage, in the order of the language reference.
+func Stages() []Stage {
+	list := make([]Stage, len(stageWords))
+	for i := range list {
+		list[i] = Stage(i + 1)
+	}
+	return list
+}
+
 // String returns the stage's word.
 func (s Stage) String() string { return wordOf(stageWords, int(s)) }
 

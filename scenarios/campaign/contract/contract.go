@@ -41,9 +41,16 @@ type Contract struct {
 
 // fate is what became of an action.
 type fate struct {
-	asked    bool // it was about to happen
-	happened bool
-	fault    faults.Fault
+	asked    int  // for how many members it was about to happen
+	weaker   bool // than it was asked for, to one of them at least
+	happened []happened
+}
+
+// happened is a fault that an action led to.
+type happened struct {
+	fault          faults.Fault
+	at             time.Duration
+	members, peers []model.NodeID
 }
 
 // Refusal is an action that did not happen as drawn.
@@ -76,7 +83,7 @@ func (c *Contract) Admit(m *scenarios.Moment) (faults.Fault, bool) {
 	if n := m.World.Members().All().Len(); n > 0 {
 		c.fewest = min(c.fewest, n)
 	}
-	c.fate[m.Action].asked = true
+	c.fate[m.Action].asked++
 	f, why := c.decide(m)
 	switch {
 	case why == "":
@@ -85,8 +92,9 @@ func (c *Contract) Admit(m *scenarios.Moment) (faults.Fault, bool) {
 		return m.Fault, false
 	default:
 		c.refused = append(c.refused, Refusal{Action: m.Action, Weaker: true, Why: why})
+		c.fate[m.Action].weaker = true
 	}
-	c.fate[m.Action] = fate{asked: true, happened: true, fault: f}
+	c.happens(m, f)
 	c.begin(m, &f)
 	return f, true
 }
@@ -98,7 +106,7 @@ func (c *Contract) Refused() []Refusal { return c.refused }
 func (c *Contract) Unfired() []int {
 	var list []int
 	for i := range c.fate {
-		if !c.fate[i].asked {
+		if c.fate[i].asked == 0 {
 			list = append(list, i)
 		}
 	}
@@ -109,15 +117,58 @@ func (c *Contract) Unfired() []int {
 // never reached, and with the weaker forms in place of what was drawn. Run without a contract and with the
 // same seed it takes the same course.
 func (c *Contract) Executed() *script.Script {
+	return c.rewritten(func(*script.Action, *happened) {})
+}
+
+// Literal returns the script of what happened, as Executed does and action for action, with the moments and the members that were meant
+// in place of the stages and the roles that stood for them.
+func (c *Contract) Literal() *script.Script {
+	return c.rewritten(func(a *script.Action, h *happened) {
+		a.Trigger = script.Trigger{Kind: script.TriggerAt, At: h.at}
+		c.spell(&a.Fault.Member, h.members)
+		c.spell(&a.Fault.Peer, h.peers)
+	})
+}
+
+// rewritten returns the script with an edited action for each fault that happened: one for several members if it happened to all as it
+// was asked for.
+func (c *Contract) rewritten(edit func(*script.Action, *happened)) *script.Script {
 	s := *c.script
 	s.Actions = nil
 	for i, a := range c.script.Actions {
-		if c.fate[i].happened {
-			a.Fault = c.fate[i].fault
-			s.Actions = append(s.Actions, a)
+		f := &c.fate[i]
+		for j := range f.happened {
+			h := &f.happened[j]
+			whole := a.Fault.Member.Several() && len(f.happened) == f.asked && !f.weaker
+			if whole && j > 0 {
+				break
+			}
+			one := a
+			if !whole {
+				one.Fault = h.fault
+			}
+			edit(&one, h)
+			s.Actions = append(s.Actions, one)
 		}
 	}
 	return &s
+}
+
+// spell puts the name of the one member that a role meant in its place.
+func (c *Contract) spell(role *faults.Role, meant []model.NodeID) {
+	switch {
+	case len(meant) != 1 || role.Several():
+	case int(meant[0]) <= len(c.script.Hosts):
+		*role = faults.Named(c.script.Hosts[meant[0]-1].Name)
+	default:
+		*role = faults.Witness()
+	}
+}
+
+// happens takes down what becomes of an action.
+func (c *Contract) happens(m *scenarios.Moment, f faults.Fault) {
+	fate := &c.fate[m.Action]
+	fate.happened = append(fate.happened, happened{fault: f, at: m.At, members: m.Members, peers: m.Peers})
 }
 
 // decide returns the fault that may happen. A reason says that it is not the one drawn; then Kind 0 is none.
@@ -167,5 +218,6 @@ func (*witness) End(time.Duration)                                        {}
 
 // Fault takes down that an action happens.
 func (w *witness) Fault(m *scenarios.Moment) {
-	w.c.fate[m.Action] = fate{asked: true, happened: true, fault: m.Fault}
+	w.c.fate[m.Action].asked++
+	w.c.happens(m, m.Fault)
 }

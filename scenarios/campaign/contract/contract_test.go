@@ -136,6 +136,10 @@ func TestRules(t *testing.T) {
 			[]string{"at 2s power-off c", "at 3s leave-host b"}},
 		{"corruption, then the port of the good copy", threeVoters, ft, "at 16s disk-corrupt b db\nat 17s nic-down a for 1s\n", "", false,
 			[]string{"at 16s disk-corrupt b db"}},
+		{"a site lost and back", fourHosts, "vm db level ft service log on a second b\n", "at 2s power-off site(north) for 3s\nat 12s nic-down site(south) for 1s\n", "", false,
+			[]string{"at 2s power-off site(north) for 3s", "at 12s nic-down site(south) for 1s"}},
+		{"both homes at once", threeVoters, ft, "at 2s power-off all for 1s\n", "", false,
+			[]string{"at 2s power-off a for 1s", "at 2s freeze b for 1s"}},
 		{"corruption, unbounded", threeVoters, ha, "at 2s disk-corrupt b db\nat 3s power-off a for 1s\n", "", true,
 			[]string{"at 2s disk-corrupt b db", "at 3s power-off a for 1s"}},
 	} {
@@ -152,6 +156,28 @@ func TestRules(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLiteral: stages and roles become the moments and the members that they stood for, and the rest stays.
+func TestLiteral(t *testing.T) {
+	s := parse(t, "host a\nhost b\nwitness w\n", "vm db level ft service log on a\nclients db count 2 rate 20/s keys 4\n"+
+		"when db stage sealed after 2s power-off primary(db) as lost\nat 3s power-on lost\nat 4s disk-full secondary(db) db for 1s\n"+
+		"at 12s power-off b\nat 14s delay mgmt secondary(db) <-> witness 10ms for 1s\nat 15s slow-cpu all factor 2 for 1s\nrun 20s\n")
+	kept, _ := run(t, s, 1, false)
+	literal := kept.Literal()
+	var got []string
+	for i := range literal.Actions {
+		a := &literal.Actions[i]
+		if s.Actions[i].Trigger.Kind == script.TriggerWhen {
+			require.GreaterOrEqual(t, a.Trigger.At, 2*time.Second)
+			require.Less(t, a.Trigger.At, 3*time.Second)
+			a.Trigger.At = 2 * time.Second
+		}
+		got = append(got, a.String())
+	}
+	require.Equal(t, []string{"at 2s power-off a as lost", "at 3s power-on a", "at 4s disk-full a db for 1s", "at 12s power-off b",
+		"at 14s delay mgmt b <-> witness 10ms for 1s", "at 15s slow-cpu all factor 2 for 1s"}, got)
+	require.NoError(t, script.Validate(literal))
 }
 
 // TestBoundedPlansPass: what the contract admits, the protocol survives; and what happened is a script that takes the

@@ -159,9 +159,9 @@ func (c *Contract) Explain() string {
 	count := map[faults.Kind]int{}
 	rolled := 0
 	for i := range c.fate {
-		if c.fate[i].happened {
-			count[c.fate[i].fault.Kind]++
-			if c.fate[i].fault.OldDisk {
+		for _, h := range c.fate[i].happened {
+			count[h.fault.Kind]++
+			if h.fault.OldDisk {
 				rolled++
 			}
 		}

@@ -8,20 +8,20 @@ import (
 	"holdfast/scenarios/script"
 )
 
-// endsItself lets a fault end by itself in place of an action that mends something: what and where is found out by trying.
-func endsItself(s *script.Script) []*script.Script {
+// endsItself lets a fault end by itself in place of an action that mends something there: what exactly is found out by trying.
+func endsItself(s, plain *script.Script) []*script.Script {
 	var list []*script.Script
 	for j := range s.Actions {
-		end := &s.Actions[j]
+		end := &plain.Actions[j]
 		if !end.Fault.Kind.Mends() {
 			continue
 		}
 		for i := range s.Actions {
-			a := &s.Actions[i]
-			if !a.Fault.Kind.Lasts() || a.Fault.For > 0 {
+			a := &plain.Actions[i]
+			if !a.Fault.Kind.Lasts() || a.Fault.For > 0 || end.Fault.Kind != faults.HealAll && !meets(&a.Fault, &end.Fault) {
 				continue
 			}
-			between := end.Trigger.At + end.Trigger.Delay - a.Trigger.At - a.Trigger.Delay
+			between := end.Trigger.At - a.Trigger.At
 			for _, lasts := range []time.Duration{between, time.Second, 5 * time.Second} {
 				if lasts > 0 {
 					list = append(list, with(s, func(c *script.Script) {
@@ -35,8 +35,59 @@ func endsItself(s *script.Script) []*script.Script {
 	return list
 }
 
+// meets reports whether one member is at an end of both faults.
+func meets(a, b *faults.Fault) bool {
+	return b.Member == a.Member || b.Member == a.Peer || b.Peer == a.Member && b.Peer.Kind != faults.RoleNone
+}
+
+// together lets what happens to two hosts happen to their site, once.
+func together(s, plain *script.Script) []*script.Script {
+	var list []*script.Script
+	for j := range s.Actions {
+		for i := range j {
+			a, b := &plain.Actions[i].Fault, &plain.Actions[j].Fault
+			site, ok := siteOf(s, a.Member, b.Member)
+			if !ok || a.Kind != b.Kind || a.VM != b.VM {
+				continue
+			}
+			for _, which := range [][2]int{{i, j}, {j, i}} {
+				keep, drop := which[0], which[1]
+				list = append(list, with(s, func(c *script.Script) {
+					for h := range c.Hosts {
+						if name := c.Hosts[h].Name; name == a.Member.Name || name == b.Member.Name {
+							c.Hosts[h].Site = site
+						}
+					}
+					c.Actions[keep].Fault.Member, c.Actions[keep].As = faults.Site(site), ""
+					c.Actions = slices.Delete(c.Actions, drop, drop+1)
+				}))
+			}
+		}
+	}
+	return list
+}
+
+// siteOf returns the site of which exactly the two hosts are, or can be as nobody speaks of sites.
+func siteOf(s *script.Script, a, b faults.Role) (string, bool) {
+	sites := map[string]string{}
+	count := map[string]int{}
+	for _, h := range s.Hosts {
+		sites[h.Name] = h.Site
+		count[h.Site]++
+	}
+	first, known := sites[a.Name]
+	second, both := sites[b.Name]
+	switch {
+	case a == b || !known || !both || a.Kind != faults.RoleName || b.Kind != faults.RoleName || first != second:
+		return "", false
+	case first != "":
+		return first, count[first] == 2
+	}
+	return "here", len(count) == 1 && len(s.Policies) == 0
+}
+
 // simplerTriggers counts to one instead of more, and waits for nothing.
-func simplerTriggers(s *script.Script) []*script.Script {
+func simplerTriggers(s, _ *script.Script) []*script.Script {
 	return eachAction(s, func(a *script.Action) (list []script.Action) {
 		t := a.Trigger
 		if t.Kind != script.TriggerWhen {
@@ -59,7 +110,7 @@ func simplerTriggers(s *script.Script) []*script.Script {
 }
 
 // simplerFaults drops options, one at a time, and takes rounder amounts.
-func simplerFaults(s *script.Script) []*script.Script {
+func simplerFaults(s, _ *script.Script) []*script.Script {
 	return eachAction(s, func(a *script.Action) (list []script.Action) {
 		try := func(edit func(*faults.Fault)) {
 			b := *a
@@ -93,7 +144,7 @@ func simplerFaults(s *script.Script) []*script.Script {
 }
 
 // rounder makes times rounder.
-func rounder(s *script.Script) []*script.Script {
+func rounder(s, _ *script.Script) []*script.Script {
 	return eachAction(s, func(a *script.Action) (list []script.Action) {
 		for _, unit := range []time.Duration{time.Second, 100 * time.Millisecond, 10 * time.Millisecond} {
 			b := *a

@@ -1,9 +1,11 @@
 package reduce
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -52,6 +54,7 @@ type reducer struct {
 	Options
 	ctx   context.Context
 	best  *script.Script
+	plain *script.Script  // the best with moments and members spelled out, action for action; or the best
 	been  map[string]bool // hashes of what was the best
 	seed  uint64
 	rule  string
@@ -77,7 +80,7 @@ var errBudget = errors.New("the time is over")
 // Reduce returns the smallest script it finds that fails with the same rule. s is not changed. Errors are
 // those of Run, that of ctx, or wrap ErrPasses.
 func Reduce(ctx context.Context, s *script.Script, o Options) (*Result, error) {
-	r := &reducer{Options: o, ctx: ctx, best: s, been: map[string]bool{script.Hash(s): true}, seed: o.Seed, rule: o.Rule, draw: rand.New(rand.NewPCG(1, 1))}
+	r := &reducer{Options: o, ctx: ctx, best: s, plain: s, been: map[string]bool{script.Hash(s): true}, seed: o.Seed, rule: o.Rule, draw: rand.New(rand.NewPCG(1, 1))}
 	if o.Budget > 0 {
 		r.end = o.Now().Add(o.Budget)
 	}
@@ -162,33 +165,36 @@ func (r *reducer) adopt(what string, s *script.Script) (bool, error) {
 // choose takes the first of the candidates that fails and returns its place, or -1. Each runs with the seed in its place;
 // without seeds all run with the present one.
 func (r *reducer) choose(what string, candidates []*script.Script, seeds ...uint64) (int, error) {
-	valid := make([]int, 0, len(candidates))
+	var list []trial
 	for i, c := range candidates {
 		if c != nil && !r.been[script.Hash(c)] && script.Validate(c) == nil {
-			valid = append(valid, i)
+			list = append(list, trial{i, c, r.seed})
+			if len(seeds) > 0 {
+				list[len(list)-1].seed = seeds[i]
+			}
 		}
 	}
-	for start := 0; start < len(valid); start += max(r.Jobs, 1) {
-		if r.Budget > 0 && !r.Now().Before(r.end) {
-			return -1, errBudget
+	for i, o := range r.tryAll(list) {
+		if o.err != nil {
+			return -1, o.err
 		}
-		batch := valid[start:min(start+max(r.Jobs, 1), len(valid))]
-		outcomes := r.tryAll(candidates, seeds, batch)
-		for i, o := range outcomes {
-			if o.err != nil {
-				return -1, o.err
+		r.runs += o.runs
+		if o.fails && !r.been[script.Hash(o.script)] {
+			r.best, r.plain, r.seed, r.been[script.Hash(o.script)] = o.script, o.plain, o.seed, true
+			if r.Progress != nil {
+				r.Progress(what, r.best)
 			}
-			r.runs += o.runs
-			if o.fails && !r.been[script.Hash(o.script)] {
-				r.best, r.seed, r.been[script.Hash(o.script)] = o.script, o.seed, true
-				if r.Progress != nil {
-					r.Progress(what, r.best)
-				}
-				return batch[i], nil
-			}
+			return list[i].at, nil
 		}
 	}
 	return -1, nil
+}
+
+// trial is a candidate, at its place among all, and the seed that it runs with first.
+type trial struct {
+	at     int
+	script *script.Script
+	seed   uint64
 }
 
 // outcome is what came of a candidate with all the seeds that it was given.
@@ -196,32 +202,52 @@ type outcome struct {
 	fails  bool
 	seed   uint64
 	script *script.Script // what happened of it, if it fails
+	plain  *script.Script // the same, spelled out
 	runs   int
 	err    error
 }
 
-// tryAll runs a batch of candidates side by side.
-func (r *reducer) tryAll(candidates []*script.Script, seeds []uint64, batch []int) []outcome {
-	outcomes := make([]outcome, len(batch))
-	done := make(chan struct{}, len(batch))
-	for i, at := range batch {
-		seed := r.seed
-		if len(seeds) > 0 {
-			seed = seeds[at]
-		}
-		go func() {
-			outcomes[i] = r.try(candidates[at], seed)
-			done <- struct{}{}
+// tryAll yields what came of the candidates, in their order. Jobs of them run side by side all the time; what runs when nobody asks for more is given up.
+func (r *reducer) tryAll(list []trial) iter.Seq2[int, outcome] {
+	return func(yield func(int, outcome) bool) {
+		ctx, cancel := context.WithCancel(r.ctx)
+		outcomes, ended := make([]outcome, len(list)), make(chan int, len(list))
+		ready := make([]bool, len(list))
+		begun, running := 0, 0
+		defer func() {
+			for cancel(); running > 0; running-- {
+				<-ended
+			}
 		}()
+		for next := 0; next < len(list); next++ {
+			for !ready[next] {
+				for ; running < max(r.Jobs, 1) && begun < len(list) && !r.late(r.end); running++ {
+					i := begun
+					go func() {
+						outcomes[i] = r.try(ctx, list[i].script, list[i].seed)
+						ended <- i
+					}()
+					begun++
+				}
+				if running == 0 {
+					yield(next, outcome{err: errBudget})
+					return
+				}
+				ready[<-ended] = true
+				running--
+			}
+			if !yield(next, outcomes[next]) {
+				return
+			}
+		}
 	}
-	for range batch {
-		<-done
-	}
-	return outcomes
 }
 
+// late reports whether a time has come, where time counts.
+func (r *reducer) late(when time.Time) bool { return r.Budget > 0 && !r.Now().Before(when) }
+
 // try runs one candidate with the seed and then with others.
-func (r *reducer) try(s *script.Script, first uint64) (o outcome) {
+func (r *reducer) try(ctx context.Context, s *script.Script, first uint64) (o outcome) {
 	seeds := []uint64{first}
 	for n := uint64(1); len(seeds) <= r.tries; n++ {
 		if !slices.Contains(seeds, n) {
@@ -229,16 +255,16 @@ func (r *reducer) try(s *script.Script, first uint64) (o outcome) {
 		}
 	}
 	for _, seed := range seeds {
-		v, err := r.Run(r.ctx, s, seed, r.limit)
+		v, err := r.Run(ctx, s, seed, r.limit)
 		o.runs++
 		if err != nil {
 			o.err = err
 			return o
 		}
 		if v.fails(r.rule) {
-			o.fails, o.seed, o.script = true, seed, v.Happened
+			o.fails, o.seed, o.script, o.plain = true, seed, v.Happened, cmp.Or(v.Literal, v.Happened)
 			if script.Validate(o.script) != nil {
-				o.script = s // what did not happen has a name that something else uses
+				o.script, o.plain = s, s // what did not happen has a name that something else uses
 			}
 			return o
 		}

@@ -153,6 +153,82 @@ func TestEndsItself(t *testing.T) {
 	require.NoError(t, script.Validate(r.Script))
 }
 
+// simulated parses a script of two hosts and two VMs.
+func simulated(t *testing.T, actions string) *script.Script {
+	t.Helper()
+	s, err := script.Parse("simulated", "scenario simulated\npurpose \"Something fails.\"\nhost a\nhost b\nwitness w\nvm x level ha service log on a\nvm y level ft service log on b\n"+
+		"clients x count 1 rate 10/s keys 2\nclients y count 1 rate 10/s keys 2\n"+actions+"expect state-lost(y)\n")
+	require.NoError(t, err)
+	return s
+}
+
+// reduced returns what a simulated script is reduced to if exactly those that wanted picks fail.
+func reduced(t *testing.T, s *script.Script, shakes int, wanted func(*script.Script) bool) *reduce.Result {
+	t.Helper()
+	simulate := reduce.Under(reduce.Bounded)
+	r, err := reduce.Reduce(context.Background(), s, reduce.Options{Seed: 1, Jobs: 2, Shakes: shakes,
+		Run: func(ctx context.Context, c *script.Script, seed, events uint64) (reduce.Verdict, error) {
+			v, err := simulate(ctx, c, seed, events)
+			if v.Rule, v.Rules = "", nil; err == nil && wanted(v.Happened) {
+				v.Rule, v.Rules = "R9", []string{"R9"}
+			}
+			return v, err
+		}})
+	require.NoError(t, err)
+	require.True(t, r.Finished)
+	require.NoError(t, script.Validate(r.Script))
+	return r
+}
+
+// TestNotAboutTheVM: a VM by whose stages and roles actions are told goes, and they stay.
+func TestNotAboutTheVM(t *testing.T) {
+	s := simulated(t, "when y stage sealed after 1s kill-daemon secondary(y)\nat 3s nic-down primary(y)\nat 3s hang-vm x for 100ms\nrun 5s\n")
+	r := reduced(t, s, 0, func(c *script.Script) bool {
+		text := script.Format(c)
+		daemon := strings.Contains(text, "kill-daemon secondary(y)") || strings.Contains(text, "kill-daemon a")
+		return daemon && strings.Contains(text, "hang-vm x") && (strings.Contains(text, "nic-down primary(y)") || strings.Contains(text, "nic-down b"))
+	})
+	require.Len(t, r.Script.Actions, 3)
+	require.Equal(t, "x", r.Script.VMs[0].Name)
+	require.Len(t, r.Script.VMs, 1)
+	require.Empty(t, r.Script.Witness.Name)
+}
+
+// TestCalmer: nothing happens for long in what is left.
+func TestCalmer(t *testing.T) {
+	s := simulated(t, "at 1s nic-down a\nat 9s nic-up a\nat 20s nic-down b\nrun 30s\n")
+	r := reduced(t, s, 0, func(c *script.Script) bool { return len(c.Actions) == 3 })
+	require.LessOrEqual(t, r.Script.Run, 5*time.Second, script.Format(r.Script))
+}
+
+// TestTogether: what hits two hosts in turn hits their site at once, if nobody else is there.
+func TestTogether(t *testing.T) {
+	for _, site := range []string{"", " site north"} {
+		text := script.Format(simulated(t, "at 1s nic-down b\nat 1.2s nic-down a\nrun 3s\n"))
+		s, err := script.Parse("simulated", strings.NewReplacer("host a", "host a"+site, "host b", "host b"+site).Replace(text))
+		require.NoError(t, err)
+		r := reduced(t, s, 0, func(c *script.Script) bool {
+			hit := map[string]bool{}
+			for _, a := range c.Actions {
+				for _, h := range c.Hosts {
+					hit[h.Name] = hit[h.Name] || a.Fault.Member == faults.Named(h.Name) || a.Fault.Member == faults.Site(h.Site)
+				}
+			}
+			return hit["a"] && hit["b"]
+		})
+		require.Len(t, r.Script.Actions, 1, script.Format(r.Script))
+	}
+}
+
+// TestAgain: one fault that comes again and again does what many did.
+func TestAgain(t *testing.T) {
+	s := simulated(t, strings.Repeat("at 1s disk-full a x for 100ms\n", 6)+"run 3s\n")
+	r := reduced(t, s, 100, func(c *script.Script) bool {
+		return len(c.Actions) == 6 || len(c.Actions) > 0 && c.Actions[0].Fault.Count >= 6
+	})
+	require.Len(t, r.Script.Actions, 1)
+}
+
 // TestNothingToReduce: a script that passes is refused, and so is one that fails with another rule.
 func TestNothingToReduce(t *testing.T) {
 	s := swarm.Draw(1, swarm.Options{})

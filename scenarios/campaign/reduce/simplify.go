@@ -8,15 +8,19 @@ import (
 	"holdfast/scenarios/script"
 )
 
-// change is a way to make a script simpler: candidates for one thing, the simplest first.
+// change is a way to make a script simpler: candidates for one thing, the simplest first. plain has the same actions with their moments
+// and members spelled out.
 type change struct {
 	what string
-	make func(s *script.Script) []*script.Script
+	make func(s, plain *script.Script) []*script.Script
 }
 
 // smallerChanges leave less to be run. They are tried in this order, each as long as it helps.
 var smallerChanges = []change{
+	{"faults that end by themselves", endsItself},
+	{"a site at once", together},
 	{"shorter run", shorter},
+	{"shorter pauses", calmer},
 	{"fewer VMs", fewerVMs},
 	{"fewer hosts", fewerHosts},
 	{"no tuning", fewerTunes},
@@ -26,7 +30,6 @@ var smallerChanges = []change{
 
 // simplerChanges leave less to be read.
 var simplerChanges = []change{
-	{"faults that end by themselves", endsItself},
 	{"simpler triggers", simplerTriggers},
 	{"simpler faults", simplerFaults},
 	{"rounder times", rounder},
@@ -36,7 +39,7 @@ var simplerChanges = []change{
 func (r *reducer) simplify(changes []change) error {
 	for _, c := range changes {
 		for next := 0; next >= 0; {
-			candidates := c.make(r.best)
+			candidates := c.make(r.best, r.plain)
 			next = min(next, len(candidates))
 			at, err := r.choose(c.what, slices.Concat(candidates[next:], candidates[:next]))
 			if err != nil {
@@ -87,7 +90,7 @@ func until(s *script.Script, failure time.Duration) *script.Script {
 }
 
 // shorter ends the run earlier, and begins the troubles earlier.
-func shorter(s *script.Script) []*script.Script {
+func shorter(s, _ *script.Script) []*script.Script {
 	var list []*script.Script
 	end := last(s)
 	for _, rest := range []time.Duration{100 * time.Millisecond, time.Second, 4 * time.Second, 10 * time.Second} {
@@ -117,11 +120,57 @@ func shorter(s *script.Script) []*script.Script {
 	return list
 }
 
-func fewerVMs(s *script.Script) []*script.Script {
+// calmer leaves less time between two actions.
+func calmer(s, _ *script.Script) []*script.Script {
+	var times []time.Duration
+	for _, a := range s.Actions {
+		times = append(times, a.Trigger.At)
+	}
+	slices.Sort(times)
+	var list []*script.Script
+	for _, longest := range []time.Duration{time.Second, 3 * time.Second} {
+		pauses := 0
+		for i := 1; i < len(times); i++ {
+			if by := times[i] - times[i-1] - longest; by > 0 {
+				list = append(list, with(s, func(c *script.Script) { sooner(c, times[i], by) }))
+				pauses++
+			}
+		}
+		if pauses > 1 {
+			list = append(list, with(s, func(c *script.Script) {
+				for i := len(times) - 1; i > 0; i-- {
+					sooner(c, times[i], max(0, times[i]-times[i-1]-longest))
+				}
+			}))
+		}
+	}
+	return list
+}
+
+// sooner lets everything from a time on come sooner.
+func sooner(c *script.Script, from, by time.Duration) {
+	for i := range c.Actions {
+		if at := &c.Actions[i].Trigger.At; *at >= from {
+			*at -= by
+		}
+	}
+	c.Run -= by
+	c.Expects = slices.DeleteFunc(c.Expects, func(e script.Expect) bool { return e.To > c.Run })
+}
+
+// fewerVMs drops a VM with everything that is about it. What was only timed by it, or hit a host of it, stays if that helps.
+func fewerVMs(s, plain *script.Script) []*script.Script {
 	var list []*script.Script
 	for i := range s.VMs {
 		if len(s.VMs) > 1 {
-			list = append(list, withoutVM(s, s.VMs[i].Name))
+			name := s.VMs[i].Name
+			list = append(list, withoutVM(s, name), withoutVM(with(s, func(c *script.Script) {
+				for i := range c.Actions {
+					if about(&c.Actions[i], name) {
+						c.Actions[i] = plain.Actions[i]
+					}
+				}
+			}), name))
 		}
 	}
 	return list
@@ -133,10 +182,13 @@ func withoutVM(s *script.Script, name string) *script.Script {
 		c.VMs = slices.DeleteFunc(c.VMs, func(v script.VM) bool { return v.Name == name })
 		c.Clients = slices.DeleteFunc(c.Clients, func(v script.Clients) bool { return v.VM == name })
 		c.Expects = slices.DeleteFunc(c.Expects, func(e script.Expect) bool { return e.VM == name || e.Subject == name })
-		c.Actions = slices.DeleteFunc(c.Actions, func(a script.Action) bool {
-			return a.Trigger.VM == name || a.Fault.VM == name || concerns(a.Fault.Member, name) || concerns(a.Fault.Peer, name)
-		})
+		c.Actions = slices.DeleteFunc(c.Actions, func(a script.Action) bool { return about(&a, name) })
 	})
+}
+
+// about reports whether an action names the VM.
+func about(a *script.Action, vm string) bool {
+	return a.Trigger.VM == vm || a.Fault.VM == vm || concerns(a.Fault.Member, vm) || concerns(a.Fault.Peer, vm)
 }
 
 // concerns reports whether a role is that of the VM.
@@ -145,24 +197,33 @@ func concerns(r faults.Role, vm string) bool {
 }
 
 // fewerHosts drops hosts that are nobody's home, and the witness.
-func fewerHosts(s *script.Script) []*script.Script {
+func fewerHosts(s, _ *script.Script) []*script.Script {
 	var list []*script.Script
+	without := func(name string, edit func(*script.Script)) {
+		list = append(list, with(s, func(c *script.Script) {
+			c.Actions = slices.DeleteFunc(c.Actions, func(a script.Action) bool { return mentions(&a.Fault, name, name == s.Witness.Name) })
+			edit(c)
+		}))
+	}
 	for _, h := range s.Hosts {
 		home := slices.ContainsFunc(s.VMs, func(v script.VM) bool { return v.Home == h.Name || v.Second == h.Name })
-		if home || len(s.Hosts) == 2 {
-			continue
+		if !home && len(s.Hosts) > 2 {
+			without(h.Name, func(c *script.Script) {
+				c.Hosts = slices.DeleteFunc(c.Hosts, func(m script.Member) bool { return m.Name == h.Name })
+			})
 		}
-		list = append(list, with(s, func(c *script.Script) {
-			c.Hosts = slices.DeleteFunc(c.Hosts, func(m script.Member) bool { return m.Name == h.Name })
-			c.Actions = slices.DeleteFunc(c.Actions, func(a script.Action) bool { return mentions(&a.Fault, h.Name) })
-		}))
+	}
+	if s.Witness.Name != "" {
+		without(s.Witness.Name, func(c *script.Script) { c.Witness = script.Member{} })
 	}
 	return list
 }
 
 // mentions reports whether a fault names the member.
-func mentions(f *faults.Fault, name string) bool {
-	is := func(r faults.Role) bool { return r.Kind == faults.RoleName && r.Name == name }
+func mentions(f *faults.Fault, name string, witness bool) bool {
+	is := func(r faults.Role) bool {
+		return r.Kind == faults.RoleName && r.Name == name || witness && r.Kind == faults.RoleWitness
+	}
 	for _, g := range f.Groups {
 		if slices.ContainsFunc(g, is) {
 			return true
@@ -171,7 +232,7 @@ func mentions(f *faults.Fault, name string) bool {
 	return is(f.Member) || is(f.Peer)
 }
 
-func fewerTunes(s *script.Script) []*script.Script {
+func fewerTunes(s, _ *script.Script) []*script.Script {
 	var list []*script.Script
 	if len(s.Tunes) > 1 {
 		list = append(list, with(s, func(c *script.Script) { c.Tunes = nil }))
@@ -183,7 +244,7 @@ func fewerTunes(s *script.Script) []*script.Script {
 }
 
 // fewerExpects drops demands. A declared loss of memory stays: it is no demand but a permission.
-func fewerExpects(s *script.Script) []*script.Script {
+func fewerExpects(s, _ *script.Script) []*script.Script {
 	var list []*script.Script
 	for i := range s.Expects {
 		if s.Expects[i].Kind != script.ExpectStateLost {
@@ -194,7 +255,7 @@ func fewerExpects(s *script.Script) []*script.Script {
 }
 
 // lighter makes the load of one VM smaller.
-func lighter(s *script.Script) []*script.Script {
+func lighter(s, _ *script.Script) []*script.Script {
 	var list []*script.Script
 	for i := range s.Clients {
 		set := func(edit func(*script.Clients)) {

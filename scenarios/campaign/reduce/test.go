@@ -21,8 +21,9 @@ type Verdict struct {
 	Events uint64
 	// At is when the first rule failed, on the script's clock.
 	At time.Duration
-	// Happened is the candidate without what did not happen of it.
-	Happened *script.Script
+	// Happened is the candidate without what did not happen of it; Literal, if not nil, the same with the moments and the members
+	// that its stages and roles stood for.
+	Happened, Literal *script.Script
 }
 
 // fails reports whether the rule is among those that failed.
@@ -67,12 +68,12 @@ func Under(b Bounds) Runner {
 		case err != nil:
 			return Verdict{}, err
 		}
-		return verdict(result, c.Executed()), nil
+		return verdict(result, c), nil
 	}
 }
 
-func verdict(result *reports.Scenario, happened *script.Script) Verdict {
-	v := Verdict{Happened: happened, Events: uint64(result.Events)}
+func verdict(result *reports.Scenario, c *contract.Contract) Verdict {
+	v := Verdict{Happened: c.Executed(), Literal: c.Literal(), Events: uint64(result.Events)}
 	if result.Outcome == reports.Pass {
 		return v
 	}

@@ -49,6 +49,14 @@ func (d *drawer) siteLoss(from time.Duration) {
 		sites[i%2] = append(sites[i%2], faults.Named(h.Name))
 	}
 	lost, last := d.Int(0, 1), d.length(8*time.Second)
+	if d.Chance(1, 4) { // the hosts as one, with or without their links
+		f := fault{Kind: faults.PowerOff, Member: faults.Site(d.script.Hosts[lost].Site), Unsynced: faults.Unsynced(d.Int(0, 3)), For: last}
+		if d.Chance(1, 2) {
+			f = fault{Kind: faults.Isolate, Member: f.Member, KeepLAN: d.Chance(1, 2), For: last}
+		}
+		d.place(at(from), one(f))
+		return
+	}
 	switch d.Int(0, 2) {
 	case 0:
 		for _, m := range sites[lost] {

@@ -17,7 +17,7 @@ func (r *run) perform(ctx context.Context, f faults.Fault, hosts []string) error
 		if f.Kind == faults.HealAll {
 			return r.healEverything(ctx)
 		}
-		if f.Member.Kind != faults.RoleAll {
+		if !f.Member.Several() {
 			return r.network(ctx, f)
 		}
 		for _, host := range hosts {

@@ -93,12 +93,14 @@ func (r *run) members(role faults.Role) ([]string, error) {
 	switch role.Kind {
 	case faults.RoleNone:
 		return nil, nil
-	case faults.RoleAll:
-		var all []string
+	case faults.RoleAll, faults.RoleSite:
+		var list []string
 		for _, h := range r.script.Hosts {
-			all = append(all, r.labOf[h.Name])
+			if role.Kind == faults.RoleAll || h.Site == role.Name {
+				list = append(list, r.labOf[h.Name])
+			}
 		}
-		return all, nil
+		return list, nil
 	case faults.RolePrimary:
 		host = r.observer.primary()
 	case faults.RoleSecondary:
