@@ -46,12 +46,14 @@ func (r *run) members(role faults.Role) []model.NodeID {
 			return nil
 		}
 	}
+	if hosts := model.NodeID(len(r.script.Hosts)); role.Other && id != model.NoNode && id <= hosts {
+		id = hosts + 1 - id // pools of two hosts only
+	} else if role.Other {
+		id = model.NoNode // a name that was bound to the witness
+	}
 	if id == model.NoNode {
 		r.fail("expect", "%s is nobody when an action needs it", role)
 		return nil
-	}
-	if role.Other {
-		id = model.NodeID(len(r.script.Hosts)) + 1 - id // pools of two hosts only
 	}
 	return []model.NodeID{id}
 }

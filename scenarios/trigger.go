@@ -84,6 +84,9 @@ func (r *run) act(index int) {
 	for _, m := range members {
 		f := a.Fault
 		f.Member = faults.Named(r.name(m))
+		if f.Kind.Class() == faults.ClassDisk && f.VM != "" && !r.script.MayHold(r.vm(f.VM), f.Member.Name) {
+			continue
+		}
 		r.perform(index, &f, []model.NodeID{m})
 	}
 }

@@ -33,7 +33,7 @@ import (
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		// A simulated pool is small and makes much garbage: collecting it at every doubling takes a fifth of the time.
+		// A simulated pool is small and makes much garbage: collecting it at every doubling, as with GOGC=100, takes a fifth of the time.
 		debug.SetGCPercent(400)
 	}
 	// The first Ctrl-C asks for a clean stop; as soon as it came, the default is back and a second one kills.

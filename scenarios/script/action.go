@@ -166,13 +166,17 @@ func (p *parser) copyHolder(m faults.Mention, f faults.Fault) error {
 		return nil
 	}
 	p.later(m.Token, func() bool {
-		v := p.s.VMs[vm.vm]
-		return len(p.s.Hosts) == 2 || p.s.changesHomes() || v.Home == "" || v.Home == m.Role.Name || v.Second == m.Role.Name || v.Recovery == m.Role.Name
+		return p.s.MayHold(&p.s.VMs[vm.vm], m.Role.Name)
 	}, func() (string, string) {
 		v := p.s.VMs[vm.vm]
 		return fmt.Sprintf("found host %q, which holds no copy of %q", m.Role.Name, v.Name), lex.Choice([]string{v.Home, v.Second})
 	})
 	return nil
+}
+
+// MayHold reports whether the host may have a copy of the VM's disk at some time.
+func (s *Script) MayHold(vm *VM, host string) bool {
+	return len(s.Hosts) == 2 || s.changesHomes() || vm.Home == "" || vm.Home == host || vm.Second == host || vm.Recovery == host
 }
 
 // role checks a role and reports whether it is the witness.

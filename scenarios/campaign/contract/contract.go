@@ -35,14 +35,13 @@ type Contract struct {
 
 	places []place // what was decided about lost places, and is not known to all
 
-	refused []Refusal
-	fate    []fate // by action
+	fate []fate // by action
 }
 
 // fate is what became of an action.
 type fate struct {
-	asked    int  // for how many members it was about to happen
-	weaker   bool // than it was asked for, to one of them at least
+	asked    bool   // it was about to happen
+	why      string // it did not happen as drawn, to one member at least
 	happened []happened
 }
 
@@ -56,7 +55,7 @@ type happened struct {
 // Refusal is an action that did not happen as drawn.
 type Refusal struct {
 	Action int
-	// Weaker reports that something weaker happened in its place.
+	// Weaker reports that something weaker happened in its place: another fault, or of several members not to all.
 	Weaker bool
 	// Why names the limit, in words.
 	Why string
@@ -83,30 +82,35 @@ func (c *Contract) Admit(m *scenarios.Moment) (faults.Fault, bool) {
 	if n := m.World.Members().All().Len(); n > 0 {
 		c.fewest = min(c.fewest, n)
 	}
-	c.fate[m.Action].asked++
+	fate := &c.fate[m.Action]
+	fate.asked = true
 	f, why := c.decide(m)
-	switch {
-	case why == "":
-	case f.Kind == 0:
-		c.refused = append(c.refused, Refusal{Action: m.Action, Why: why})
+	if fate.why == "" {
+		fate.why = why
+	}
+	if why != "" && f.Kind == 0 {
 		return m.Fault, false
-	default:
-		c.refused = append(c.refused, Refusal{Action: m.Action, Weaker: true, Why: why})
-		c.fate[m.Action].weaker = true
 	}
 	c.happens(m, f)
 	c.begin(m, &f)
 	return f, true
 }
 
-// Refused returns the actions so far that did not happen as drawn.
-func (c *Contract) Refused() []Refusal { return c.refused }
+// Refused returns the actions so far that did not happen as drawn, in the order of the script.
+func (c *Contract) Refused() (list []Refusal) {
+	for i := range c.fate {
+		if f := &c.fate[i]; f.why != "" {
+			list = append(list, Refusal{Action: i, Weaker: len(f.happened) > 0, Why: f.why})
+		}
+	}
+	return list
+}
 
 // Unfired returns the actions whose moment did not come: the stage that they wait for was not reached.
 func (c *Contract) Unfired() []int {
 	var list []int
 	for i := range c.fate {
-		if c.fate[i].asked == 0 {
+		if !c.fate[i].asked {
 			list = append(list, i)
 		}
 	}
@@ -137,9 +141,9 @@ func (c *Contract) rewritten(edit func(*script.Action, *happened)) *script.Scrip
 	s.Actions = nil
 	for i, a := range c.script.Actions {
 		f := &c.fate[i]
+		whole := a.Fault.Member.Several() && f.why == ""
 		for j := range f.happened {
 			h := &f.happened[j]
-			whole := a.Fault.Member.Several() && len(f.happened) == f.asked && !f.weaker
 			if whole && j > 0 {
 				break
 			}
@@ -157,7 +161,7 @@ func (c *Contract) rewritten(edit func(*script.Action, *happened)) *script.Scrip
 // spell puts the name of the one member that a role meant in its place.
 func (c *Contract) spell(role *faults.Role, meant []model.NodeID) {
 	switch {
-	case len(meant) != 1 || role.Several():
+	case len(meant) != 1 || meant[0] == model.NoNode || role.Several():
 	case int(meant[0]) <= len(c.script.Hosts):
 		*role = faults.Named(c.script.Hosts[meant[0]-1].Name)
 	default:
@@ -218,6 +222,6 @@ func (*witness) End(time.Duration)                                        {}
 
 // Fault takes down that an action happens.
 func (w *witness) Fault(m *scenarios.Moment) {
-	w.c.fate[m.Action].asked++
+	w.c.fate[m.Action].asked = true
 	w.c.happens(m, m.Fault)
 }

@@ -17,7 +17,7 @@ func (r *reducer) minimise() error {
 			i := (next + k) % parts
 			candidates = append(candidates, without(r.best, n*i/parts, n*(i+1)/parts))
 		}
-		at, err := r.choose(fmt.Sprintf("%d of %d actions", n-n/parts, n), candidates)
+		at, err := r.choose(fmt.Sprintf("%d of %d actions", n-n/parts, n), n-1, candidates)
 		switch {
 		case err != nil:
 			return err

@@ -13,8 +13,11 @@
 // The search for a minimal list of actions is delta debugging (Zeller and Hildebrandt, "Simplifying and
 // Isolating Failure-Inducing Input", 2002). Candidates that could be tried in any order run
 // side by side, and the first in their order that fails is taken, so that the result does not
-// depend on the number of jobs, unless the time is over before. Shaking, which draws smaller scripts at other times and places, gets out of where
+// depend on the number of jobs, unless the time is over before. Shaking, which draws smaller scripts, gets out of where
 // taking away ends: an action may be there only to bring the others to their moment.
+//
+// Stages and roles hide when and whom an action meant. So each run tells that as well (Verdict.Literal), and changes that would
+// take the meaning away, as that of a VM whose stage is waited for, put the moment and the member in its place.
 //
 // A script that keeps a contract (package contract) is reduced under that contract. Otherwise a candidate
 // could fail because it asks for what nobody promised, such as the loss of both hosts of a VM,

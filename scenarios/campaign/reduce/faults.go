@@ -37,7 +37,8 @@ func endsItself(s, plain *script.Script) []*script.Script {
 
 // meets reports whether one member is at an end of both faults.
 func meets(a, b *faults.Fault) bool {
-	return b.Member == a.Member || b.Member == a.Peer || b.Peer == a.Member && b.Peer.Kind != faults.RoleNone
+	is := func(x, y faults.Role) bool { return x == y && x.Kind != faults.RoleNone }
+	return is(b.Member, a.Member) || is(b.Member, a.Peer) || is(b.Peer, a.Member)
 }
 
 // together lets what happens to two hosts happen to their site, once.
@@ -46,8 +47,8 @@ func together(s, plain *script.Script) []*script.Script {
 	for j := range s.Actions {
 		for i := range j {
 			a, b := &plain.Actions[i].Fault, &plain.Actions[j].Fault
-			site, ok := siteOf(s, a.Member, b.Member)
-			if !ok || a.Kind != b.Kind || a.VM != b.VM {
+			site, both := siteOf(s, a.Member, b.Member)
+			if both.Kind == faults.RoleNone || a.Kind != b.Kind || a.VM != b.VM {
 				continue
 			}
 			for _, which := range [][2]int{{i, j}, {j, i}} {
@@ -58,7 +59,7 @@ func together(s, plain *script.Script) []*script.Script {
 							c.Hosts[h].Site = site
 						}
 					}
-					c.Actions[keep].Fault.Member, c.Actions[keep].As = faults.Site(site), ""
+					c.Actions[keep].Fault.Member, c.Actions[keep].As = both, ""
 					c.Actions = slices.Delete(c.Actions, drop, drop+1)
 				}))
 			}
@@ -67,8 +68,8 @@ func together(s, plain *script.Script) []*script.Script {
 	return list
 }
 
-// siteOf returns the site of which exactly the two hosts are, or can be as nobody speaks of sites.
-func siteOf(s *script.Script, a, b faults.Role) (string, bool) {
+// siteOf returns what the two hosts, and no others, are together: all, or a site, or one that they can be as nobody speaks of sites.
+func siteOf(s *script.Script, a, b faults.Role) (site string, both faults.Role) {
 	sites := map[string]string{}
 	count := map[string]int{}
 	for _, h := range s.Hosts {
@@ -76,14 +77,18 @@ func siteOf(s *script.Script, a, b faults.Role) (string, bool) {
 		count[h.Site]++
 	}
 	first, known := sites[a.Name]
-	second, both := sites[b.Name]
+	second, too := sites[b.Name]
 	switch {
-	case a == b || !known || !both || a.Kind != faults.RoleName || b.Kind != faults.RoleName || first != second:
-		return "", false
-	case first != "":
-		return first, count[first] == 2
+	case a == b || !known || !too || a.Kind != faults.RoleName || b.Kind != faults.RoleName || first != second:
+		return "", faults.Role{}
+	case len(s.Hosts) == 2:
+		return first, faults.All()
+	case first != "" && count[first] == 2:
+		return first, faults.Site(first)
+	case len(count) == 1 && first == "" && len(s.Policies) == 0:
+		return "here", faults.Site("here")
 	}
-	return "here", len(count) == 1 && len(s.Policies) == 0
+	return "", faults.Role{}
 }
 
 // simplerTriggers counts to one instead of more, and waits for nothing.

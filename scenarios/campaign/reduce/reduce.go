@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -95,6 +96,9 @@ func Reduce(ctx context.Context, s *script.Script, o Options) (*Result, error) {
 		return nil, fmt.Errorf("%w with seed %d; it fails with %v", ErrPasses, o.Seed, first.Rules)
 	}
 	r.limit = max(first.Events*moreEvents, leastEvents)
+	if script.Hash(first.Happened) == script.Hash(s) {
+		r.plain = cmp.Or(first.Literal, s)
+	}
 	result := &Result{Before: len(s.Actions), Rule: r.rule}
 	err = r.search(&first)
 	result.Script, result.Seed, result.Runs, result.Finished = r.best, r.seed, r.runs+1, err == nil && !r.hurried
@@ -158,13 +162,14 @@ func (r *reducer) settle(tries int, steps ...func() error) error {
 
 // adopt takes a candidate if it fails.
 func (r *reducer) adopt(what string, s *script.Script) (bool, error) {
-	i, err := r.choose(what, []*script.Script{s})
+	i, err := r.choose(what, math.MaxInt, []*script.Script{s})
 	return i == 0, err
 }
 
 // choose takes the first of the candidates that fails and returns its place, or -1. Each runs with the seed in its place;
-// without seeds all run with the present one.
-func (r *reducer) choose(what string, candidates []*script.Script, seeds ...uint64) (int, error) {
+// without seeds all run with the present one. What happened of it must have at most so many actions: what hits several members
+// needs an action for each if the contract makes a difference between them.
+func (r *reducer) choose(what string, most int, candidates []*script.Script, seeds ...uint64) (int, error) {
 	var list []trial
 	for i, c := range candidates {
 		if c != nil && !r.been[script.Hash(c)] && script.Validate(c) == nil {
@@ -179,7 +184,7 @@ func (r *reducer) choose(what string, candidates []*script.Script, seeds ...uint
 			return -1, o.err
 		}
 		r.runs += o.runs
-		if o.fails && !r.been[script.Hash(o.script)] {
+		if o.fails && len(o.script.Actions) <= most && !r.been[script.Hash(o.script)] {
 			r.best, r.plain, r.seed, r.been[script.Hash(o.script)] = o.script, o.plain, o.seed, true
 			if r.Progress != nil {
 				r.Progress(what, r.best)
@@ -207,7 +212,8 @@ type outcome struct {
 	err    error
 }
 
-// tryAll yields what came of the candidates, in their order. Jobs of them run side by side all the time; what runs when nobody asks for more is given up.
+// tryAll yields what came of the candidates, in their order. Jobs of them run side by side all the time; what runs when nobody
+// asks for more is given up.
 func (r *reducer) tryAll(list []trial) iter.Seq2[int, outcome] {
 	return func(yield func(int, outcome) bool) {
 		ctx, cancel := context.WithCancel(r.ctx)

@@ -95,6 +95,36 @@ func TestShaking(t *testing.T) {
 	}
 }
 
+// TestDrawn: what shaking has to draw for one action less.
+func TestDrawn(t *testing.T) {
+	for name, fails := range map[string]func(*script.Script) bool{
+		"the last actions": func(s *script.Script) bool {
+			return len(s.Actions) == 7 && s.Actions[6].Fault.Effect == 12 && s.Actions[0].Fault.Effect == 6 && s.Actions[0].Trigger.At < 3*time.Second
+		},
+		"a witness": func(s *script.Script) bool { return len(s.Actions) == 2 && s.Witness.Name != "" },
+		"a stage": func(s *script.Script) bool {
+			return len(s.Actions) == 2 && s.Actions[1].Trigger.Kind == script.TriggerWhen
+		},
+		"another fault": func(s *script.Script) bool {
+			return len(s.Actions) == 2 && s.Actions[0].Fault.Kind == faults.Freeze
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := crashes(12)
+			s.Actions[3].Fault = faults.Fault{Kind: faults.PowerOff, Member: faults.Named("b")}
+			r, err := reduce.Reduce(context.Background(), s, reduce.Options{Seed: 1, Shakes: 300,
+				Run: func(_ context.Context, c *script.Script, _, _ uint64) (reduce.Verdict, error) {
+					if len(c.Actions) < 12 && !fails(c) {
+						return reduce.Verdict{Happened: c}, nil
+					}
+					return reduce.Verdict{Rule: "R1", Rules: []string{"R1"}, Happened: c}, nil
+				}})
+			require.NoError(t, err)
+			require.True(t, fails(r.Script), script.Format(r.Script))
+		})
+	}
+}
+
 // TestWhatHappened: a candidate that happens as something that was there before is no success, however often it fails; and what
 // happened of one is not taken if it is no script.
 func TestWhatHappened(t *testing.T) {
@@ -201,22 +231,59 @@ func TestCalmer(t *testing.T) {
 	require.LessOrEqual(t, r.Script.Run, 5*time.Second, script.Format(r.Script))
 }
 
-// TestTogether: what hits two hosts in turn hits their site at once, if nobody else is there.
+// TestNoLarger: what happens of a smaller script may have more actions than the script that it came from, and is no success then.
+func TestNoLarger(t *testing.T) {
+	s, err := script.Parse("sites", "scenario sites\npurpose \"Something fails.\"\nhost a site north\nhost b site south\nhost c site north\nhost d site north\nhost e site north\n"+
+		"vm x level ft service log on a second b\nvm z level ha service log on e second d\nvm u level ha service log on c second d\n"+
+		"at 2s power-off b\nat 3s power-on b\nat 20s isolate site(north) for 5s\nrun 30s\n")
+	require.NoError(t, err)
+	r := reduced(t, s, 0, func(c *script.Script) bool {
+		off, isolated := false, map[string]bool{}
+		for _, a := range c.Actions {
+			off = off || a.Fault.Kind == faults.PowerOff
+			isolated[a.Fault.Member.String()] = a.Fault.Kind == faults.Isolate
+		}
+		return off && len(c.VMs) == 3 && (isolated["site(north)"] || isolated["a"] && isolated["c"] && isolated["d"] && isolated["e"])
+	})
+	require.LessOrEqual(t, len(r.Script.Actions), 3, script.Format(r.Script))
+}
+
+// TestOtherThanTheWitness: a script whose failure is that it asks for nobody is reduced as well.
+func TestOtherThanTheWitness(t *testing.T) {
+	s := simulated(t, "at 1s nic-down a\nat 2s slow-cpu w factor 2 for 1s as other-one\nat 4s slow-cpu other(other-one) factor 2 for 1s\nrun 8s\n")
+	r, err := reduce.Reduce(context.Background(), s, reduce.Options{Seed: 1, Run: reduce.Under(reduce.NoContract)})
+	require.NoError(t, err)
+	require.Equal(t, "expect", r.Rule)
+	require.Len(t, r.Script.Actions, 2)
+}
+
+// TestTogether: what hits two hosts in turn hits them at once if they are all, or a site, or can be one.
 func TestTogether(t *testing.T) {
-	for _, site := range []string{"", " site north"} {
-		text := script.Format(simulated(t, "at 1s nic-down b\nat 1.2s nic-down a\nrun 3s\n"))
-		s, err := script.Parse("simulated", strings.NewReplacer("host a", "host a"+site, "host b", "host b"+site).Replace(text))
-		require.NoError(t, err)
-		r := reduced(t, s, 0, func(c *script.Script) bool {
-			hit := map[string]bool{}
-			for _, a := range c.Actions {
-				for _, h := range c.Hosts {
-					hit[h.Name] = hit[h.Name] || a.Fault.Member == faults.Named(h.Name) || a.Fault.Member == faults.Site(h.Site)
+	text := script.Format(simulated(t, "at 1s nic-down b\nat 1.2s nic-down a\nrun 3s\n"))
+	three := strings.NewReplacer("host b", "host b\nhost c", "on a", "on a second b", "on b", "on b second a")
+	for name, c := range map[string]struct{ text, want string }{
+		"two hosts": {text, "nic-down all"},
+		"a site":    {strings.NewReplacer("host a", "host a site north", "host b", "host b site north").Replace(three.Replace(text)), "nic-down site(north)"},
+		"no sites":  {three.Replace(text), "nic-down site(here)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := script.Parse("simulated", c.text)
+			require.NoError(t, err)
+			r := reduced(t, s, 0, func(c *script.Script) bool {
+				hit := map[faults.Role]bool{}
+				for _, a := range c.Actions {
+					hit[a.Fault.Member] = true
 				}
-			}
-			return hit["a"] && hit["b"]
+				for _, h := range c.Hosts[:2] {
+					if !hit[faults.All()] && !hit[faults.Named(h.Name)] && !hit[faults.Site(h.Site)] {
+						return false
+					}
+				}
+				return len(c.Hosts) == len(s.Hosts)
+			})
+			require.Len(t, r.Script.Actions, 1, script.Format(r.Script))
+			require.Equal(t, c.want, r.Script.Actions[0].Fault.String())
 		})
-		require.Len(t, r.Script.Actions, 1, script.Format(r.Script))
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 )
 
 // Taking away finds a script of which nothing can be missed, but often not a small one: an action may be there only to bring
-// the others to their moment or a VM to its place. What shaking tries is therefore drawn: some of the actions, at other
-// times, at other members, with VMs whose homes are the other way round, and with another seed.
+// the others to their moment or a VM to its place. What shaking tries is therefore drawn: some of the actions or the last
+// ones, at other times, at other members, as other faults, in a pool that is a little different, and with another seed.
 
 // DefaultShakes makes shaking end within the time that people wait, if few actions are left. Few of what is drawn
 // fail, and the fewer the actions the less is there to win.
@@ -52,7 +52,7 @@ func (r *reducer) shake(perAction int) error {
 				candidates[i], seeds[i] = r.almost(), pick(r, r.seed, other)
 			}
 		}
-		if at, err := r.choose("other times", candidates, seeds...); at >= 0 || err != nil {
+		if at, err := r.choose("other times", len(r.best.Actions)-1, candidates, seeds...); at >= 0 || err != nil {
 			return err
 		}
 	}

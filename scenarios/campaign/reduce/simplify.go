@@ -41,7 +41,7 @@ func (r *reducer) simplify(changes []change) error {
 		for next := 0; next >= 0; {
 			candidates := c.make(r.best, r.plain)
 			next = min(next, len(candidates))
-			at, err := r.choose(c.what, slices.Concat(candidates[next:], candidates[:next]))
+			at, err := r.choose(c.what, len(r.best.Actions), slices.Concat(candidates[next:], candidates[:next]))
 			if err != nil {
 				return err
 			}

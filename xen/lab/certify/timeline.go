@@ -93,14 +93,12 @@ func (r *run) members(role faults.Role) ([]string, error) {
 	switch role.Kind {
 	case faults.RoleNone:
 		return nil, nil
-	case faults.RoleAll, faults.RoleSite:
-		var list []string
+	case faults.RoleAll:
+		var all []string
 		for _, h := range r.script.Hosts {
-			if role.Kind == faults.RoleAll || h.Site == role.Name {
-				list = append(list, r.labOf[h.Name])
-			}
+			all = append(all, r.labOf[h.Name])
 		}
-		return list, nil
+		return all, nil
 	case faults.RolePrimary:
 		host = r.observer.primary()
 	case faults.RoleSecondary:
