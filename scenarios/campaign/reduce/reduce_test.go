@@ -97,6 +97,7 @@ func TestShaking(t *testing.T) {
 
 // TestDrawn: what shaking has to draw for one action less.
 func TestDrawn(t *testing.T) {
+	long(t)
 	for name, fails := range map[string]func(*script.Script) bool{
 		"the last actions": func(s *script.Script) bool {
 			return len(s.Actions) == 7 && s.Actions[6].Fault.Effect == 12 && s.Actions[0].Fault.Effect == 6 && s.Actions[0].Trigger.At < 3*time.Second
@@ -183,6 +184,14 @@ func TestEndsItself(t *testing.T) {
 	require.NoError(t, script.Validate(r.Script))
 }
 
+// long leaves a test out under the race detector, which finds in the others what it could find in this one.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes long under the race detector")
+	}
+}
+
 // simulated parses a script of two hosts and two VMs.
 func simulated(t *testing.T, actions string) *script.Script {
 	t.Helper()
@@ -233,6 +242,7 @@ func TestCalmer(t *testing.T) {
 
 // TestNoLarger: what happens of a smaller script may have more actions than the script that it came from, and is no success then.
 func TestNoLarger(t *testing.T) {
+	long(t)
 	s, err := script.Parse("sites", "scenario sites\npurpose \"Something fails.\"\nhost a site north\nhost b site south\nhost c site north\nhost d site north\nhost e site north\n"+
 		"vm x level ft service log on a second b\nvm z level ha service log on e second d\nvm u level ha service log on c second d\n"+
 		"at 2s power-off b\nat 3s power-on b\nat 20s isolate site(north) for 5s\nrun 30s\n")
@@ -319,6 +329,7 @@ func TestBudget(t *testing.T) {
 // TestEndlessCandidate: a candidate whose world goes on without end costs as many events as it is given, on every machine,
 // and does not count as failing.
 func TestEndlessCandidate(t *testing.T) {
+	long(t)
 	run := reduce.Under(reduce.NoContract)
 	var s *script.Script
 	var whole reduce.Verdict
