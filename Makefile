@@ -14,7 +14,7 @@ PLANTED     = ./scenarios ./scenarios/campaign/reduce ./engine ./engine/control 
 # What is built a second and a third time was vetted the first time, and nobody debugs it.
 AGAIN       = -vet=off -ldflags=-w
 # Packages that start goroutines; make test runs them under the race detector as well.
-RACE       ?= ./cmd/... ./reports/... ./scenarios/campaign ./scenarios/campaign/reduce ./xen/...
+RACE       ?= $(addprefix ./,$(patsubst %/,%,$(sort $(dir $(shell grep -rlE '^[[:space:]]+go [a-z]' --include='*.go' cmd reports scenarios xen)))))
 # Runs of each script with each driver in make lab-baseline; those that are done are not made again.
 RUNS       ?= 10
 # The longest that make lab-ci may take.
@@ -46,10 +46,10 @@ campaign: build ## run SEEDS random plans of faults (default 1000); writes out/c
 
 test: ## run all tests, the planted bugs, and the packages with goroutines under the race detector
 	$(GO) test ./...
-	@$(MAKE) --no-print-directory planted
 ifeq ($(HAVE_CC),yes)
-	@$(MAKE) --no-print-directory race
+	@$(MAKE) --no-print-directory -j2 -Otarget planted race
 else
+	@$(MAKE) --no-print-directory planted
 	@echo "make test: no C compiler found, so the race detector was not run (make race needs one)"
 endif
 
