@@ -85,6 +85,8 @@ func siteOf(s *script.Script, a, b faults.Role) (site string, both faults.Role) 
 		return first, faults.All()
 	case first != "" && count[first] == 2:
 		return first, faults.Site(first)
+	case slices.ContainsFunc(s.VMs, func(v script.VM) bool { return v.Recovery == a.Name || v.Recovery == b.Name }):
+		return "", faults.Role{} // which is at another site than the homes
 	case len(count) == 1 && first == "" && len(s.Policies) == 0:
 		return "here", faults.Site("here")
 	}
