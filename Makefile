@@ -11,10 +11,12 @@ ROUNDS     ?= 0
 # Planted bugs, with commas between them, that the table of make planted is about; none: all.
 BUGS       ?=
 PLANTED     = ./scenarios ./scenarios/campaign/reduce ./engine ./engine/control ./engine/dr ./engine/lease ./engine/mirror ./engine/pair ./engine/policy
-# What is built a second and a third time was vetted the first time, and nobody debugs it.
-AGAIN       = -vet=off -ldflags=-w
-# Packages that start goroutines, but for the table of planted bugs, which is long; make test runs them under the race detector as well.
+# Test programs that nobody debugs are linked without what a debugger needs.
+LIGHT       = -ldflags=-w
+# Packages that start goroutines, but for the table of planted bugs, which is long: make test runs them under the race detector.
 RACE       ?= $(addprefix ./,$(patsubst %/,%,$(sort $(dir $(shell grep -rlE '^[[:space:]]+go [a-z]|\.Go.func|AfterFunc.' --include='*.go' --exclude=planted_table_test.go cmd reports scenarios xen)))))
+# Those of them that have tests too long for the race detector, which -short leaves out: make test runs these without it as well.
+LONG       ?= $(addprefix ./,$(patsubst %/,%,$(sort $(dir $(shell grep -rl 'testing.Short' --include='*_test.go' cmd reports scenarios xen)))))
 # Runs of each script with each driver in make lab-baseline; those that are done are not made again.
 RUNS       ?= 10
 # The longest that make lab-ci may take.
@@ -44,17 +46,18 @@ certify: build ## run all fault scenarios; writes out/certify/index.html, junit.
 campaign: build ## run SEEDS random plans of faults (default 1000); writes out/campaign/index.html and campaign.json
 	bin/holdfast campaign --seeds $(SEEDS) $(CAMPAIGN)
 
-test: ## run all tests, the planted bugs, and the packages with goroutines under the race detector
-	$(GO) test ./...
+test: ## run all tests, those of packages with goroutines under the race detector, and the planted bugs
 ifeq ($(HAVE_CC),yes)
+	$(GO) test $(LIGHT) $(filter-out $(shell $(GO) list $(filter-out $(LONG),$(RACE))),$(shell $(GO) list ./...))
 	@$(MAKE) --no-print-directory -j2 -Otarget planted race
 else
+	$(GO) test ./...
 	@$(MAKE) --no-print-directory planted
 	@echo "make test: no C compiler found, so the race detector was not run (make race needs one)"
 endif
 
 race: ## run the packages with goroutines under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test $(AGAIN) -race -short $(RACE)
+	CGO_ENABLED=1 $(GO) test $(LIGHT) -race -short $(RACE)
 
 bench: ## run all benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
@@ -80,7 +83,7 @@ fuzz: ## fuzz every parser for FUZZTIME each (default 10s)
 planted: ## plant each of the protocol bugs: every one must be found; prints what found it (ROUNDS=3: statistics, a quarter of an hour)
 	@mkdir -p out && rm -f out/planted.md
 	HOLDFAST_ROUNDS=$(ROUNDS) HOLDFAST_BUGS=$(BUGS) HOLDFAST_TABLE=$(CURDIR)/out/planted.md \
-	  $(GO) test $(AGAIN) -count=1 -timeout 12h -tags planted -run Planted $(PLANTED); \
+	  $(GO) test $(LIGHT) -vet=off -count=1 -timeout 12h -tags planted -run Planted $(PLANTED); \
 	  status=$$?; cat out/planted.md; exit $$status
 
 lab-deps: ## install what the lab needs: QEMU and tools (Debian or a relative, as root)

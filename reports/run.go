@@ -72,7 +72,7 @@ type Scenario struct {
 
 // Failure is a rule that was broken, or a demand that was not met, at one moment of a scenario.
 type Failure struct {
-	Rule string `json:"rule"` // "R1" to "R10"; "expect" for an expectation; "history" for a verdict; "crash" for a panic
+	Rule string `json:"rule"` // "R1" to "R10"; "setup" for a pool that never stood; "expect" for an expectation; "history" for a verdict; "crash" for a panic
 	At   Time   `json:"at_ns"`
 	Text string `json:"text"` // what was seen and what had to be: names the objects, no line breaks needed
 }

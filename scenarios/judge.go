@@ -45,7 +45,7 @@ func (r *run) judge() *reports.Scenario {
 // outcomeOf says what it means that a rule failed.
 func outcomeOf(rule string) reports.Outcome {
 	switch rule {
-	case "R9", "expect":
+	case "R9", RuleSetup, "expect":
 		return reports.Liveness
 	case "crash":
 		return reports.Crash

@@ -43,6 +43,9 @@ type Options struct {
 // ErrEvents is returned by Run when the world had more events than Options allow.
 var ErrEvents = errors.New("the run had more events than it was given")
 
+// RuleSetup is the rule that fails if the pool never stands, so that no fault strikes what it was meant for.
+const RuleSetup = "setup"
+
 // Budgets of the phases after the faults.
 const (
 	setupBudget    = 30 * time.Second
@@ -62,7 +65,7 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 		return nil, err
 	}
 	if !r.ready() {
-		r.fail("R9", "the pool was not set up within %v", setupBudget)
+		r.fail(RuleSetup, "the pool was not set up within %v", setupBudget)
 	}
 	r.zero = r.world.Now()
 	r.whole = 0

@@ -409,3 +409,25 @@ func TestRealFailure(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, r.Rule, scenarios.Deciding(again).Rule, fmt.Sprint(again.Failures))
 }
+
+// TestNeverSetUp: a pool that cannot be set up breaks no rule but that one, although nothing in it heals.
+func TestNeverSetUp(t *testing.T) {
+	s, err := script.Parse("never-set-up", `scenario never-set-up
+purpose "The recovery copy is to be at the site of a home."
+
+host a site east
+host b site west
+host c site west
+vm db level ft service log on a second b dr c rpo 1s
+
+at 1s power-off a as first
+at 3s power-on first
+run 5s
+`)
+	require.NoError(t, err)
+	v, err := reduce.Under(reduce.NoContract)(t.Context(), s, 1, 0)
+	require.NoError(t, err)
+	require.Equal(t, scenarios.RuleSetup, v.Rule)
+	require.Equal(t, []string{scenarios.RuleSetup}, v.Rules)
+	require.Zero(t, v.At)
+}

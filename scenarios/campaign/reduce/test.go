@@ -3,6 +3,7 @@ package reduce
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"holdfast/reports"
@@ -79,6 +80,12 @@ func verdict(result *reports.Scenario, c *contract.Contract) Verdict {
 	}
 	f := scenarios.Deciding(result)
 	v.Rule, v.At = f.Rule, f.At.Duration()
+	unset := func(f reports.Failure) bool { return f.Rule == scenarios.RuleSetup }
+	if i := slices.IndexFunc(result.Failures, unset); i >= 0 {
+		v.Rule, v.At = result.Failures[i].Rule, 0 // whatever else fails in such a pool is no fault's doing
+		v.Rules = []string{v.Rule}
+		return v
+	}
 	v.Rules = append(v.Rules, f.Rule)
 	for _, f := range result.Failures {
 		v.Rules = append(v.Rules, f.Rule)
