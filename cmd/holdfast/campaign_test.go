@@ -23,7 +23,7 @@ func readResult(t *testing.T, folder string) *reports.Campaign {
 	return c
 }
 
-// TestCampaign runs a small campaign through the binary: figures, page, and the same figures in --json.
+// TestCampaign runs a small campaign through the program: figures, page, and the same figures in --json.
 func TestCampaign(t *testing.T) {
 	folder := t.TempDir()
 	stdout, stderr, code := call(t, folder, "campaign", "--seeds", "8", "--run", "6s", "--out", "c", "--json")

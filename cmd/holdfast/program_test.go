@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,34 +14,33 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// binary is the program under test, built once.
-var binary string
+// asProgram is the environment variable that makes this test the program under test: what it does is then covered by what
+// the test was built with, such as the race detector.
+const asProgram = "HOLDFAST_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
-	folder, err := os.MkdirTemp("", "holdfast-test-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	if os.Getenv(asProgram) != "" {
+		main() // which exits
 	}
-	binary = filepath.Join(folder, "holdfast")
-	build := exec.Command("go", "build", "-o", binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	code := 1
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-	} else {
-		code = m.Run()
-	}
-	_ = os.RemoveAll(folder) // best effort: the operating system clears its temporary folder anyway
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
-// call runs the binary in folder and returns what it printed and its exit code.
+// program returns the command that runs the program in folder.
+func program(t *testing.T, folder string, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(self, args...)
+	cmd.Dir, cmd.Env = folder, append(os.Environ(), asProgram+"=1", "GORACE=atexit_sleep_ms=0") // else it would wait a second before each exit
+	return cmd
+}
+
+// call runs the program in folder and returns what it printed and its exit code.
 func call(t *testing.T, folder string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.Command(binary, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = folder, &out, &errs
+	cmd := program(t, folder, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
