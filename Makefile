@@ -13,10 +13,10 @@ BUGS       ?=
 PLANTED     = ./scenarios ./scenarios/campaign/reduce ./engine ./engine/control ./engine/dr ./engine/lease ./engine/mirror ./engine/pair ./engine/policy
 # Test programs that nobody debugs are linked without what a debugger needs.
 LIGHT       = -ldflags=-w
-# Packages that start goroutines, but for the table of planted bugs, which is long: make test runs them under the race detector.
-RACE       ?= $(addprefix ./,$(patsubst %/,%,$(sort $(dir $(shell grep -rlE '^[[:space:]]+go [a-z]|\.Go.func|AfterFunc.' --include='*.go' --exclude=planted_table_test.go cmd reports scenarios xen)))))
-# Those of them that have tests too long for the race detector, which -short leaves out: make test runs these without it as well.
-LONG       ?= $(addprefix ./,$(patsubst %/,%,$(sort $(dir $(shell grep -rl 'testing.Short' --include='*_test.go' cmd reports scenarios xen)))))
+# What make test runs as it is, and what it runs under the race detector: the lab and the command, which need most of the libraries
+# and so are built only once, and packages among the others that start goroutines. The table of planted bugs would take too long.
+PLAIN       = ./engine/... ./faults/... ./reports/... ./scenarios/... ./sim/...
+RACE       ?= ./cmd/... ./xen/... $(addprefix ./,$(patsubst %/,%,$(sort $(dir $(shell grep -rlE '^[[:space:]]+go [a-z]|\.Go.func|AfterFunc.' --include='*.go' --exclude=planted_table_test.go reports scenarios sim)))))
 # Runs of each script with each driver in make lab-baseline; those that are done are not made again.
 RUNS       ?= 10
 # The longest that make lab-ci may take.
@@ -46,9 +46,9 @@ certify: build ## run all fault scenarios; writes out/certify/index.html, junit.
 campaign: build ## run SEEDS random plans of faults (default 1000); writes out/campaign/index.html and campaign.json
 	bin/holdfast campaign --seeds $(SEEDS) $(CAMPAIGN)
 
-test: ## run all tests, those of packages with goroutines under the race detector, and the planted bugs
+test: ## run all tests, those of packages with goroutines under the race detector, and plant the bugs that they must find
 ifeq ($(HAVE_CC),yes)
-	$(GO) test $(LIGHT) $(filter-out $(shell $(GO) list $(filter-out $(LONG),$(RACE))),$(shell $(GO) list ./...))
+	$(GO) test $(LIGHT) $(PLAIN)
 	@$(MAKE) --no-print-directory -j2 -Otarget planted race
 else
 	$(GO) test ./...
@@ -56,7 +56,7 @@ else
 	@echo "make test: no C compiler found, so the race detector was not run (make race needs one)"
 endif
 
-race: ## run the packages with goroutines under the race detector (needs a C compiler)
+race: ## run the tests of packages with goroutines under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test $(LIGHT) -race -short $(RACE)
 
 bench: ## run all benchmarks

@@ -34,7 +34,7 @@ import (
 const (
 	manySeeds  = 2000 // a bug that takes more is not found
 	fewSeeds   = 300  // of random plans in general, where others reach the bug
-	quickSeeds = 25   // of random plans in general, without rounds
+	quickSeeds = 10   // of random plans in general, without rounds
 	quickOwn   = 50   // of those made for a part, without rounds
 )
 

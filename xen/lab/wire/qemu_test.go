@@ -99,9 +99,6 @@ func serve(t *testing.T, p *Port, mac frame.MAC, yours netip.Addr) {
 // TestQEMU has a real machine get an address and answer the pings of a client's stack, through a fault; then it is reset, and
 // at last killed and started again.
 func TestQEMU(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it emulates a machine for some seconds")
-	}
 	n := newNetwork(t, Config{})
 	s, err := n.Plug("h1", LAN)
 	require.NoError(t, err)
