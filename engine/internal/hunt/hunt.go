@@ -32,7 +32,7 @@ func Finds(t *testing.T, test string, bug planted.Bug, why string) {
 	t.Helper()
 	t.Run(bug.String(), func(t *testing.T) {
 		cmd := exec.Command(os.Args[0], "-test.run="+test, "-rapid.checks=3000", "-rapid.nofailfile",
-			"-rapid.shrinktime=0s", "-rapid.seed=1")
+			"-rapid.shrinktime=0s", "-rapid.seed=1", "-test.failfast")
 		cmd.Env = append(os.Environ(), env+"="+bug.String())
 		out, err := cmd.CombinedOutput()
 		require.Error(t, err, "the bug was not found:\n%.2000s", out)
