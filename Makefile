@@ -31,7 +31,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 HAVE_CC := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := build
-.PHONY: help build certify campaign test race bench lint fmt fuzz planted lab-deps lab lab-test lab-ci lab-baseline clean
+.PHONY: help build certify campaign test plain race bench lint fmt fuzz planted lab-deps lab lab-test lab-ci lab-baseline clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 12
@@ -48,13 +48,16 @@ campaign: build ## run SEEDS random plans of faults (default 1000); writes out/c
 
 test: ## run all tests, those of packages with goroutines under the race detector, and plant the bugs that they must find
 ifeq ($(HAVE_CC),yes)
-	$(GO) test $(LIGHT) $(PLAIN)
-	@$(MAKE) --no-print-directory -j2 -Otarget planted race
+	@$(MAKE) --no-print-directory -j2 race plain
 else
 	$(GO) test ./...
 	@$(MAKE) --no-print-directory planted
 	@echo "make test: no C compiler found, so the race detector was not run (make race needs one)"
 endif
+
+plain:
+	$(GO) test $(LIGHT) $(PLAIN)
+	@$(MAKE) --no-print-directory planted
 
 race: ## run the tests of packages with goroutines under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test $(LIGHT) -race -short $(RACE)
