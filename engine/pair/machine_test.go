@@ -224,7 +224,8 @@ func (m *pairMachine) heal(t require.TestingT) {
 }
 
 func TestMachine(t *testing.T) {
-	for name, checkpoints := range map[string]bool{"checkpoints": true, "barriers": false} {
+	for _, name := range []string{"checkpoints", "barriers"} {
+		checkpoints := name == "checkpoints"
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				m := newPairMachine(checkpoints)
