@@ -51,6 +51,7 @@ type health struct {
 	// of its version they take it for old.
 	versions model.Time
 	members  model.NodeSet
+	left     []model.Time // by member: when it left last; -1: never
 	// void: an operator let a member decide alone. What was decided without it is void, and the others' books with it, so
 	// nothing is demanded any more.
 	void bool
@@ -66,6 +67,7 @@ type learnt struct {
 // books are those of one life of a member's daemon.
 type books struct {
 	learnt
+	at      model.Time // when the member learnt the newest of it
 	life    uint64
 	strikes []strikes
 	barred  []model.VMID // VMs whose copy here is out of service, and not the only one in sync
@@ -112,7 +114,7 @@ const (
 
 func (h *health) init(w *World) {
 	h.known = make([]books, len(w.nodes))
-	h.cleared, h.versions = -1, -1
+	h.cleared, h.versions, h.left = -1, -1, slices.Repeat([]model.Time{-1}, len(w.nodes))
 }
 
 // disturb notes that something changed how a member runs or what its clock shows.
@@ -128,10 +130,14 @@ func (wi *Wire) healthy() bool {
 	return !wi.Cut && wi.Loss == 0 && wi.Duplicate == 0 && wi.Reorder == 0 && wi.Corrupt == 0 && wi.Bandwidth == 0 && wi.Delay+wi.Jitter <= nearby
 }
 
-// joined reports whether all links between two members work.
+// drained reports whether what is sent now does not wait behind what was sent while the wire was slow.
+func (wi *wire) drained(now model.Time) bool { return wi.lastArrival <= now.Add(nearby) }
+
+// joined reports whether all links between two members work, and have nothing to catch up with.
 func (w *World) joined(a, b model.NodeID) bool {
 	for l := range w.links[a][b] {
-		if a != b && !(w.links[a][b][l].healthy() && w.links[b][a][l].healthy()) {
+		there, back := &w.links[a][b][l], &w.links[b][a][l]
+		if a != b && !(there.healthy() && back.healthy() && there.drained(w.now) && back.drained(w.now)) {
 			return false
 		}
 	}
@@ -166,6 +172,9 @@ func (o *monitor) advance(m *member, state *pool.State) {
 		return
 	}
 	if members := state.Members().All(); members != h.members {
+		for gone := h.members &^ members; !gone.Empty(); gone = gone.Without(gone.First()) {
+			h.left[gone.First()] = o.w.now
+		}
 		h.members, h.versions = members, o.w.now
 	}
 	for _, p := range state.Parts() {

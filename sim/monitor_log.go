@@ -31,6 +31,9 @@ func (o *monitor) observe(m *member) {
 	o.learns(m, state)
 	for _, cfg := range state.VMs() {
 		v := &o.vms[cfg.VM]
+		if p := m.vms[cfg.VM]; p != nil && p.learnt != cfg.Gen {
+			p.learnt, p.since = cfg.Gen, o.w.now
+		}
 		if before := v.newest(); cfg.Gen > before.Gen {
 			if cfg.Cause != pool.KindBump { // a bump goes on with what is still to be said
 				o.told(v, o.w.now)

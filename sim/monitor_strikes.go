@@ -14,12 +14,12 @@ func (o *monitor) learns(m *member, state *pool.State) {
 		*k = books{life: m.life}
 	}
 	if len(k.parts) == 0 && len(state.Parts()) == 0 {
-		k.applied = state.Applied()
+		k.applied, k.at = state.Applied(), o.w.now
 		o.advance(m, state)
 		return
 	}
 	o.strike(m, k, state)
-	k.by, k.applied, k.parts = m.id, state.Applied(), slices.Clone(state.Parts())
+	k.by, k.applied, k.at, k.parts = m.id, state.Applied(), o.w.now, slices.Clone(state.Parts())
 	k.bar(m, state)
 	o.advance(m, state)
 	h.permits = slices.DeleteFunc(h.permits, func(p permit) bool { return p.ends < o.w.now })
@@ -47,8 +47,8 @@ func sparable(state *pool.State, node model.NodeID, vm model.VMID) bool {
 
 // strike takes down the faults that a member has newly learnt of, and what its rule makes of them.
 func (o *monitor) strike(m *member, k *books, state *pool.State) {
-	lost := func(of pool.Part) bool { // not cleared: the host has left
-		return of.Node != model.NoNode && !state.Members().All().Has(of.Node)
+	lost := func(of pool.Part) bool { // not cleared: the host has left, and may have joined again
+		return of.Node != model.NoNode && (!state.Members().All().Has(of.Node) || o.health.left[of.Node] >= k.at)
 	}
 	clear := false
 	for _, p := range k.parts {
@@ -63,12 +63,13 @@ func (o *monitor) strike(m *member, k *books, state *pool.State) {
 		}
 		k.strikes = k.strikes[:0] // what is counted now came after it, for all that the monitor can tell
 	}
+	k.strikes = slices.DeleteFunc(k.strikes, func(s strikes) bool { return lost(s.of) })
 	few := state.Applied()-k.applied <= fewEntries && k.applied != 0
 	exact := state.Applied()-k.applied == 1 || o.health.cleared < 0 || o.w.now.Sub(o.health.cleared) > 2*lingers
 	started := o.w.now.Sub(m.began) > o.w.opt.Timing.Engine.SuspectAfter
 	for _, p := range state.Parts() {
 		was := k.find(p.Part)
-		if clear {
+		if clear || lost(p.Part) {
 			was.Faults = 0
 		}
 		if p.Faults <= was.Faults || !started && m.steady(m.began+1) {

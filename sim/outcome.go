@@ -84,15 +84,15 @@ func (w *World) ClientStats(vm model.VMID) (s client.Stats) {
 }
 
 // CheckEnd checks at the end of a run that everything that had to be said was said (R10), and that
-// no host keeps an instance that it knows the pool went on without (R2), unless its daemon was started so lately that it may not have
-// looked.
+// no host keeps an instance that it knows the pool went on without (R2), unless its daemon was started, or learnt that, so lately that it
+// may not have looked or may still be destroying it.
 func (w *World) CheckEnd() {
 	for i := range w.monitor.vms[1:] {
 		w.monitor.told(&w.monitor.vms[i+1], w.now)
 	}
 	for _, m := range w.nodes[1:] {
 		for _, p := range m.vms {
-			if p == nil || !p.inst.present || !m.running() || w.now.Sub(m.began) < settledIn {
+			if p == nil || !p.inst.present || !m.running() || w.now.Sub(max(m.began, p.since)) < settledIn {
 				continue
 			}
 			if cfg := m.node.Pool().VM(p.vm.id); cfg.Gen > p.inst.gen && cfg.Primary != m.id {

@@ -33,8 +33,10 @@ type place struct {
 	gone    uint64        // the ops life that ended with the host: what had left it still reaches shared storage
 
 	inst    instance
-	late    []call // writes of a guest that crashed, until the daemon has heard of it
-	remnant bool   // a creation that failed left a domain behind, which never runs
+	learnt  model.Gen  // the generation that the member knows
+	since   model.Time // when it learnt of it
+	late    []call     // writes of a guest that crashed, until the daemon has heard of it
+	remnant bool       // a creation that failed left a domain behind, which never runs
 	plug    plug
 
 	// What the daemon holds in memory.

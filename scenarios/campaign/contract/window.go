@@ -14,6 +14,9 @@ import (
 // forever is the end of a fault that something has to heal.
 const forever = time.Duration(math.MaxInt64)
 
+// unnoticed is how long a guest goes on again and its watchdog, which looks every second, may not have seen it.
+const unnoticed = 2 * time.Second
+
 // window is a fault that is in effect.
 type window struct {
 	kind    faults.Kind
@@ -56,7 +59,11 @@ const bootTime = 2 * time.Second
 // begin takes down an admitted action.
 func (c *Contract) begin(m *scenarios.Moment, f *faults.Fault) {
 	if f.Kind == faults.HealAll {
-		c.active, c.ended = c.active[:0], m.At+bootTime
+		c.active = slices.DeleteFunc(c.active, func(w window) bool { return w.kind != faults.HangVM })
+		for i := range c.active {
+			c.active[i].until = min(c.active[i].until, m.At+unnoticed)
+		}
+		c.ended = m.At + bootTime
 		return
 	}
 	if repairs := ends[f.Kind]; repairs != nil {
@@ -79,8 +86,8 @@ func (c *Contract) begin(m *scenarios.Moment, f *faults.Fault) {
 		faults.FailBack, faults.AddRecovery, faults.RemoveRecovery:
 		// How long what they lead to goes on is seen in the world: see stirred and Redundant.
 		w.until = m.At + c.settle()
-	case faults.HangVM: // its watchdog finds out a second later that it goes on
-		w.until = m.At + f.For + 2*time.Second
+	case faults.HangVM:
+		w.until = m.At + f.For + unnoticed
 		if f.For == 0 { // it is booted anew
 			w.until += c.script.Value(script.SettingHangAfter) + bootTime
 		}
