@@ -104,14 +104,19 @@ func (o *monitor) agrees(m *member, v *watch, cfg *pool.Config) {
 		o.breaks("R2", o.w.nodes[cfg.Primary].place(cfg.VM), "generation %v is %v by %d for %s, after an override had begun another history",
 			cfg.Gen, cfg.Cause, cfg.By, m.name)
 	}
-	for i := len(v.truth) - 1; i >= 0 && v.truth[i].Gen >= cfg.Gen; i-- {
-		if v.seenBy[i].by != m.id {
-			v.seenBy[i].by = model.NoNode
-		}
-		if v.truth[i].Gen == cfg.Gen && v.truth[i] != *cfg {
-			o.breaks("R2", o.w.nodes[cfg.Primary].place(cfg.VM), "generation %v is %v by %d for %s and was %v by %d for others",
-				cfg.Gen, cfg.Cause, cfg.By, m.name, v.truth[i].Cause, v.truth[i].By)
-		}
+	i := len(v.truth) - 1
+	for i >= 0 && v.truth[i].Gen > cfg.Gen {
+		i--
+	}
+	if i < 0 || v.truth[i].Gen != cfg.Gen {
+		return
+	}
+	if v.seenBy[i].by != m.id {
+		v.seenBy[i].by = model.NoNode
+	}
+	if v.truth[i] != *cfg {
+		o.breaks("R2", o.w.nodes[cfg.Primary].place(cfg.VM), "generation %v is %v by %d for %s and was %v by %d for others",
+			cfg.Gen, cfg.Cause, cfg.By, m.name, v.truth[i].Cause, v.truth[i].By)
 	}
 }
 
