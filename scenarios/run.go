@@ -64,10 +64,10 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*reports.Scenario,
 	if err := r.until(ctx, setupBudget, r.ready); err != nil {
 		return nil, err
 	}
+	r.zero = r.world.Now()
 	if !r.ready() {
 		r.fail(RuleSetup, "the pool was not set up within %v", setupBudget)
 	}
-	r.zero = r.world.Now()
 	r.whole = 0
 	for i := range s.VMs {
 		r.world.ResetRecoveryAge(model.VMID(i + 1))

@@ -32,7 +32,7 @@ func (o *monitor) observe(m *member) {
 	for _, cfg := range state.VMs() {
 		v := &o.vms[cfg.VM]
 		if p := m.vms[cfg.VM]; p != nil && p.learnt != cfg.Gen {
-			p.learnt, p.since = cfg.Gen, o.w.now
+			p.learnt, p.learntAt = cfg.Gen, o.w.now
 		}
 		if before := v.newest(); cfg.Gen > before.Gen {
 			if cfg.Cause != pool.KindBump { // a bump goes on with what is still to be said

@@ -92,7 +92,7 @@ func (w *World) CheckEnd() {
 	}
 	for _, m := range w.nodes[1:] {
 		for _, p := range m.vms {
-			if p == nil || !p.inst.present || !m.running() || w.now.Sub(max(m.began, p.since)) < settledIn {
+			if p == nil || !p.inst.present || !m.running() || w.now.Sub(max(m.began, p.learntAt)) < settledIn {
 				continue
 			}
 			if cfg := m.node.Pool().VM(p.vm.id); cfg.Gen > p.inst.gen && cfg.Primary != m.id {

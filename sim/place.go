@@ -33,10 +33,8 @@ type place struct {
 	gone    uint64        // the ops life that ended with the host: what had left it still reaches shared storage
 
 	inst    instance
-	learnt  model.Gen  // the generation that the member knows
-	since   model.Time // when it learnt of it
-	late    []call     // writes of a guest that crashed, until the daemon has heard of it
-	remnant bool       // a creation that failed left a domain behind, which never runs
+	late    []call // writes of a guest that crashed, until the daemon has heard of it
+	remnant bool   // a creation that failed left a domain behind, which never runs
 	plug    plug
 
 	// What the daemon holds in memory.
@@ -61,6 +59,9 @@ type place struct {
 	session uint64      // the session in which this primary asked for acknowledgement last (for checks)
 
 	recovery recovery // what there is of a copy at another place
+
+	learnt   model.Gen  // the generation that the member knows (for checks)
+	learntAt model.Time // when it learnt of it
 
 	forwardTo model.NodeID // carries the VM's traffic for this host; NoNode: no
 	via       model.NodeID // the instance's traffic goes by way of this host

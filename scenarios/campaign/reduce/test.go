@@ -78,16 +78,13 @@ func verdict(result *reports.Scenario, c *contract.Contract) Verdict {
 	if result.Outcome == reports.Pass {
 		return v
 	}
-	f := scenarios.Deciding(result)
-	v.Rule, v.At = f.Rule, f.At.Duration()
+	first, others := scenarios.Deciding(result), result.Failures
 	unset := func(f reports.Failure) bool { return f.Rule == scenarios.RuleSetup }
-	if i := slices.IndexFunc(result.Failures, unset); i >= 0 {
-		v.Rule, v.At = result.Failures[i].Rule, 0 // whatever else fails in such a pool is no fault's doing
-		v.Rules = []string{v.Rule}
-		return v
+	if i := slices.IndexFunc(others, unset); i >= 0 {
+		first, others = others[i], nil // whatever else fails in such a pool is no fault's doing
 	}
-	v.Rules = append(v.Rules, f.Rule)
-	for _, f := range result.Failures {
+	v.Rule, v.At, v.Rules = first.Rule, first.At.Duration(), []string{first.Rule}
+	for _, f := range others {
 		v.Rules = append(v.Rules, f.Rule)
 	}
 	return v
