@@ -12,7 +12,6 @@ import (
 
 	"holdfast/xen/lab/machine"
 	"holdfast/xen/lab/wire"
-	"holdfast/xen/lab/wire/frame"
 )
 
 // clientAddress is that of the lab's own process on the guests' network: it is the client that guests serve.
@@ -24,9 +23,6 @@ type network struct {
 	client *wire.Stack
 	asker  *wire.Port // on the guests' network, to ask who has an address; what it receives is of no interest
 }
-
-// askerMAC is the asker's hardware address, of the kind that is given out locally.
-var askerMAC = frame.MAC{0x02, 0x00, 0x00, 0x77, 0x00, 0x01}
 
 // newNetwork makes the networks, without hosts.
 func (l *Lab) newNetwork() (*network, error) {
@@ -135,7 +131,7 @@ func (l *Lab) serveNetwork(mux *http.ServeMux) {
 		if err != nil || !ip.Is4() {
 			return fmt.Errorf("%w: who has what? An address such as 10.77.8.101 is needed", ErrConfig)
 		}
-		n.asker.Send(wire.Question(askerMAC, ip))
+		n.asker.Send(wire.Question(ip))
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}))

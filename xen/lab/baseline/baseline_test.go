@@ -25,14 +25,14 @@ func plan(t *testing.T, runs int) (*Plan, *[]string) {
 		tried = append(tried, driver+" "+s.Name)
 		real := certify.Real{
 			Driver: driver, Scenario: s.Name, Calibration: certify.Calibration{Factor: 10}, Verdict: "linearizable", RecoveryNS: int64(seed) * 1e9,
-			Before: certify.Service{Seconds: 10, Operations: 1000, P50NS: 5e6, P99NS: 9e6}, Ends: []string{"a"},
+			Before: certify.Service{Seconds: 10, Operations: 1000, P50NS: 5e6, P99NS: 9e6}, Ends: []string{"a"}, ReadBack: true,
 		}
 		if driver != "none" {
 			real.Before.Operations, real.Verdict, real.Lost = 250, "illegal", 3
 			real.AnsweringNS, real.Running = 1, 1
 			real.Checkpoints = []int64{2e6, 40e6}
 		} else {
-			real.RecoveryNS, real.Ends = -1, nil
+			real.RecoveryNS, real.Ends, real.ReadBack = -1, nil, false
 		}
 		return &certify.Result{Scenario: &reports.Scenario{Outcome: reports.Liveness}, History: &history.History{Model: history.CASRegister}, Real: real}, nil
 	}
@@ -116,7 +116,7 @@ func TestTables(t *testing.T) {
 	var b strings.Builder
 	require.NoError(t, Write(&b, all, certify.Drivers()))
 	for _, line := range []string{
-		"| `power-loss-ft` | none | 3 | 0 | 0 | 0 | 0 | 0 | never | 3 | 0 |",
+		"| `power-loss-ft` | none | 3 | 0 | 0 | – | 0 | 0 | never | 3 | 0 |",
 		"| `power-loss-ft` | remus | 3 | **3** of 3 | 0 | 9 | **3** of 3 | 3 | 2.0 (3.0) | 0 | 0 |",
 		"| `freeze-restart` | watcher | 3 | **3** of 3 | 0 | 9 | **3** of 3 | 3 | 2.0 (3.0) | 0 | 0 |",
 		"| memory | none | 9 | 100.0 | – | 5 | 9 | 0 | – | – | 10.0 |",
@@ -131,7 +131,7 @@ func TestTables(t *testing.T) {
 // What is not known does not look like what is well.
 func TestTablesOfWhatIsNotKnown(t *testing.T) {
 	trial := func(verdict string, lost int, change func(*certify.Real)) Trial {
-		r := certify.Real{Verdict: verdict, Lost: lost, RecoveryNS: 2e9, Ends: []string{"a"}}
+		r := certify.Real{Verdict: verdict, Lost: lost, RecoveryNS: 2e9, Ends: []string{"a"}, ReadBack: true}
 		if change != nil {
 			change(&r)
 		}
@@ -142,8 +142,9 @@ func TestTablesOfWhatIsNotKnown(t *testing.T) {
 		"2 | **1** of 2 | 1 | ≥ 7 | 0 | 2 | 2.0 (2.0) | 0 | 0 |": {trial("unknown", -1, nil), trial("illegal", 7, nil)},
 		"2 | 0 | 1 | – | 0 | 2 | 2.0 (2.0) | 0 | 0 |":            {trial("", -1, nil), trial("linearizable", 0, nil)},
 		"1 | 0 | 0 | 0 | 0 | 1 | ≥ 2.0 (2.0) | 0 | 0 |":          {trial("linearizable", 0, func(r *certify.Real) { r.RecoveryLate = true })},
-		"1 | 0 | 0 | 0 | 0 | 1 | 2.0 (2.0) | 0 | 1 |":            {trial("linearizable", 0, func(r *certify.Real) { r.Loaded.Factor, r.After.Factor = 10, 30 })},
+		"1 | 0 | 0 | 0 | 0 | 1 | 2.0 (2.0) | 0 | 1 |":            {trial("linearizable", 0, func(r *certify.Real) { r.Calibration.Factor, r.Loaded.Factor, r.After.Factor = 10, 40, 30 })},
 		"1 | 0 | 0 | 0 | 0 | 1 | 2.0 (2.0) | 0 | 0 |":            {trial("linearizable", 0, func(r *certify.Real) { r.AnsweringNS = 5 })},
+		"1 | **1** of 1 | 0 | ≥ 7 | 0 | 1 | 2.0 (2.0) | 0 | 0 |": {trial("illegal", 7, func(r *certify.Real) { r.ReadBack = false })},
 		"1 | 0 | 0 | 0 | **1** of 1 | 1 | 2.0 (2.0) | 0 | 0 |":   {trial("linearizable", 0, func(r *certify.Real) { r.AnsweringNS, r.Running = 5, 1 })},
 	} {
 		var b strings.Builder

@@ -49,7 +49,7 @@ func part(n, of int) string {
 // summary is what the trials of a case came to.
 type summary struct {
 	runs, illegal, undecided, both, served, nobody, slower int
-	lost, untold                                           int     // answered writes that are lost; runs that cannot tell
+	lost, untold                                           int     // answered writes that are known to be lost; runs that cannot tell of all
 	recoveries                                             []int64 // nanoseconds of real time
 	late                                                   bool    // some of the recoveries took longer than they say
 }
@@ -64,10 +64,9 @@ func sum(trials []Trial) (s summary) {
 		default:
 			s.undecided++
 		}
-		if t.Real.Lost < 0 {
+		s.lost += max(t.Real.Lost, 0)
+		if t.Real.Lost < 0 || !t.Real.ReadBack {
 			s.untold++
-		} else {
-			s.lost += t.Real.Lost
 		}
 		if t.Real.SlowedDown() {
 			s.slower++

@@ -173,7 +173,10 @@ func (p *Plan) try(ctx context.Context, c Case, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(render.WriteFile(file+".jsonl", seen.Bytes()), render.WriteFile(file+".json", text))
+	if err := render.WriteFile(file+".jsonl", seen.Bytes()); err != nil {
+		return err
+	}
+	return render.WriteFile(file+".json", text)
 }
 
 // Load returns all trials in a folder that were made with scripts, drivers and measuring as they are, by case.

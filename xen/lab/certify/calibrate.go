@@ -118,11 +118,20 @@ func factorOf(rounds, listMS float64) float64 {
 	return math.Round(max(f, minFactor)*10) / 10
 }
 
-// calibrateAgain looks at the end of a run whether its hosts are still as fast as when the script's clock began, and compute rightly.
+// calibrateAgain looks at the end of a run whether its hosts are those that it had, still as fast as before it, and compute rightly. It ends the
+// guests first: before the run there was one, which had nothing to do.
 func (r *run) calibrateAgain(ctx context.Context) {
 	for _, host := range r.pool.Hosts() {
 		if !r.reachable(host) {
 			return // that it did not start was said
+		}
+	}
+	for _, host := range r.pool.Hosts() {
+		if n, err := r.pool.Lab.Resets(ctx, host); err == nil && n > 0 {
+			r.fail("crash", "host %s reset itself, which no fault of the script was", r.name(host))
+		}
+		if _, err := r.pool.Shell(ctx, host, endGuests); err != nil && ctx.Err() == nil {
+			r.note("host %s: ending the guests: %v", r.name(host), err)
 		}
 	}
 	var err error
@@ -131,5 +140,10 @@ func (r *run) calibrateAgain(ctx context.Context) {
 	}
 }
 
+// endGuests destroys every domain but dom0, in the toolstack's order.
+const endGuests = `xl list | while read name id rest; do
+	if [[ $id =~ ^[1-9][0-9]*$ ]]; then xl destroy $id; fi
+done`
+
 // SlowedDown reports whether the hosts became so much slower in the run that what depends on time is not proven.
-func (r *Real) SlowedDown() bool { return r.After.Factor > slowed*r.Loaded.Factor }
+func (r *Real) SlowedDown() bool { return r.After.Factor > slowed*r.Calibration.Factor }

@@ -37,7 +37,14 @@ func TestWrongResults(t *testing.T) {
 	require.ErrorContains(t, err, "host b")
 	require.ErrorContains(t, err, "99 of 470")
 
-	l = newFakeLab(t)
+	r := play(t, wrongLater(t), fakeDriver{}, "run 100ms\n")
+	require.Equal(t, reports.Crash, r.Scenario.Outcome)
+	require.Contains(t, r.Scenario.Failures[0].Text, "1 of 470")
+}
+
+// wrongLater is a lab whose hosts compute wrongly when everything is healed.
+func wrongLater(t *testing.T) *fakeLab {
+	l := newFakeLab(t)
 	var healed atomic.Bool
 	l.hook = func(_ context.Context, what string) error {
 		healed.CompareAndSwap(false, what == "heal-all")
@@ -49,9 +56,7 @@ func TestWrongResults(t *testing.T) {
 		}
 		return 470, 0
 	}
-	r := play(t, l, fakeDriver{}, "run 100ms\n")
-	require.Equal(t, reports.Crash, r.Scenario.Outcome)
-	require.Contains(t, r.Scenario.Failures[0].Text, "1 of 470")
+	return l
 }
 
 // Too slow a computer is said, and not judged with another clock than it needs.
@@ -84,7 +89,7 @@ func TestSlowerInTheRun(t *testing.T) {
 	t.Parallel()
 	const text = "at 50ms freeze primary(db) for 300ms\nrun 500ms\nexpect pause(db) < 100ms\nexpect pause(db) < 20s\nexpect served(db) from 100ms to 200ms\nexpect restarts(db) = 0\n"
 	r := play(t, slowerLater(t), fakeDriver{}, text)
-	require.True(t, r.Real.SlowedDown(), "%v, then %v", r.Real.Loaded, r.Real.After)
+	require.True(t, r.Real.SlowedDown(), "%v, then %v", r.Real.Calibration, r.Real.After)
 	require.Equal(t, reports.Inconclusive, r.Scenario.Outcome, "%v", r.Scenario.Failures)
 	require.Empty(t, r.Scenario.Failures)
 	var met []bool

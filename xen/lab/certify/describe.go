@@ -35,6 +35,9 @@ func (r *run) describe(out *reports.Scenario, e *evidence, real *Real) {
 		out.Failures = append(out.Failures, f.Failure)
 		out.Outcome = reports.Worst(out.Outcome, outcomeOf(f.Rule))
 	}
+	if slices.ContainsFunc(out.Failures, func(f reports.Failure) bool { return outcomeOf(f.Rule) == reports.Crash }) {
+		out.Outcome = reports.Crash // also if something worse was seen: a host that computes wrongly shows anything
+	}
 	m := &out.Measures
 	m.Operations, m.Unknown, m.Resets = int64(real.Answered), int64(real.Unknown), e.resets
 	_, pause := check.PauseAt(e.scaled, 0, r.script.Run)

@@ -31,6 +31,7 @@ type fakeLab struct {
 	// fail; nil: it does nothing. selfTest returns what a self-test of a host says; nil: hosts are as fast as real ones.
 	hook     func(ctx context.Context, what string) error
 	selfTest func(host string) (rounds, wrong int)
+	resets   map[string]int // by host
 
 	mu      sync.Mutex
 	cond    *sync.Cond
@@ -152,6 +153,9 @@ func (l *fakeLab) Fault(ctx context.Context, text string) (string, error) {
 	l.faults = append(l.faults, text)
 	return "", err
 }
+
+// Resets implements Lab.
+func (l *fakeLab) Resets(_ context.Context, host string) (int, error) { return l.resets[host], nil }
 
 // Ask implements Lab: every guest that runs answers.
 func (l *fakeLab) Ask(context.Context, string) error {

@@ -14,7 +14,7 @@ import (
 
 // Format is the number of what Real says and of how it comes about. It rises with every change of drivers, calibration, load of clients, faults
 // or judging after which a result cannot be compared with an earlier one.
-const Format = 2
+const Format = 3
 
 // Real is what a run measured, in nanoseconds of real time.
 type Real struct {
@@ -22,7 +22,7 @@ type Real struct {
 	Scenario    string      `json:"scenario"`
 	Calibration Calibration `json:"calibration"`
 	// Loaded is the speed of the hosts when the script's clock began, with the VM protected and its clients at work, and After at the end of the
-	// run, without clients. The script's clock does not follow them.
+	// run, without guests, to be compared with Calibration. The script's clock does not follow them.
 	Loaded Calibration `json:"loaded"`
 	After  Calibration `json:"after"`
 	// RunNS is the length of the part with faults; FaultNS is when the first fault happened in it, -1: never.
@@ -44,6 +44,8 @@ type Real struct {
 	Verdict string `json:"verdict"`
 	Lost    int    `json:"lost"`
 	Message string `json:"message,omitempty"`
+	// ReadBack says whether the last reads were answered. If not, what the last writes came to is not known, whatever Lost says.
+	ReadBack bool `json:"read_back"`
 	// Answered and Unknown operations.
 	Answered int `json:"answered"`
 	Unknown  int `json:"unknown"`
@@ -100,7 +102,7 @@ func (r *run) judge() *Result {
 	}
 	real := r.measure(e, &sides)
 	if r.slow = real.SlowedDown(); r.slow {
-		r.note("the hosts became slower in the run (%s; when the script's clock began: %s): what depends on time is not proven", r.after.measured(), r.loaded.measured())
+		r.note("the hosts became slower in the run (%s; before it: %s): what depends on time is not proven", r.after.measured(), r.calm.measured())
 	}
 	r.verdict(out, e, &real)
 	if sides.Both() {
@@ -288,7 +290,7 @@ func outcomeOf(rule string) reports.Outcome {
 func (r *run) measure(e *evidence, sides *Sides) Real {
 	m := Real{
 		Driver: r.driver.Name(), Scenario: r.script.Name, Calibration: r.calm, Loaded: r.loaded, After: r.after, FaultNS: -1, RunNS: int64(r.pool.Real(r.script.Run)),
-		AnsweringNS: int64(sides.Answering), Running: sides.Running, Boots: e.boots, Resets: e.resets, Timeouts: e.timeouts, Ends: []string{},
+		ReadBack: r.readBack, AnsweringNS: int64(sides.Answering), Running: sides.Running, Boots: e.boots, Resets: e.resets, Timeouts: e.timeouts, Ends: []string{},
 	}
 	for _, host := range e.ends {
 		m.Ends = append(m.Ends, r.name(host))

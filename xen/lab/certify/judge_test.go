@@ -164,3 +164,22 @@ func TestAResultIsACopy(t *testing.T) {
 	require.Equal(t, notJudged, out.Notices[1].Text)
 	require.Empty(t, out.Faults[0].Text)
 }
+
+// A run in which a host was not sound proves nothing, however bad the history is.
+func TestAnUnsoundHost(t *testing.T) {
+	t.Parallel()
+	for name, l := range map[string]*fakeLab{"computes wrongly": wrongLater(t), "reset itself": newFakeLab(t)} {
+		if name == "reset itself" {
+			l.resets = map[string]int{"b": 1}
+		}
+		l.onEvent = func(l *fakeLab, a string) {
+			if a == "off a" {
+				l.hosts["b"].guest = l.newGuest("second") // without what was written
+			}
+		}
+		r := play(t, l, fakeDriver{}, "at 100ms power-off primary(db)\nrun 500ms\n")
+		require.Contains(t, rules(r), "history", name)
+		require.Contains(t, rules(r), "crash", name)
+		require.Equal(t, reports.Crash, r.Scenario.Outcome, name)
+	}
+}

@@ -40,12 +40,12 @@ func recovery(h *history.History, fault, quiet, least time.Duration) (d time.Dur
 	return max(quiet-fault, 0), true
 }
 
-// serviceOf measures what clients got from the beginning to an instant.
+// serviceOf measures the answers that clients got from the beginning to an instant.
 func serviceOf(h *history.History, end time.Duration) Service {
 	var latencies []int64
 	for i := range h.Operations {
 		o := &h.Operations[i]
-		if check.Answered(o) && o.CallTime > 0 && time.Duration(o.ReturnTime) <= end {
+		if check.Answered(o) && o.ReturnTime > 0 && time.Duration(o.ReturnTime) <= end {
 			latencies = append(latencies, o.ReturnTime-o.CallTime)
 		}
 	}

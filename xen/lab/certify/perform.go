@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -180,7 +181,15 @@ func (r *run) goOn(ctx context.Context, name string) error {
 
 // hang stops a guest; unhang lets it go on, if it is still there and stopped: a driver may have destroyed it, or made another one.
 func (r *run) hang(ctx context.Context, name string) error {
-	_, err := r.pool.Shell(ctx, name, "xl pause "+r.pool.Guest.Name)
+	domains, err := r.pool.Domains(ctx, name)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(domains, func(d Domain) bool { return d.Name == r.pool.Guest.Name }) {
+		r.note("hang-vm: host %s does not run the guest, so there is nothing to hit", r.name(name))
+		return nil
+	}
+	_, err = r.pool.Shell(ctx, name, "xl pause "+r.pool.Guest.Name)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.hosts[name].hung = err == nil
@@ -231,7 +240,7 @@ func (r *run) daemon(ctx context.Context, f faults.Fault, host string) (end func
 	restart := r.onThisBoot(host, func(ctx context.Context) error { return r.driver.Restart(ctx, r.pool, host) })
 	r.later(r.now()+after, func(ctx context.Context) {
 		if err := restart(ctx); err != nil && ctx.Err() == nil {
-			r.fail("crash", "starting the daemon on %s: %v", r.name(host), err)
+			r.fail("R9", "starting the daemon on %s: %v", r.name(host), err)
 		}
 	})
 	return nil, signal(ctx, "KILL")
@@ -256,7 +265,7 @@ func (r *run) finishDue(ctx context.Context) {
 	}
 }
 
-// healEverything ends every fault that is in effect.
+// healEverything ends every fault that is in effect, but for a guest that hangs: that is nobody's to mend but the driver's.
 func (r *run) healEverything(ctx context.Context) error {
 	_, err := r.pool.Lab.Fault(ctx, "heal-all")
 	for _, host := range r.pool.Hosts() {
@@ -264,7 +273,7 @@ func (r *run) healEverything(ctx context.Context) error {
 		if !r.reachable(host) {
 			continue // it boots, and knows nothing of faults
 		}
-		err = errors.Join(err, r.unhang(ctx, host), r.healToolstack(ctx, host))
+		err = errors.Join(err, r.healToolstack(ctx, host))
 		if r.driver.Daemon() != "" {
 			_, e := r.pool.Shell(ctx, host, signalAll("CONT", r.driver.Daemon()))
 			err = errors.Join(err, e)

@@ -19,7 +19,8 @@ func TestTheEndOfHanging(t *testing.T) {
 		want         []string
 	}{
 		{"by itself", "at 20ms hang-vm db for 20ms\nat 80ms power-off b\n", false, []string{"pause a", "unpause a", "off b", "on b"}},
-		{"by healing", "at 20ms hang-vm db\n", false, []string{"pause a", "unpause a"}},
+		{"not by healing", "at 20ms hang-vm db\nat 60ms heal-all\n", false, []string{"pause a"}},
+		{"nobody runs it", "at 20ms power-off a\nat 40ms power-on a\nat 80ms hang-vm db\n", false, []string{"off a", "on a"}},
 		{"the power went", "at 20ms hang-vm db for 60ms\nat 40ms power-off a\nat 50ms power-on a\n", false, []string{"pause a", "off a", "on a"}},
 		{"the power went, for good", "at 20ms hang-vm db\nat 40ms power-off a\nat 50ms power-on a\n", false, []string{"pause a", "off a", "on a"}},
 		{"its host stands still", "at 20ms hang-vm db for 20ms\nat 30ms freeze a for 30ms\nat 80ms power-off b\n", false, []string{"pause a", "freeze a", "thaw a", "unpause a", "off b", "on b"}},

@@ -43,6 +43,8 @@ type Lab interface {
 	Sightings(ctx context.Context) ([]wire.Sighting, error)
 	// Dial connects with an address on the guests' network.
 	Dial(ctx context.Context, address string) (net.Conn, error)
+	// Resets tells how often a host was reset since it was switched on, by itself or by its watchdog.
+	Resets(ctx context.Context, host string) (int, error)
 	// Host is the way to a host's dom0.
 	Host(ctx context.Context, host string) Dom0
 }
@@ -58,6 +60,16 @@ type Dom0 interface {
 func OfClient(c *lab.Client) Lab { return ofClient{c} }
 
 type ofClient struct{ *lab.Client }
+
+func (o ofClient) Resets(ctx context.Context, host string) (int, error) {
+	s, err := o.Status(ctx)
+	for _, h := range s.Hosts {
+		if h.Name == host {
+			return h.Resets, nil
+		}
+	}
+	return 0, err
+}
 
 func (o ofClient) Host(ctx context.Context, host string) Dom0 { return o.Agent(ctx, host) }
 

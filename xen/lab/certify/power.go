@@ -83,7 +83,11 @@ func (r *run) powerOn(ctx context.Context, name string) error {
 		defer close(ended)
 		err := r.pool.Lab.Act(ctx, name, "on")
 		if err == nil {
-			err = r.bootScripts(ctx, name)
+			err = r.putConfig(ctx, name)
+		}
+		var refused error // what the driver cannot do is its own failure, on a host that is up
+		if err == nil {
+			refused = r.driver.Booted(ctx, r.pool, name)
 		}
 		r.mu.Lock()
 		current := r.hosts[name].boot == boot && r.hosts[name].phase == booting // it was not switched off meanwhile
@@ -95,19 +99,13 @@ func (r *run) powerOn(ctx context.Context, name string) error {
 		case !current || ctx.Err() != nil:
 		case err != nil:
 			r.fail("crash", "host %s did not come up: %v", r.name(name), err)
+		case refused != nil:
+			r.fail("R9", "host %s is up again, and its start-up scripts failed: %v", r.name(name), refused)
 		default:
 			r.note("host %s is up again", r.name(name))
 		}
 	})
 	return nil
-}
-
-// bootScripts does what a host's start-up does beyond Xen.
-func (r *run) bootScripts(ctx context.Context, name string) error {
-	if err := r.putConfig(ctx, name); err != nil {
-		return err
-	}
-	return r.driver.Booted(ctx, r.pool, name)
 }
 
 // freeze has a host stand still, and thaw go on.

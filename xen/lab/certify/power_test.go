@@ -2,6 +2,7 @@ package certify
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -42,6 +43,20 @@ func TestAHostThatDoesNotStart(t *testing.T) {
 	r := play(t, l, fakeDriver{}, "at 20ms power-off b\nrun 100ms\n")
 	require.Equal(t, []string{"crash"}, rules(r), "%v", r.Scenario.Failures)
 	require.Contains(t, r.Scenario.Failures[0].Text, "did not come up")
+}
+
+// brokenStart is a driver whose part of a host's start-up fails.
+type brokenStart struct{ fakeDriver }
+
+func (brokenStart) Booted(context.Context, *Pool, string) error { return errors.New("no mirror") }
+
+// A driver that cannot go on on a host that is up again failed itself.
+func TestABrokenStart(t *testing.T) {
+	t.Parallel()
+	r := play(t, newFakeLab(t), brokenStart{}, "at 20ms power-off b\nrun 100ms\n")
+	require.Equal(t, []string{"R9"}, rules(r), "%v", r.Scenario.Failures)
+	require.Contains(t, r.Scenario.Failures[0].Text, "no mirror")
+	require.Equal(t, reports.Liveness, r.Scenario.Outcome)
 }
 
 // A start that never ends does not keep the run from ending.

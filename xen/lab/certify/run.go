@@ -96,11 +96,11 @@ func Run(ctx context.Context, s *script.Script, d Driver, on Lab, opt Options) (
 		r.converge(ctx)
 	}
 	r.lastReads(ctx)
+	r.end() // what is found in the background must be known to the judge, and what comes now is not the driver's doing
 	r.calibrateAgain(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	r.end() // what is found in the background must be known to the judge
 	return r.judge(), nil
 }
 
@@ -111,7 +111,7 @@ type run struct {
 	opt    Options
 	pool   *Pool
 	labOf  map[string]string // name of a host in the script → in the lab
-	// How fast the hosts were: before anything, when the script's clock began, and at the end; slow: too much slower then.
+	// How fast the hosts were: before anything, when the script's clock began, and at the end; slow: much slower then than before.
 	calm, loaded, after Calibration
 	slow                bool
 
@@ -139,6 +139,7 @@ type run struct {
 	healed    time.Time
 	converged time.Duration // real, after healing; -1: never
 	ends      []string      // lab hosts that run the guest at the end
+	readBack  bool          // the last reads were answered
 }
 
 // failure is a rule that was broken. late: only because something took too long.
@@ -233,14 +234,14 @@ func (r *run) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	r.wait.Go(func() { r.observer.watch(r.background) })
-	if r.driver.Checkpoints() {
-		r.pauses = startPauses(r.background, r.pool, &r.wait)
-	}
 	if r.loaded, err = calibrate(ctx, r.pool); err != nil {
 		r.end()
 		return err
 	}
 	r.note("with the VM protected and its clients at work: %s", r.loaded.measured())
+	if r.driver.Checkpoints() { // not earlier: the calibration is work as well, and makes them longer
+		r.pauses = startPauses(r.background, r.pool, &r.wait)
+	}
 	return nil
 }
 
@@ -330,7 +331,8 @@ func (r *run) lastReads(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, r.pool.Real(settleBudget), errors.New("nobody answered"))
 	defer cancel()
-	if err := r.clients.LastReads(ctx); err != nil {
+	err := r.clients.LastReads(ctx)
+	if r.readBack = err == nil; err != nil {
 		r.failLate("R9", "the last reads were not answered within %s: %v", reports.FormatNS(int64(settleBudget)), err)
 	}
 }

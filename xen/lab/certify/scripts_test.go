@@ -199,3 +199,20 @@ func TestProcesses(t *testing.T) {
 	require.NoError(t, exec.Command(bash, "--posix", "-ec", signalAll("KILL", pattern)).Run())
 	require.Error(t, cmd.Wait(), "it was killed")
 }
+
+// At the end of a run every guest goes, whatever its name, and dom0 stays.
+func TestEndGuests(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("no bash here; hosts have one")
+	}
+	dir := stubs(t, map[string]string{"xl": `[ "$1" != list ] || cat table`})
+	for _, guests := range []string{"", "vm   1   128   1   -b----   4.8\nvm--incoming   12   128   0   --p---   0.0\n"} {
+		table := "Name   ID   Mem VCPUs	State	Time(s)\nDomain-0   0  1024     1     r-----      21.9\n" + guests
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "table"), []byte(table), 0o644))
+		cmd := exec.Command(bash, "--posix", "-ec", endGuests)
+		cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+		require.NoError(t, cmd.Run())
+	}
+	require.Equal(t, []string{"xl list", "xl list", "xl destroy 1", "xl destroy 12"}, calls(t, dir))
+}

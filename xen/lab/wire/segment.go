@@ -64,7 +64,7 @@ func newSegment(name Segment, cfg *Config, start time.Time) *segment {
 	s := &segment{name: name, clock: cfg.Clock, start: start, armed: never, sightings: map[sightingKey]*sighted{},
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 	s.bridge = bridge.New(bridge.Config{
-		Name: string(name), Seed: cfg.Seed, Addresses: cfg.Addresses, Age: cfg.Age, Limits: cfg.Limits,
+		Name: string(name), Seed: cfg.Seed, Addresses: cfg.Addresses, Age: cfg.Age, Limits: cfg.Limits, Asker: AskerMAC,
 		Deliver: s.deliver, Tap: s.tap,
 	})
 	go s.run()

@@ -201,10 +201,14 @@ func Announcement(mac frame.MAC, ip netip.Addr) []byte {
 	return f
 }
 
+// AskerMAC is the address from which Question asks. It is of the kind that is given out locally.
+var AskerMAC = frame.MAC{0x02, 0x00, 0x00, 0x77, 0x00, 0x01}
+
 // Question is an ARP message that asks everybody who has an address, on behalf of nobody (RFC 5227): all who have it
-// answer, and nobody learns anything from it.
-func Question(mac frame.MAC, ip netip.Addr) []byte {
-	f := Announcement(mac, ip)
+// answer, and nobody learns anything from it. Nor do the networks from the answers: a switch that did would send clients to whoever
+// answered last.
+func Question(ip netip.Addr) []byte {
+	f := Announcement(AskerMAC, ip)
 	const sender = frame.HeaderBytes + 14 // offset of the sender's IP address
 	clear(f[sender : sender+4])
 	return f

@@ -28,6 +28,9 @@ type Config struct {
 	Age time.Duration
 	// Limits of each direction.
 	Limits link.Limits
+	// Asker is an address that only asks; the zero value: there is none. A frame to it teaches the bridge nothing about its sender: the
+	// answers to what an observer asks change nobody's way.
+	Asker frame.MAC
 	// Deliver takes a frame that has arrived at a port. It must not call the bridge, and must not change the frame.
 	Deliver func(to PortID, f []byte)
 	// Tap, if not nil, sees every frame that a port sends, before any fault but a port that is down.
@@ -199,9 +202,12 @@ func (b *Bridge) Input(now time.Duration, from PortID, f []byte) {
 	if b.cfg.Tap != nil {
 		b.cfg.Tap(from, f)
 	}
-	b.learn(now, from, frame.Source(f))
 	to, known := PortID(0), false
-	if destination := frame.Destination(f); !destination.Group() {
+	destination := frame.Destination(f)
+	if destination != b.cfg.Asker || b.cfg.Asker == (frame.MAC{}) {
+		b.learn(now, from, frame.Source(f))
+	}
+	if !destination.Group() {
 		to, known = b.table.find(now, destination)
 	}
 	switch {

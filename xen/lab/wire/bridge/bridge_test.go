@@ -299,3 +299,22 @@ func BenchmarkInputFlooded(b *testing.B) {
 		r.Input(time.Duration(i)*time.Microsecond, 0, f)
 	}
 }
+
+// Who answers a question is not found elsewhere for that: two stations with one address keep their ways.
+func TestAnswersTeachNothing(t *testing.T) {
+	asker := mac(9)
+	r := record(t, Config{Asker: asker}, "a", "b", "client", "asker")
+	const a, b, client, who = PortID(0), PortID(1), PortID(2), PortID(3)
+
+	r.Input(0, a, numbered(frame.Broadcast, mac(1), 1)) // announces itself
+	r.Input(0, who, numbered(frame.Broadcast, asker, 2))
+	r.take()
+	r.Input(0, b, numbered(asker, mac(1), 3))
+	require.Equal(t, []arrival{{who, 3}}, r.take(), "the answer arrives, and only there")
+	r.Input(0, client, numbered(mac(1), mac(2), 4))
+	require.Equal(t, []arrival{{a, 4}}, r.take())
+	r.Input(0, b, numbered(mac(2), mac(1), 5))
+	r.take()
+	r.Input(0, client, numbered(mac(1), mac(2), 6))
+	require.Equal(t, []arrival{{b, 6}}, r.take(), "what it sends to others teaches")
+}
