@@ -97,7 +97,7 @@ func (v *vm) ensureDisk() bool {
 	switch {
 	case v.disk == diskOpen:
 		return true
-	case v.disk != diskOpening && v.retired(model.ComponentDisk) && v.cfg.InSync != model.Nodes(v.self()): // the only one in sync is better than none
+	case v.disk != diskOpening && v.unused():
 	case v.disk == diskClosed, v.disk == diskFailed && v.n.now >= v.diskAt:
 		v.disk = diskOpening
 		v.open()
@@ -105,15 +105,20 @@ func (v *vm) ensureDisk() bool {
 	return false
 }
 
+// unused reports whether the local copy is not to be opened, because it is out of service. The only one in sync is better than none.
+func (v *vm) unused() bool {
+	return v.retired(model.ComponentDisk) && v.cfg.InSync != model.Nodes(v.self())
+}
+
 // openPatience is the number of I/O time-outs after which a copy that is still being opened counts as failed. It is not opened
 // again then: the opening may have much to recover.
 const openPatience = 4
 
-// unfit reports whether the local copy failed, or is not open after so long that it has to count as failed. One that failed is
-// unfit until it is open.
+// unfit reports whether the local copy failed, is out of service, or is not open after so long that it has to count as failed. One that
+// failed is unfit until it is open.
 func (v *vm) unfit() bool {
 	if v.disk != diskOpening {
-		return v.disk == diskFailed
+		return v.disk == diskFailed || v.disk == diskClosed && v.unused()
 	}
 	v.lookAgain(v.openBy)
 	return v.cannot || v.n.now >= v.openBy && !planted.On(planted.OpeningAwaited)

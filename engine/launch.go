@@ -184,7 +184,8 @@ func (v *vm) confirm() {
 	case !mine:
 		v.giveUp() // whether the other copy kept its cache meanwhile, this life cannot know
 	case !v.ensureDisk():
-		if v.disk == diskFailed && theirs {
+		// A disk that hangs leaves hope, so the other home has to be heard then.
+		if hangs := v.unfit() && !v.peer().suspected && !planted.On(planted.HangAwaited); theirs && (v.disk == diskFailed || hangs) {
 			v.giveUp()
 			v.failDisk()
 		}

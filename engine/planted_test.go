@@ -16,4 +16,7 @@ func TestNodeFindsPlantedBugs(t *testing.T) {
 	hunt.Finds(t, "^TestToldWhenAllIsLearnt$", planted.ClearToldEarly, "Should not be")
 	hunt.Finds(t, "^TestHeardAgain$", planted.LossUpheld, "Should be false")
 	hunt.Finds(t, "^TestOrdersOfOneThatLeft$", planted.LeaverOrders, "Should be empty")
+	hunt.Finds(t, "^TestRecordKeptWhileCopied$", planted.ChangedWhileCopied, "Should be false")
+	hunt.Finds(t, "^TestHoldsVM$", planted.HeldUntrue, "Not equal")
+	hunt.Finds(t, "^TestCannotGoOn$", planted.FinalAwaited, "Not equal")
 }

@@ -4,8 +4,10 @@ import (
 	"time"
 
 	"holdfast/engine/dr"
+	"holdfast/engine/mirror"
 	"holdfast/engine/model"
 	"holdfast/engine/pair"
+	"holdfast/engine/planted"
 )
 
 // recovery is what a node has to do with a VM's copy at another place. Which part is used depends on the
@@ -156,10 +158,12 @@ func (v *vm) recorded(data []byte) {
 	}
 }
 
-// unchanged takes what a durable point has out of the change records of both homes.
+// unchanged takes what a durable point has out of the change records of both homes. While extents are copied the other home keeps its
+// record: what the guest writes to an extent before it is copied has no number there, and a word that comes late would take away what the copy put
+// into the record.
 func (v *vm) unchanged(data []byte) {
 	v.clearChanged(data)
-	if v.main != nil && v.main.Connected() {
+	if v.main != nil && v.main.Connected() && (v.main.Remote() >= mirror.Joined || planted.On(planted.ChangedWhileCopied)) {
 		m := v.n.out.Send(model.MsgChanged, v.other, v.id)
 		m.Gen, m.Session, m.Seq, m.Data = v.gen, v.main.Session(), v.main.LastSeq(), data
 	}

@@ -190,8 +190,11 @@ func (n *Node) sweep() {
 }
 
 // yields reports whether this host should give the VM to the other home, because it is about to leave
-// the pool or in maintenance, or an operator or a policy wants it, and can.
+// the pool or in maintenance, or an operator or a policy wants it, and can: the other home has to be able to run it, and the VM to be in service.
 func (v *vm) yields() bool {
+	if r, known := v.reported(); known && r.flags.Has(model.FlagCannotRun) && !planted.On(planted.YieldAnyway) || v.stopped() && !planted.On(planted.YieldStopped) {
+		return false
+	}
 	members := v.n.pool.Members()
 	avoid := members.Leaving | members.Maintenance
 	if !v.moving && !v.partner.yield && !v.failing() && (!avoid.Has(v.self()) || avoid.Has(v.other)) {

@@ -45,7 +45,7 @@ func (v *vm) keepCopy() {
 		v.copy = mirror.NewReplica(v.id, v.n.cfg.Mirror, v.marks, v.n.token())
 		v.marks = nil
 	}
-	v.cannotRun(false)
+	v.cannotRun(v.gone)
 	if v.cfg.InSync == v.cfg.Homes && v.attached != v.copy.Session() && v.copy.Session() != 0 {
 		v.attached = v.copy.Session()
 		v.copy.Attached(out)
@@ -55,7 +55,7 @@ func (v *vm) keepCopy() {
 
 // holdsVM reports whether this home can continue the VM without losing memory.
 func (v *vm) holdsVM() bool {
-	return v.cfg.Level == model.LevelFT && v.cfg.Secondary == v.self() &&
+	return v.cfg.Level == model.LevelFT && v.cfg.Secondary == v.self() && (v.truth() || planted.On(planted.HeldUntrue)) &&
 		v.in.Holds() >= v.cfg.BaseEpoch && v.in.Holds() != 0 && v.copy != nil && !v.copy.Failed()
 }
 

@@ -93,6 +93,9 @@ func (v *vm) peerTrouble() bool {
 	if v.session == 0 {
 		return v.cfg.InSync.Has(v.other) && v.cfg.InSync.Has(v.self())
 	}
+	if r, known := v.reported(); v.out.Suspended() && known && r.flags.Has(model.FlagCannotRun) && !planted.On(planted.FinalAwaited) {
+		return true // its word that it cannot take over may have been lost
+	}
 	return p.suspected || p.incarnation != v.sessionOf || v.main.RemoteFailed() && !v.reopening() || v.out.Failed()
 }
 

@@ -80,19 +80,22 @@ var special = map[planted.Area]string{planted.Leases: "shared", planted.Membersh
 // unitTests are the tests of parts that reach a bug which random plans seldom or never reach: a seed of a random one is one
 // of its tests.
 var unitTests = map[planted.Bug]unitTest{
-	planted.AmnesiaIgnored:    logTest,
-	planted.SendBeforePersist: logTest,
-	planted.TwoChanges:        logTest,
-	planted.RecordForgotten:   {"engine/mirror", "TestMachine/marks", "random test of the mirror"},
-	planted.LateReadTaken:     {"engine/mirror", "TestMachine/reads", "random test of the mirror"},
-	planted.ApartOutdated:     {"engine/policy", "TestPlacementIsSoundAndComplete", "random test of placement"},
-	planted.RehomeUnruled:     {"sim", "TestPoliciesHoldInAnyOrderOfLosses", "random test of policies"},
-	planted.RecordOnce:        {"engine/mirror", "TestTraces/record-lost", "trace of the mirror"},
-	planted.OvertakenBelieved: {"engine", "TestOvertakenHeartbeat", nodeTest},
-	planted.HungForGood:       {"engine", "TestRespondsAgain", nodeTest},
-	planted.ClearToldEarly:    {"engine", "TestToldWhenAllIsLearnt", nodeTest},
-	planted.LossUpheld:        {"engine", "TestHeardAgain", nodeTest},
-	planted.LeaverOrders:      {"engine", "TestOrdersOfOneThatLeft", nodeTest},
+	planted.AmnesiaIgnored:     logTest,
+	planted.SendBeforePersist:  logTest,
+	planted.TwoChanges:         logTest,
+	planted.RecordForgotten:    {"engine/mirror", "TestMachine/marks", "random test of the mirror"},
+	planted.LateReadTaken:      {"engine/mirror", "TestMachine/reads", "random test of the mirror"},
+	planted.ApartOutdated:      {"engine/policy", "TestPlacementIsSoundAndComplete", "random test of placement"},
+	planted.RehomeUnruled:      {"sim", "TestPoliciesHoldInAnyOrderOfLosses", "random test of policies"},
+	planted.RecordOnce:         {"engine/mirror", "TestTraces/record-lost", "trace of the mirror"},
+	planted.OvertakenBelieved:  {"engine", "TestOvertakenHeartbeat", nodeTest},
+	planted.HungForGood:        {"engine", "TestRespondsAgain", nodeTest},
+	planted.ClearToldEarly:     {"engine", "TestToldWhenAllIsLearnt", nodeTest},
+	planted.LossUpheld:         {"engine", "TestHeardAgain", nodeTest},
+	planted.LeaverOrders:       {"engine", "TestOrdersOfOneThatLeft", nodeTest},
+	planted.ChangedWhileCopied: {"engine", "TestRecordKeptWhileCopied", nodeTest},
+	planted.HeldUntrue:         {"engine", "TestHoldsVM", nodeTest},
+	planted.FinalAwaited:       {"engine", "TestCannotGoOn", nodeTest},
 }
 
 const nodeTest = "test of the node"
@@ -177,6 +180,9 @@ var unreached = map[planted.Bug]string{
 	planted.ReadsAbandoned:     "a disk has to hang in the milliseconds in which an extent for the recovery copy is read from it; not in 2,000 plans",
 	planted.LandingIgnored:     "a disk has to refuse what the last checkpoint before a migration brings; not in 2,000 plans",
 	planted.OwnEarsOnly:        "a majority has to be left that a home hears by one member alone, until links are mended; not in 2,000",
+	planted.YieldAnyway:        "it lasts as long as the disk of the other home is bad, and drawn plans mend everything; not in 2,000 plans",
+	planted.YieldStopped:       "a VM has to be taken out of service while it runs, and then have a reason to move; not in 2,000 plans",
+	planted.HangAwaited:        "it lasts as long as the disk hangs, and drawn plans mend everything; not in 2,000 plans",
 	planted.LivesForeign:       "it costs a VM a boot, and no drawn plan demands that there is none; not in 2,000 plans for shared storage",
 }
 

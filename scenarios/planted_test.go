@@ -98,22 +98,28 @@ var catch = map[planted.Bug]struct {
 	planted.RefusalIgnored:      {"disk/ft-secondary-write-error", []string{"R1", "R3", "R6"}},
 	planted.LandingIgnored:      {"operator/migrate-to-full-disk", []string{"expect"}},
 	planted.OwnEarsOnly:         {"pool/leader-hears-for-all", []string{"R9", "expect"}},
+	planted.YieldAnyway:         {"found/yield-to-failed-disk", []string{"expect"}},
+	planted.YieldStopped:        {"found/stopped-stays", []string{"expect"}},
+	planted.HangAwaited:         {"found/daemon-killed-while-disk-hangs", []string{"expect", "R9"}},
 	planted.RightAssumed:        {"ft/both-lost-primary-first-secondary-back-first", []string{"R2"}},
 }
 
 // elsewhere are the bugs whose window no scenario of the library hits; the test named finds them.
 var elsewhere = map[planted.Bug]string{
-	planted.AmnesiaIgnored:    "engine/control, in the random test of the log: votes of a term that was forgotten",
-	planted.TwoChanges:        "engine/control, in the random test of the log: a second change of the voters is begun before the first is decided",
-	planted.RecordForgotten:   "engine/mirror, in its random test: marks are forgotten while a write to two extents waits for its record",
-	planted.LateReadTaken:     "engine/mirror, in its random test: the answer to a read comes in a later life, which asks under the same number",
-	planted.SendBeforePersist: "engine/control, in the random test of the log: a crash between two effects",
-	planted.RecordOnce:        "engine/mirror, in a trace: the record of the last copy fails, and its time-out comes again",
-	planted.OvertakenBelieved: "engine, in a test: a heartbeat arrives over a slow link after a newer one over another",
-	planted.HungForGood:       "engine, in a test: a guest responds again in the step in which it was said to hang",
-	planted.ClearToldEarly:    "engine, in a test: a clear and what takes it back are decided in one step",
-	planted.LossUpheld:        "engine, in a test: a host is heard again before its loss, which takes it out of service, is decided",
-	planted.LeaverOrders:      "engine, in a test: a member leaves with orders that are not decided",
+	planted.AmnesiaIgnored:     "engine/control, in the random test of the log: votes of a term that was forgotten",
+	planted.TwoChanges:         "engine/control, in the random test of the log: a second change of the voters is begun before the first is decided",
+	planted.RecordForgotten:    "engine/mirror, in its random test: marks are forgotten while a write to two extents waits for its record",
+	planted.LateReadTaken:      "engine/mirror, in its random test: the answer to a read comes in a later life, which asks under the same number",
+	planted.SendBeforePersist:  "engine/control, in the random test of the log: a crash between two effects",
+	planted.RecordOnce:         "engine/mirror, in a trace: the record of the last copy fails, and its time-out comes again",
+	planted.OvertakenBelieved:  "engine, in a test: a heartbeat arrives over a slow link after a newer one over another",
+	planted.HungForGood:        "engine, in a test: a guest responds again in the step in which it was said to hang",
+	planted.ClearToldEarly:     "engine, in a test: a clear and what takes it back are decided in one step",
+	planted.LossUpheld:         "engine, in a test: a host is heard again before its loss, which takes it out of service, is decided",
+	planted.ChangedWhileCopied: "engine, in a test: what a durable point has, told while extents are copied",
+	planted.HeldUntrue:         "engine, in a test: a home with a copy that lost what it had promised, and a checkpoint",
+	planted.FinalAwaited:       "engine, in a test: a host that has the last checkpoint of a VM says that it cannot go on with it",
+	planted.LeaverOrders:       "engine, in a test: a member leaves with orders that are not decided",
 }
 
 // plantedSeeds bounds the search for each bug by its script.

@@ -12,7 +12,8 @@ type EventKind uint8
 // their instance has ended.
 const (
 	// EventStart is the first event of an engine's life. ID is the number of this
-	// life: higher than that of every earlier life of the node, even if its disk was restored. FlagError: the
+	// life: higher than that of every earlier life of the node, even if its disk was restored, and below 2^32, because
+	// sessions are numbered with it: seconds since some year would do, nanoseconds would not. FlagError: the
 	// host's watchdog reset it since the earlier one.
 	EventStart EventKind = iota + 1
 	// EventWake: the instant asked for by EffectWake has come.

@@ -203,6 +203,18 @@ const (
 	OvertakenBelieved
 	// OwnEarsOnly asks the log for nothing unless this member itself hears most of the voters.
 	OwnEarsOnly
+	// ChangedWhileCopied takes extents out of the change record of a copy that is still being made.
+	ChangedWhileCopied
+	// YieldAnyway leaves a VM to the other home although that cannot run it.
+	YieldAnyway
+	// YieldStopped gives a VM away that is out of service, and that nobody may start.
+	YieldStopped
+	// HeldUntrue has a copy that lacks writes tell of the memory that it could go on with.
+	HeldUntrue
+	// HangAwaited waits for a disk that hangs with a VM that an earlier life of the daemon left behind.
+	HangAwaited
+	// FinalAwaited waits for a host that has a VM's last checkpoint and said that it cannot go on with it.
+	FinalAwaited
 	numBugs
 )
 

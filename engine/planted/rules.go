@@ -118,6 +118,12 @@ var about = [numBugs]struct {
 	LandingIgnored:      {"landing-ignored", []string{"R9"}, Takeover},
 	OvertakenBelieved:   {"overtaken-believed", []string{"R10"}, Notices},
 	OwnEarsOnly:         {"own-ears-only", []string{"R9"}, Log},
+	ChangedWhileCopied:  {"changed-while-copied", []string{"R6"}, Recovery},
+	YieldAnyway:         {"yield-anyway", []string{"R9"}, Takeover},
+	YieldStopped:        {"yield-stopped", []string{"R9"}, Takeover},
+	HeldUntrue:          {"held-untrue", []string{"R9"}, Takeover},
+	HangAwaited:         {"hang-awaited", []string{"R9"}, Takeover},
+	FinalAwaited:        {"final-awaited", []string{"R9"}, Takeover},
 }
 
 // Rules returns the rules that the bug breaks, "R1" to "R10", the first one most of all.

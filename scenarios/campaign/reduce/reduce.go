@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/scenarios/script"
@@ -92,8 +93,11 @@ func Reduce(ctx context.Context, s *script.Script, o Options) (*Result, error) {
 	if r.rule == "" {
 		r.rule = first.Rule
 	}
-	if r.rule == "" || !first.fails(r.rule) {
-		return nil, fmt.Errorf("%w with seed %d; it fails with %v", ErrPasses, o.Seed, first.Rules)
+	switch {
+	case len(first.Rules) == 0:
+		return nil, fmt.Errorf("%w with seed %d: it passes", ErrPasses, o.Seed)
+	case !first.fails(r.rule):
+		return nil, fmt.Errorf("%w with %s and seed %d: it fails with %s", ErrPasses, r.rule, o.Seed, strings.Join(first.Rules, ", "))
 	}
 	r.limit = max(first.Events*moreEvents, leastEvents)
 	if script.Hash(first.Happened) == script.Hash(s) {
