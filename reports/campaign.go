@@ -1,6 +1,11 @@
 package reports
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Campaign is what came of many scripts that were drawn from seeds. Its size does not depend on how many
 // seeds ran. Everything but the fields that say "wall" follows from the tool, the plan and the seeds.
@@ -59,6 +64,24 @@ type CampaignPlan struct {
 	RunNS     int64  `json:"run_ns"` // simulated length of the part with faults
 	Unbounded bool   `json:"unbounded"`
 	Commit    string `json:"commit,omitempty"` // from which First was derived
+}
+
+// Differs says, by the flags, in what p is another plan than q; empty if in nothing.
+func (p CampaignPlan) Differs(q CampaignPlan) string {
+	var list []string
+	add := func(flag string, a, b any) {
+		if a != b {
+			list = append(list, fmt.Sprintf("--%s is %v and not %v", flag, a, b))
+		}
+	}
+	shard := func(p CampaignPlan) string { return fmt.Sprintf("%d/%d", p.Shard, p.Shards) }
+	add("first", p.First, q.First)
+	add("commit", cmp.Or(p.Commit, "not given"), cmp.Or(q.Commit, "not given"))
+	add("seeds", p.Seeds, q.Seeds)
+	add("shard", shard(p), shard(q))
+	add("run", time.Duration(p.RunNS), time.Duration(q.RunNS))
+	add("unbounded", p.Unbounded, q.Unbounded)
+	return strings.Join(list, ", ")
 }
 
 // Share returns how many seeds this shard has.

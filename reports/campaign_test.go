@@ -94,6 +94,20 @@ func TestMergeCampaigns(t *testing.T) {
 	require.Equal(t, Inconclusive, m.Outcome, "a shard is missing")
 	require.Contains(t, m.Ended, "1 of 2")
 
+	early := shard(1, 2)
+	early.Done, early.Ended, early.Outcomes[Pass] = 2, "the time was over", 2
+	m, err = MergeCampaigns([]*Campaign{a, early})
+	require.NoError(t, err)
+	require.Equal(t, Pass, m.Outcome, "what ran is judged, as in each shard by itself")
+	require.Equal(t, "the time was over", m.Ended)
+	require.Equal(t, 7, m.Done)
+
+	early.Ended = ""
+	m, err = MergeCampaigns([]*Campaign{a, early})
+	require.NoError(t, err)
+	require.Equal(t, Inconclusive, m.Outcome, "a shard was interrupted")
+	require.Contains(t, m.Ended, "1 of 2")
+
 	dead := shard(1, 2)
 	dead.Canaries[0].Alive = false
 	m, err = MergeCampaigns([]*Campaign{a, dead})
@@ -116,6 +130,15 @@ func TestMergeRefuses(t *testing.T) {
 	}
 	_, err := MergeCampaigns(nil)
 	require.ErrorIs(t, err, ErrMerge)
+}
+
+// TestDiffers: what differs is named by the flags that make it.
+func TestDiffers(t *testing.T) {
+	p := CampaignPlan{First: 1, Seeds: 10, Shards: 1, RunNS: 60e9}
+	require.Empty(t, p.Differs(p))
+	q := CampaignPlan{First: 2, Seeds: 20, Shard: 1, Shards: 2, RunNS: 5e9, Unbounded: true, Commit: "0123456789"}
+	require.Equal(t, "--first is 1 and not 2, --commit is not given and not 0123456789, --seeds is 10 and not 20, --shard is 0/1 and not 1/2, "+
+		"--run is 1m0s and not 5s, --unbounded is false and not true", p.Differs(q))
 }
 
 // TestConclude: a campaign is as good as its worst seed, and worth nothing without canaries.

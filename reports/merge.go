@@ -17,7 +17,8 @@ const (
 )
 
 // MergeCampaigns puts the shards of one campaign together. All must have the same plan but for the shard, and
-// the same version of the tool; each shard may come once. A missing shard makes the result inconclusive.
+// the same version of the tool; each shard may come once. A shard that is missing, or was interrupted, makes the result inconclusive; one
+// whose time was over counts with the seeds that ran, as it does by itself.
 func MergeCampaigns(list []*Campaign) (*Campaign, error) {
 	if len(list) == 0 {
 		return nil, fmt.Errorf("%w: there are none", ErrMerge)
@@ -27,6 +28,7 @@ func MergeCampaigns(list []*Campaign) (*Campaign, error) {
 	first := list[0]
 	out := &Campaign{Tool: first.Tool, Started: first.Started, Plan: first.Plan}
 	out.Plan.Shard, out.Plan.Shards = 0, 1
+	interrupted, early := 0, ""
 	for i, c := range list {
 		if err := c.Validate(); err != nil {
 			return nil, err
@@ -37,13 +39,26 @@ func MergeCampaigns(list []*Campaign) (*Campaign, error) {
 		if i > 0 && list[i-1].Plan.Shard == c.Plan.Shard {
 			return nil, fmt.Errorf("%w: shard %d comes twice", ErrMerge, c.Plan.Shard)
 		}
+		switch {
+		case c.Done == c.Plan.Share():
+		case c.Ended == "":
+			interrupted++
+		default:
+			early = cmp.Or(early, c.Ended)
+		}
 		out.merge(c)
 	}
-	if missing := first.Plan.Shards - len(list); missing > 0 {
-		out.Ended = fmt.Sprintf("%d of %d shards are missing", missing, first.Plan.Shards)
-	}
 	out.Conclude()
-	if out.Done < out.Plan.Share() {
+	missing := first.Plan.Shards - len(list)
+	switch {
+	case missing > 0:
+		out.Ended = fmt.Sprintf("%d of %d shards are missing", missing, first.Plan.Shards)
+	case interrupted > 0:
+		out.Ended = fmt.Sprintf("%d of %d shards were interrupted", interrupted, first.Plan.Shards)
+	default:
+		out.Ended = early
+	}
+	if missing+interrupted > 0 {
 		out.Outcome = Worst(out.Outcome, Inconclusive)
 	}
 	return out, nil
@@ -51,11 +66,11 @@ func MergeCampaigns(list []*Campaign) (*Campaign, error) {
 
 // belongs reports why two campaigns are not shards of one.
 func belongs(a, b *Campaign) error {
-	p, q := a.Plan, b.Plan
-	p.Shard, q.Shard = 0, 0
+	p := b.Plan
+	p.Shard = a.Plan.Shard
 	switch {
-	case p != q:
-		return fmt.Errorf("%w: shard %d has the plan %+v, shard %d has %+v", ErrMerge, a.Plan.Shard, p, b.Plan.Shard, q)
+	case a.Plan != p:
+		return fmt.Errorf("%w: shard %d has another plan than shard %d: %s", ErrMerge, b.Plan.Shard, a.Plan.Shard, p.Differs(a.Plan))
 	case a.Tool.Version != b.Tool.Version || a.Tool.EngineFormat != b.Tool.EngineFormat:
 		return fmt.Errorf("%w: shard %d ran on version %s, shard %d on %s", ErrMerge, a.Plan.Shard, a.Tool.Version, b.Plan.Shard, b.Tool.Version)
 	}

@@ -183,7 +183,7 @@ func resumed(folder string, plan reports.CampaignPlan) (*reports.Campaign, error
 	case err != nil:
 		return nil, err
 	case c.Plan != plan:
-		return nil, fmt.Errorf("the campaign in %s has another plan (%+v); give the same flags, or another folder with --out", folder, c.Plan)
+		return nil, fmt.Errorf("the campaign in %s has another plan: %s; give the same flags, or another folder with --out", folder, c.Plan.Differs(plan))
 	case c.Tool.Version != thisTool().Version || c.Tool.EngineFormat != engineFormat:
 		return nil, fmt.Errorf("the campaign in %s was begun by version %s; finish it with that, or begin a new one without --resume", folder, c.Tool.Version)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -89,7 +90,7 @@ func (a *app) printCampaign(c *reports.Campaign, folder *render.Folder) {
 	for _, k := range c.Canaries {
 		if !k.Alive {
 			fmt.Fprintf(w, "%s canary %s lives: it must fail with %s and failed with %s\n", w.paint(reports.Crash, "INVALID"), k.Name,
-				strings.Join(k.Wants, ", "), strings.Join(append(k.Found, "nothing else"), ", "))
+				strings.Join(k.Wants, ", "), cmp.Or(strings.Join(k.Found, ", "), "nothing"))
 		}
 	}
 	fmt.Fprintf(w, "\n%s: %d of %d seeds passed in %s (%s simulated, %s of proofs)\n", w.paint(c.Outcome, strings.ToUpper(string(c.Outcome))),

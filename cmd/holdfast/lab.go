@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -58,7 +59,7 @@ func (a *app) labBuild(o *labOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Make the images and the saved state that hosts start from",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := lab.Prepare(cmd.Context(), o.config, a.steps(a.out))
 			if err == nil {
@@ -73,9 +74,9 @@ func (a *app) labBuild(o *labOptions) *cobra.Command {
 
 func buildFlags(cmd *cobra.Command, o *labOptions) {
 	cmd.Flags().BoolVar(&o.config.Refresh, "refresh", false, "read Debian's index of packages anew, for newer versions")
-	cmd.Flags().StringVar(&o.config.Mirror, "mirror", "", "mirror of Debian's archive (default http://deb.debian.org)")
+	cmd.Flags().StringVar(&o.config.Mirror, "mirror", o.config.Mirror, "mirror of Debian's archive; empty: http://deb.debian.org. HOLDFAST_MIRROR sets it for every command")
 	cmd.Flags().StringSliceVar(&o.config.Services, "guests", nil, "what guests can have from the start, with commas: redis, postgres, hvm")
-	cmd.Flags().BoolVar(&o.config.Cold, "cold", false, "boot hosts from power-on instead of continuing a saved state")
+	cmd.Flags().BoolVar(&o.config.Cold, "cold", false, "boot hosts from power-on; no state is saved, and none continued")
 	cmd.Flags().IntVar(&o.config.Memory, "memory", o.config.Memory, "memory of each host in MiB, of which dom0 takes 1024")
 	cmd.Flags().IntVar(&o.config.Disk, "disk", o.config.Disk, "size of each of a host's two disks in MiB")
 }
@@ -84,7 +85,7 @@ func (a *app) labDown(o *labOptions) *cobra.Command {
 	return &cobra.Command{
 		Use:   "down",
 		Short: "End the lab and remove all that it left, except the cache",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			was, err := lab.NewClient(o.config).Down(cmd.Context())
 			if err != nil {
@@ -105,7 +106,7 @@ func (a *app) labStatus(o *labOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the lab and its hosts",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := lab.NewClient(o.config).Status(cmd.Context())
 			switch {
@@ -140,7 +141,7 @@ func (a *app) labExec(o *labOptions) *cobra.Command {
 exit code. A single word is run by the shell. The way to the host does not depend on the
 lab's networks.`,
 		Example: "  holdfast lab exec a xl list\n  holdfast lab exec a 'xl list | wc -l'",
-		Args:    cobra.MinimumNArgs(2),
+		Args:    atLeast(2, "a host and a command"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			words := args[1:]
 			if len(words) == 1 {
@@ -165,6 +166,9 @@ func (a *app) labPush(o *labOptions) *cobra.Command {
 		Short: "Copy a file to a host's dom0, whole or not at all",
 		Args:  exactly(3, "a host, a file here, and its absolute path there"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !path.IsAbs(args[2]) {
+				return fmt.Errorf("%s: the place on the host is an absolute path, such as /root/%s", args[2], path.Base(args[2]))
+			}
 			f, err := os.Open(args[1])
 			if err != nil {
 				return err
@@ -203,7 +207,7 @@ func (a *app) labFault(o *labOptions) *cobra.Command {
 script (docs/scenarios.md), with the hosts' names. What each fault does is in docs/lab.md
 and docs/lab-network.md.`,
 		Example: "  holdfast lab fault 'cut a1 a <-> b for 10s'\n  holdfast lab fault 'disk-slow a db by 50ms for 1m'\n  holdfast lab fault 'power-off b lose-unsynced'\n  holdfast lab fault 'isolate b'\n  holdfast lab fault heal-all",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    someArguments("a fault, written as in a script"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			did, err := lab.NewClient(o.config).Fault(cmd.Context(), strings.Join(args, " "))
 			if err == nil {

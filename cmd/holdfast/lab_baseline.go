@@ -29,9 +29,10 @@ func (a *app) labBaseline(o *labOptions) *cobra.Command {
 		Short: "Measure what today's ways to protect a VM do when something fails",
 		Long: `Runs the scripts of scenarios/baseline with each driver, each several times, on a lab of its own, and
 prints what came of them as tables. Results and histories are kept below --out; a run that is done is not
-made again, so that an interrupted command goes on where it ended.`,
-		Example: "  holdfast lab baseline --runs 10\n  holdfast lab baseline --runs 0 --write docs/baseline.md",
-		Args:    cobra.NoArgs,
+made again, so that an interrupted command goes on where it ended. The lab's name is "baseline", unless
+--lab gives another.`,
+		Example: "  holdfast lab baseline --runs 10\n  holdfast lab baseline --runs 0 --out docs/baseline",
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c := o.config
 			if !cmd.Flags().Changed("lab") { // the default lab is for people
@@ -83,6 +84,9 @@ func (a *app) writeTables(f baselineFlags) error {
 	all, err := baseline.Load(f.out, certify.Drivers())
 	if err != nil {
 		return err
+	}
+	if f.write != "" && len(all) == 0 {
+		return fmt.Errorf("--write %s: there are no results in %s, and so no tables; --out names another folder", f.write, f.out)
 	}
 	var tables bytes.Buffer
 	if err := baseline.Write(&tables, all, certify.Drivers()); err != nil {

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"holdfast/xen/lab"
 	"holdfast/xen/lab/certify"
@@ -20,23 +20,25 @@ type guestFlags struct {
 	kind, service string
 	durable       bool
 	disk          string
+	flags         *pflag.FlagSet
 	lab.Guest
 }
 
 func (g *guestFlags) add(cmd *cobra.Command) {
+	g.flags = cmd.Flags()
 	cmd.Flags().StringVar(&g.kind, "type", string(lab.PVH), "how the guest is virtualised: pvh, pv or hvm")
 	cmd.Flags().StringVar(&g.service, "service", string(lab.Registers), "what the guest serves: registers, redis or postgres")
-	cmd.Flags().BoolVar(&g.durable, "durable", false, "keep what clients write on a disk; redis and postgres always do")
+	cmd.Flags().BoolVar(&g.durable, "durable", false, "keep what clients write on a disk; redis and postgres always do, and --on says so too")
 	cmd.Flags().StringVar(&g.disk, "on", "/dev/lab/data", "dom0's device with that disk")
 	cmd.Flags().IntVar(&g.Memory, "guest-memory", 0, "memory of the guest in MiB (default 128, for postgres and hvm 256)")
-	cmd.Flags().IntVar(&g.Number, "number", 0, "number of the guest, 0 to 99, from which its address follows")
+	cmd.Flags().IntVar(&g.Number, "number", 0, "number of the guest, 0 to 99, from which its addresses follow: each guest of a lab needs its own; the one of up --guest has 0")
 }
 
 // guest returns what the flags describe.
 func (g *guestFlags) guest(name string) (lab.Guest, error) {
 	out := g.Guest
 	out.Name, out.Kind, out.Service = name, lab.Kind(g.kind), lab.Service(g.service)
-	if g.durable || out.Service != lab.Registers {
+	if g.durable || g.flags.Changed("on") || out.Service != lab.Registers {
 		out.Disk = g.disk
 	}
 	if out.Memory == 0 {
@@ -50,7 +52,7 @@ func (a *app) labGuest(o *labOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "guest HOST NAME",
 		Short:   "Create a guest that runs the lab's service",
-		Example: "  holdfast lab guest a db --durable\n  holdfast lab guest b shop --service postgres --number 1\n  holdfast lab exec b /init client 10.77.8.101:7000 100\n  holdfast lab exec a xl destroy db",
+		Example: "  holdfast lab guest a db --durable --number 1\n  holdfast lab guest b shop --service postgres --number 2\n  holdfast lab exec b /init client 10.77.8.101:7000 100\n  holdfast lab exec a xl destroy db",
 		Args:    exactly(2, "a host and a name for the guest"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			guest, err := g.guest(args[1])
@@ -79,7 +81,7 @@ func (a *app) labCheck(o *labOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Start a guest on a host, serve a client, and check that dom0 computes right meanwhile",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			guest, err := g.guest(firstGuest)
 			if err != nil {
@@ -116,7 +118,7 @@ func (a *app) labCheck(o *labOptions) *cobra.Command {
 	}
 	g.add(cmd)
 	cmd.Flags().IntVar(&operations, "operations", 100, "operations of the client")
-	cmd.Flags().BoolVar(&faults, "faults", false, "instead, do every kind of fault and look from inside whether it does what it says")
+	cmd.Flags().BoolVar(&faults, "faults", false, "instead, do every kind of fault and look from inside whether it does what it says; host b loses its power and the data on its disks")
 	return cmd
 }
 
@@ -126,8 +128,12 @@ func (a *app) checkFaults(ctx context.Context, c *lab.Client, s lab.Status, gues
 		return fmt.Errorf("the lab has one host; faults between hosts need two")
 	}
 	pool := certify.Pool{Lab: certify.OfClient(c), Guest: guest}
-	if domains, err := pool.Domains(ctx, s.Hosts[0].Name); err != nil || len(domains) == 0 {
-		return errors.Join(fmt.Errorf("host %s has no guest %s; \"holdfast lab up --guest\" starts a lab with it", s.Hosts[0].Name, guest.Name), err)
+	domains, err := pool.Domains(ctx, s.Hosts[0].Name)
+	if err != nil {
+		return err
+	}
+	if len(domains) == 0 {
+		return fmt.Errorf("host %s has no guest %s; \"holdfast lab up --guest\" starts a lab with it", s.Hosts[0].Name, guest.Name)
 	}
 	say := a.steps(a.out)
 	return certify.CheckFaults(ctx, pool.Lab, guest, func(seen certify.Seen) {

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +37,7 @@ func (a *app) labUp(o *labOptions) *cobra.Command {
 		Short: "Start the lab in the background and wait until its hosts are ready",
 		Long: `Starts the lab in the background and waits until all its hosts are ready. Whatever the cache
 lacks is made first. Ctrl-C ends it all again.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if withGuest {
 				guest, err := g.guest(firstGuest)
@@ -59,6 +60,10 @@ lacks is made first. Ctrl-C ends it all again.`,
 func (a *app) startLab(ctx context.Context, c lab.Config) error {
 	if err := c.Validate(); err != nil {
 		return err
+	}
+	if s, err := lab.NewClient(c).Status(ctx); err == nil {
+		return fmt.Errorf("the lab %s runs already, for %s; \"holdfast lab status\" shows it, \"lab down\" ends it, and --lab NAME starts another one",
+			c.Name, a.clock.Since(s.Started).Round(time.Second))
 	}
 	cmd, messages, err := spawnSupervisor(c)
 	if err != nil {
@@ -137,7 +142,7 @@ func (a *app) labSupervise() *cobra.Command {
 		Use:    "supervise",
 		Short:  "Be the process of a lab (started by up)",
 		Hidden: true,
-		Args:   cobra.NoArgs,
+		Args:   noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var c lab.Config
 			if err := json.NewDecoder(os.Stdin).Decode(&c); err != nil {

@@ -96,7 +96,7 @@ func (a *app) reduce(cmd *cobra.Command, s source, f reduceFlags) error {
 	})
 	if err != nil {
 		if errors.Is(err, reduce.ErrPasses) {
-			return fmt.Errorf("%s: %w", s.called(), err)
+			return fmt.Errorf("%s: %w; --seed and --rule say with which it does", s.called(), err)
 		}
 		return err
 	}

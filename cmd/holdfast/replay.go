@@ -94,6 +94,24 @@ func exactly(n int, what string) cobra.PositionalArgs {
 	}
 }
 
+// noArguments demands that there is none, and says how labs are chosen: people expect a lab's name there.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no argument such as %q; --lab NAME chooses a lab", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// atLeast demands so many arguments or more and says in words what they are.
+func atLeast(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < n {
+			return fmt.Errorf("%s takes %s, and %d were given", cmd.CommandPath(), what, len(args))
+		}
+		return nil
+	}
+}
+
 // someArguments demands one argument or more and says in words what they are.
 func someArguments(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

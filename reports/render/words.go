@@ -52,10 +52,12 @@ func conclude(run *reports.Run) verdict {
 		v.Headline = "The tool itself failed."
 		v.Sentence = of + " did not pass, one at least because the engine or the simulator crashed. This run certifies nothing."
 	}
+	v.Proven = proven(t)
 	if run.Backend != "" {
 		v.onHosts(run, of)
+	} else {
+		v.Proven = append(v.Proven, "Each scenario is reproducible: its script, seed and trace hash below give the same events on any machine.")
 	}
-	v.Proven = proven(t)
 	return v
 }
 
@@ -95,7 +97,7 @@ func proven(t reports.Totals) []string {
 		list = append(list, fmt.Sprintf("%s of the scripts %s met.",
 			partOf(t.Expectations-t.Unmet, t.Expectations, "expectation", "expectations"), plural(int64(t.Expectations-t.Unmet), "was", "were")))
 	}
-	return append(list, "Each scenario is reproducible: its script, seed and trace hash below give the same events on any machine.")
+	return list
 }
 
 // allOf says "All 42 scenarios", "Both scenarios", "The one scenario".

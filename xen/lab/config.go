@@ -20,7 +20,6 @@ var ErrConfig = errors.New("lab: bad configuration")
 // Limits of a Config.
 const (
 	MaxHosts   = 3
-	minMemory  = 1024 // MiB
 	dom0Memory = 1024 // MiB, of each host
 )
 
@@ -48,7 +47,7 @@ type Config struct {
 	Run string
 	// Program is the path of the static program that runs inside (xen/lab/init).
 	Program string
-	// Mirror and Refresh are those of image.Options.
+	// Mirror and Refresh are those of image.Options. The mirror's default is that of the variable HOLDFAST_MIRROR.
 	Mirror  string
 	Refresh bool
 }
@@ -70,6 +69,7 @@ func Default(name string) (Config, error) {
 	return Config{
 		Name: name, Hosts: 2, Memory: 2048, Disk: 4096, Cache: filepath.Join(cache, "holdfast", "lab"),
 		Run: filepath.Join(base, "lab-"+name), Program: filepath.Join(filepath.Dir(program), "holdfast-lab-init"),
+		Mirror: os.Getenv("HOLDFAST_MIRROR"),
 	}, nil
 }
 

@@ -1,12 +1,15 @@
 package lab
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"holdfast/faults"
@@ -74,7 +77,10 @@ func (l *Lab) handler() http.Handler {
 }
 
 // errNotYet is returned while the lab's images are being made.
-var errNotYet = errors.New("the lab is not so far yet")
+var errNotYet = errors.New("the lab is still starting; \"holdfast lab status\" shows when it is ready")
+
+// actions are what can be done to a host.
+var actions = []string{"on", "cold", "off", "reset", "freeze", "thaw"}
 
 func writeJSON(w http.ResponseWriter, v any) error {
 	w.Header().Set("Content-Type", "application/json")
@@ -100,26 +106,37 @@ func (l *Lab) act(r *http.Request) error {
 		return err
 	}
 	action := r.PathValue("action")
+	if !slices.Contains(actions, action) {
+		return fmt.Errorf("%w: no action %q; the actions are %q", ErrConfig, action, actions)
+	}
 	if action == "on" || action == "cold" {
 		return h.PowerOn(r.Context(), action == "cold")
 	}
 	m := h.current()
 	if m == nil || m.Phase() == machine.Off {
-		return machine.ErrGone
+		return fmt.Errorf("%w: host %s; \"holdfast lab power %s on\" switches it on", machine.ErrGone, h.config.Name, h.config.Name)
 	}
+	ctx, cancel := context.WithTimeoutCause(r.Context(), actLimit, fmt.Errorf("host %s: no answer within %v; a disk that hangs keeps a machine from being frozen or reset", h.config.Name, actLimit))
+	defer cancel()
 	switch action {
 	case "off":
 		h.PowerOff(faults.UnsyncedSeeded)
 		return nil
 	case "reset":
-		return m.Reset(r.Context())
+		err = m.Reset(ctx)
 	case "freeze":
-		return m.Freeze(r.Context())
+		err = m.Freeze(ctx)
 	case "thaw":
-		return m.Thaw(r.Context())
+		err = m.Thaw(ctx)
 	}
-	return errors.Join(ErrConfig, errors.New("actions are on, cold, off, reset, freeze, thaw"))
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return err
 }
+
+// actLimit is how long an emulator may take for what takes it milliseconds: it waits for the operations of its disks.
+const actLimit = time.Minute
 
 // attach turns a request into a stream of a host's agent.
 func (l *Lab) attach(w http.ResponseWriter, r *http.Request) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -71,9 +72,14 @@ type Guest struct {
 	Setup string
 }
 
+// guestName is what can stand in a file's name and on a command line.
+var guestName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,31}$`)
+
 // Validate fails with ErrConfig for what cannot be.
 func (g *Guest) Validate() error {
 	switch {
+	case !guestName.MatchString(g.Name):
+		return fmt.Errorf("%w: the guest's name %q: 1 to 32 letters, digits and hyphens", ErrConfig, g.Name)
 	case !slices.Contains(Kinds(), g.Kind):
 		return fmt.Errorf("%w: --type %q: the types are %q", ErrConfig, g.Kind, Kinds())
 	case g.Service != "" && ports[g.Service] == 0:

@@ -28,12 +28,13 @@ type Host struct {
 	disks    map[string]*served // by name
 	first    *machine.State     // for the first start only; nil for the usual one
 
-	switching sync.Mutex // one start at a time
-	ended     bool       // it is not started any more; under switching
+	switching sync.Mutex // one start at a time, and no loss of power in the middle of it
 
-	mu      sync.Mutex
-	machine *machine.Machine // nil before the first start
-	problem string           // why the last start failed
+	mu       sync.Mutex
+	machine  *machine.Machine        // nil before the first start
+	problem  string                  // why the last start failed
+	starting context.CancelCauseFunc // ends the start that is under way; nil: there is none
+	ended    bool                    // it is not started any more
 }
 
 // PowerOn starts the host and returns when it is ready and has its identity. Its disks are as they were; its memory
@@ -44,9 +45,11 @@ func (h *Host) PowerOn(ctx context.Context, cold bool) error {
 	if m := h.current(); m != nil && m.Phase() != machine.Off {
 		return fmt.Errorf("%w: %s", ErrRunning, h.config.Name)
 	}
-	if h.ended {
-		return fmt.Errorf("%w: the lab ends", machine.ErrGone)
+	ctx, done, err := h.begin(ctx)
+	if err != nil {
+		return err
 	}
+	defer done()
 	c := h.config
 	if h.first != nil {
 		c.State, h.first = h.first, nil
@@ -69,6 +72,23 @@ func (h *Host) PowerOn(ctx context.Context, cold bool) error {
 	}
 	go h.follow(m)
 	return nil
+}
+
+// begin makes a start known to who cuts the power meanwhile, which ends its context.
+func (h *Host) begin(ctx context.Context) (context.Context, func(), error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ended {
+		return nil, nil, fmt.Errorf("%w: the lab ends", machine.ErrGone)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	h.starting = cancel
+	return ctx, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.starting = nil
+		cancel(nil)
+	}, nil
 }
 
 // settle waits until a host that boots is ready, and gives it its identity.
@@ -117,23 +137,36 @@ func (h *Host) follow(m *machine.Machine) {
 	}
 }
 
-// PowerOff cuts the power. how decides what becomes of what dom0 wrote to its disks and did not flush.
+// errPowerCut ends a start.
+var errPowerCut = fmt.Errorf("%w: its power was cut while it started", machine.ErrGone)
+
+// PowerOff cuts the power, also of a host that is being started. how decides what becomes of what dom0 wrote to its disks and did not
+// flush.
 func (h *Host) PowerOff(how faults.Unsynced) {
-	if m := h.current(); m != nil {
-		on := m.Phase() != machine.Off
-		m.PowerOff()
-		if on {
-			h.losePower(how)
-		}
+	h.mu.Lock()
+	on := h.starting != nil
+	if on {
+		h.starting(errPowerCut)
+	}
+	h.mu.Unlock()
+	h.switching.Lock()
+	defer h.switching.Unlock()
+	m := h.current()
+	if m == nil {
+		return
+	}
+	on = on || m.Phase() != machine.Off
+	m.PowerOff()
+	if on {
+		h.losePower(how)
 	}
 }
 
 // End cuts the power for good.
 func (h *Host) End() {
-	h.PowerOff(faults.UnsyncedKept) // a start under way fails
-	h.switching.Lock()
-	defer h.switching.Unlock()
+	h.mu.Lock()
 	h.ended = true
+	h.mu.Unlock()
 	h.PowerOff(faults.UnsyncedKept)
 	for _, d := range h.disks {
 		d.close()

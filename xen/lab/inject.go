@@ -7,7 +7,6 @@ import (
 
 	"holdfast/faults"
 	"holdfast/xen/lab/disk"
-	"holdfast/xen/lab/machine"
 	"holdfast/xen/lab/wire"
 )
 
@@ -83,7 +82,7 @@ func (l *Lab) inject(n *network, text string) (string, error) {
 		var plan wire.Plan
 		plan, err = n.Inject(f, wire.Names)
 		if errors.Is(err, wire.ErrNotOfNetwork) {
-			err = fmt.Errorf("%w, nor of disks; \"lab power\" switches, resets, freezes and thaws hosts", err)
+			err = fmt.Errorf("%w, nor of disks, nor a power-off without \"for\"; \"lab power\" switches, resets, freezes and thaws hosts", err)
 		}
 		did = fmt.Sprintf("%s: %d changes", f, len(plan.Begin))
 	}
@@ -118,9 +117,6 @@ func (l *Lab) powerOff(f faults.Fault) (string, error) {
 		return "", err
 	}
 	for _, h := range hosts {
-		if m := h.current(); m == nil || m.Phase() == machine.Off {
-			return "", fmt.Errorf("%w: %s", machine.ErrGone, h.config.Name)
-		}
 		h.PowerOff(f.Unsynced)
 	}
 	return f.String(), nil

@@ -138,7 +138,30 @@ func TestPower(t *testing.T) {
 	require.NoError(t, client.Act(t.Context(), "a", "on"))
 	phase(machine.Up)
 	require.ErrorContains(t, client.Act(t.Context(), "z", "on"), `no host "z"`)
-	require.ErrorContains(t, client.Act(t.Context(), "a", "explode"), "actions are")
+	require.ErrorContains(t, client.Act(t.Context(), "a", "explode"), "the actions are")
+}
+
+// Power that goes while a host starts ends the start, and the host is off.
+func TestPowerOffWhileStarting(t *testing.T) {
+	c := config(t)
+	client, _ := up(t, c, prepared)
+	require.NoError(t, client.Act(t.Context(), "a", "off"))
+	_, err := client.Fault(t.Context(), "power-off a")
+	require.NoError(t, err, "it is off already")
+	t.Setenv(fakeqemu.Slow, "1")
+	started := make(chan error, 1)
+	go func() { started <- client.Act(t.Context(), "a", "on") }()
+	phase := func() machine.Phase {
+		s, err := client.Status(t.Context())
+		require.NoError(t, err)
+		return s.Hosts[0].Phase
+	}
+	require.Eventually(t, func() bool { return phase() == machine.Booting }, 20*time.Second, time.Millisecond)
+	_, err = client.Fault(t.Context(), "power-off a")
+	require.NoError(t, err)
+	require.Equal(t, machine.Off, phase())
+	require.ErrorContains(t, <-started, "power was cut")
+	require.Equal(t, machine.Off, phase())
 }
 
 func TestHostThatEndedIsNotStarted(t *testing.T) {
@@ -313,7 +336,10 @@ cmdline = "holdfast.role=guest holdfast.ip=10.77.8.102/24 loglevel=4 panic=1 con
 	g.Kind, g.Disk = PV, ""
 	require.Contains(t, g.Config(), "type = \"pv\"\n")
 	require.NotContains(t, g.Config(), "xvda")
-	require.ErrorIs(t, (&Guest{Kind: PVH, Memory: 128, Service: Redis}).Validate(), ErrConfig, "without a disk")
+	require.ErrorContains(t, (&Guest{Name: "g", Kind: PVH, Memory: 128, Service: Redis}).Validate(), "needs a disk")
+	for _, name := range []string{"", "a/b", "a b", "-a", "$(reboot)", strings.Repeat("a", 33)} {
+		require.ErrorContains(t, (&Guest{Name: name, Kind: PVH, Memory: 128}).Validate(), "the guest's name")
+	}
 	g.Service, g.Disk = Redis, "/dev/drbd0"
 	require.NoError(t, g.Validate())
 	require.Equal(t, "10.77.8.102:6379", g.Address())

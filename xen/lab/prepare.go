@@ -174,17 +174,17 @@ func (c *Config) makeState(ctx context.Context, p *Prepared, into string, g *Gue
 		return err
 	}
 	defer os.Remove(imagesPath(disks)) // every lab makes its own
-	ctx, cancel := context.WithTimeoutCause(ctx, bootLimit, fmt.Errorf("the host did not get ready within %v", bootLimit))
-	defer cancel()
 	if m.State == nil {
 		say("booting Xen for the first time; this takes half a minute on free processors")
 	}
-	running, err := machine.Start(ctx, m)
+	boot, cancel := context.WithTimeoutCause(ctx, bootLimit, fmt.Errorf("the host did not get ready within %v", bootLimit))
+	defer cancel()
+	running, err := machine.Start(boot, m)
 	if err != nil {
 		return err
 	}
 	defer running.PowerOff()
-	if err := running.WaitReady(ctx, func(step string) { say("first boot: %s", step) }); err != nil {
+	if err := running.WaitReady(boot, func(step string) { say("first boot: %s", step) }); err != nil {
 		return err
 	}
 	if g != nil {
@@ -196,8 +196,13 @@ func (c *Config) makeState(ctx context.Context, p *Prepared, into string, g *Gue
 	return running.Save(ctx, filepath.Join(into, "state"))
 }
 
+// firstServe is how long a guest may take until it serves for the first time: a database makes its first data then.
+const firstServe = 2 * serveLimit
+
 // firstGuest starts a guest on a host that has no identity yet, and waits until it serves.
 func firstGuest(ctx context.Context, m *machine.Machine, g Guest, say func(string, ...any)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, firstServe, fmt.Errorf("the guest did not answer within %v", firstServe))
+	defer cancel()
 	a, err := m.Agent(ctx)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -217,10 +218,14 @@ func (l *Lab) all() []*Host {
 
 // host returns the host of that name.
 func (l *Lab) host(name string) (*Host, error) {
-	for _, h := range l.all() {
+	hosts := l.all()
+	for _, h := range hosts {
 		if h.config.Name == name {
 			return h, nil
 		}
+	}
+	if hosts == nil && slices.Contains(l.config.hostNames(), name) {
+		return nil, errNotYet
 	}
 	return nil, fmt.Errorf("%w: no host %q; the hosts are %q", ErrConfig, name, l.config.hostNames())
 }

@@ -183,7 +183,7 @@ func median[T int64 | float64](list []T) T {
 
 // Marks between which the tables stand in a page.
 const (
-	begin = "<!-- tables: made by \"make lab-baseline\" -->\n"
+	begin = "<!-- tables: made by \"holdfast lab baseline --write\" -->\n"
 	end   = "<!-- end of tables -->\n"
 )
 

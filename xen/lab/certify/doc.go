@@ -6,7 +6,7 @@
 //
 // A script is the one that the simulator runs, unchanged. Before anything happens Supported says whether driver and lab can
 // do all of it; what they cannot do is refused with the first thing they cannot, never left out silently. What only
-// the simulator sees (the stages of an epoch, the engine's notices, the rules R1 to R8) cannot be judged here:
+// the simulator sees (the stages of an epoch, the engine's notices, the rules R1 and R3 to R8 by themselves) cannot be judged here:
 // a script that demands it is refused, and the report of a run says which rules nobody looked at.
 //
 // # Time

@@ -20,8 +20,9 @@ type Driver interface {
 	Name() string
 	// Supports fails with the reason why it cannot protect such a VM.
 	Supports(vm *script.VM) error
-	// Does fails with the reason why a fault of a daemon cannot be done: it depends on what the daemon is.
-	Does(f *faults.Fault) error
+	// Does fails with the reason why a fault of a daemon, of the toolstack or of a disk would hit nothing: it depends on what the driver
+	// has of the VM, and where.
+	Does(vm *script.VM, f *faults.Fault) error
 	// Guest completes the guest for a VM: its disk, and what has to be set up before it is created.
 	Guest(g *lab.Guest)
 	// Protect makes the VM redundant, which runs on p.Home, and returns when it is.

@@ -20,7 +20,19 @@ func (none) Supports(vm *script.VM) error { return ownDisk(vm) }
 // errNoDaemon is the reason of drivers without a daemon.
 var errNoDaemon = errors.New("it has no daemon")
 
-func (none) Does(*faults.Fault) error { return errNoDaemon }
+// Does the faults of the one disk.
+func (none) Does(vm *script.VM, f *faults.Fault) error {
+	home := f.Member.Kind == faults.RolePrimary || f.Member.Kind == faults.RoleName && f.Member.Name == vm.Home
+	switch {
+	case f.Kind.Class() == faults.ClassDaemon:
+		return errNoDaemon
+	case f.Kind.Class() == faults.ClassToolstack && f.Kind != faults.HangVM:
+		return errors.New("it creates the guest once, before the script begins")
+	case f.Kind.Class() == faults.ClassDisk && !home:
+		return errors.New("the only disk of the VM is that of its home")
+	}
+	return nil
+}
 
 func (none) Guest(*lab.Guest) {}
 

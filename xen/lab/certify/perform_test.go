@@ -9,6 +9,7 @@ import (
 
 	"holdfast/faults"
 	"holdfast/reports"
+	"holdfast/scenarios/script"
 )
 
 // A guest that hung is let go on where it still hangs, and nowhere else.
@@ -46,8 +47,8 @@ func TestTheEndOfHanging(t *testing.T) {
 // withDaemon has a daemon on both hosts, which boots start.
 type withDaemon struct{ fakeDriver }
 
-func (withDaemon) Does(*faults.Fault) error { return nil }
-func (withDaemon) Daemon() string           { return "^thedaemon" }
+func (withDaemon) Does(*script.VM, *faults.Fault) error { return nil }
+func (withDaemon) Daemon() string                       { return "^thedaemon" }
 func (withDaemon) Restart(ctx context.Context, p *Pool, host string) error {
 	_, err := p.Shell(ctx, host, "start")
 	return err

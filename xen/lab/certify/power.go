@@ -111,6 +111,9 @@ func (r *run) powerOn(ctx context.Context, name string) error {
 // freeze has a host stand still, and thaw go on.
 func (r *run) freeze(ctx context.Context, name string) error {
 	if !r.change(name, frozen, up) {
+		if r.phaseOf(name) == booting {
+			r.note("freeze: host %s is still starting, and is left alone", r.name(name))
+		}
 		return nil
 	}
 	return r.pool.Lab.Act(ctx, name, "freeze")

@@ -43,9 +43,12 @@ func (*remus) Supports(vm *script.VM) error {
 	return nil
 }
 
-func (*remus) Does(f *faults.Fault) error {
-	if f.Kind == faults.KillDaemon {
+func (*remus) Does(_ *script.VM, f *faults.Fault) error {
+	switch {
+	case f.Kind == faults.KillDaemon:
 		return errors.New("xl remus that was killed cannot be started again for the same guest: its other side has taken over")
+	case f.Kind.Class() == faults.ClassToolstack && f.Kind != faults.HangVM:
+		return errors.New("its other side creates the guest with the first checkpoint, before the script begins")
 	}
 	return nil
 }

@@ -106,8 +106,8 @@ type dummy struct{ none }
 
 const sleeper = "^sh /root/sleeper"
 
-func (dummy) Does(*faults.Fault) error { return nil }
-func (dummy) Daemon() string           { return sleeper }
+func (dummy) Does(*script.VM, *faults.Fault) error { return nil }
+func (dummy) Daemon() string                       { return sleeper }
 func (dummy) Restart(ctx context.Context, p *Pool, host string) error {
 	if err := p.Put(ctx, host, "/root/sleeper", "while :; do sleep 1; done\n"); err != nil {
 		return err

@@ -107,14 +107,17 @@ func actionSupported(s *script.Script, f *faults.Fault, d Driver) error {
 		if f.Kind == faults.CrashDaemon || f.Kind == faults.OldDaemon {
 			return errors.New("it is about Holdfast's own daemon")
 		}
-		return d.Does(f)
+		return d.Does(&s.VMs[0], f)
 	case faults.ClassToolstack:
 		if f.Kind == faults.CrashVM {
 			return errors.New("dom0 cannot make a guest crash that has not asked for it")
 		}
-		return nil
+		return d.Does(&s.VMs[0], f)
 	case faults.ClassDisk:
-		return diskSupported(s, f)
+		if err := diskSupported(s, f); err != nil {
+			return err
+		}
+		return d.Does(&s.VMs[0], f)
 	case faults.ClassClock:
 		return errors.New("the lab's hosts have the clocks of their emulator, which cannot be changed")
 	}

@@ -44,7 +44,7 @@ func (*watcher) Supports(vm *script.VM) error {
 	return nil
 }
 
-func (*watcher) Does(*faults.Fault) error { return nil }
+func (*watcher) Does(*script.VM, *faults.Fault) error { return nil }
 
 // Guest has its disk on the mirror, whose first half is made before the guest is created, on a host that has no name yet. Its other
 // half comes in Protect.

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -45,13 +46,17 @@ func (u undo) end() int64 { return u.at + int64(len(u.old)) }
 
 // Stats counts what a disk did.
 type Stats struct {
-	Reads, Writes, Flushes int64
-	// Failed are operations that a fault made fail, Delayed those that it held up, Corrupted blocks that it changed.
-	Failed, Delayed, Corrupted int64
+	Reads   int64 `json:"reads"`
+	Writes  int64 `json:"writes"`
+	Flushes int64 `json:"flushes"`
+	// Failed are operations that a fault made fail, Delayed those that it held up, Corrupted sectors that it changed.
+	Failed    int64 `json:"failed"`
+	Delayed   int64 `json:"delayed"`
+	Corrupted int64 `json:"corrupted"`
 	// Unsynced is what a loss of power could take, in bytes.
-	Unsynced int64
+	Unsynced int64 `json:"unsynced"`
 	// Faults are those in effect, as in a script, without host and VM.
-	Faults []string `json:",omitempty"`
+	Faults []string `json:"faults,omitempty"`
 }
 
 // Open opens the file of a disk, which must have its size already. seed decides what chance decides.
@@ -205,24 +210,33 @@ func (d *Disk) survives(how faults.Unsynced, last bool, length int) int {
 	return length * d.rng.IntN(2)
 }
 
-// corrupt changes one byte of a block that was written.
+// corruptTries is how many places are looked at for a sector that holds something: a disk that was copied whole is mostly zeros, which
+// nobody reads.
+const corruptTries = 4096
+
+// corrupt changes one byte of a sector that was written, and that is not all zeros if one such is found.
 func (d *Disk) corrupt() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	at, err := d.written()
-	if err != nil {
-		return err
+	all := make([]byte, sector)
+	for try := 1; ; try++ {
+		at, err := d.written()
+		if err != nil {
+			return err
+		}
+		n := at % sector
+		if _, err := d.file.ReadAt(all, at-n); err != nil {
+			return err
+		}
+		if try < corruptTries && bytes.Equal(all, make([]byte, sector)) {
+			continue
+		}
+		if _, err := d.file.WriteAt([]byte{all[n] ^ 0x5a}, at); err != nil {
+			return err
+		}
+		d.stats.Corrupted++
+		return nil
 	}
-	b := make([]byte, 1)
-	if _, err := d.file.ReadAt(b, at); err != nil {
-		return err
-	}
-	b[0] ^= 0x5a
-	if _, err := d.file.WriteAt(b, at); err != nil {
-		return err
-	}
-	d.stats.Corrupted++
-	return nil
 }
 
 // written returns a place, by chance, where something was written.

@@ -144,6 +144,23 @@ func TestCorruptChangesOneByteOfWhatWasWritten(t *testing.T) {
 	require.Equal(t, int64(1), d.Stats().Corrupted)
 }
 
+// A disk that was copied whole is mostly zeros, which nobody reads.
+func TestCorruptHitsWhatIsNotZero(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "disk")
+	f, err := os.Create(path)
+	require.NoError(t, err)
+	require.NoError(t, f.Truncate(1<<20))
+	require.NoError(t, f.Close())
+	d, err := Open(path, 3)
+	require.NoError(t, err)
+	require.NoError(t, d.write(make([]byte, 900<<10), 0, true))
+	require.NoError(t, d.Inject(faults.Fault{Kind: faults.DiskCorrupt}), "zeros, where there is nothing else")
+	require.NoError(t, d.write(make([]byte, 900<<10), 0, true))
+	require.NoError(t, d.write(bytes.Repeat([]byte("x"), 4096), 128<<10, true))
+	require.NoError(t, d.Inject(faults.Fault{Kind: faults.DiskCorrupt}))
+	require.Equal(t, 4095, bytes.Count(content(t, d), []byte("x")))
+}
+
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk")
 	f, err := os.Create(path)

@@ -39,6 +39,8 @@ type Machine struct {
 	cmd    *exec.Cmd
 	qmp    *qmp.Client
 	ended  chan struct{} // closed when the process has ended
+	// connecting has one place, of whoever connects with the agent.
+	connecting chan struct{}
 
 	mu     sync.Mutex
 	phase  Phase
@@ -60,7 +62,7 @@ func Start(ctx context.Context, c Config) (*Machine, error) {
 	for _, kind := range []string{"qmp", "agent", "console"} {
 		_ = os.Remove(c.Socket(kind)) // of an earlier run of this machine
 	}
-	m := &Machine{config: c, ended: make(chan struct{}), phase: Booting}
+	m := &Machine{config: c, ended: make(chan struct{}), connecting: make(chan struct{}, 1), phase: Booting}
 	if err := m.spawn(program); err != nil {
 		return nil, err
 	}
@@ -155,9 +157,14 @@ func (m *Machine) gone() error {
 	m.mu.Lock()
 	why := m.why
 	m.mu.Unlock()
-	text, _ := os.ReadFile(m.config.Log("qemu"))
+	return fmt.Errorf("%w: the emulator of %s ended (%s): %s", ErrGone, m.config.Name, why, tail(m.config.Log("qemu")))
+}
+
+// tail returns the last line of a log: its folder may be gone when somebody wants to read more.
+func tail(log string) string {
+	text, _ := os.ReadFile(log)
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-	return fmt.Errorf("%w: the emulator of %s ended (%s): %s", ErrGone, m.config.Name, why, lines[len(lines)-1])
+	return string(bytes.TrimSpace(lines[len(lines)-1]))
 }
 
 // watch follows the emulator's events until it ends.
@@ -206,20 +213,21 @@ func (m *Machine) Ended() <-chan struct{} { return m.ended }
 // Agent returns a client of the host's agent, connecting with it first if nobody is connected. It waits until the
 // agent answers or ctx ends.
 func (m *Machine) Agent(ctx context.Context) (*agent.Client, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.phase == Off {
-		return nil, fmt.Errorf("%w: %s", ErrGone, m.config.Name)
+	select { // QEMU talks with one at a time: a second one would wait for the first to go
+	case m.connecting <- struct{}{}:
+		defer func() { <-m.connecting }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for the agent of host %s: %w", m.config.Name, context.Cause(ctx))
 	}
-	if m.agent != nil {
-		return m.agent, nil
+	if c, err := m.connected(); c != nil || err != nil {
+		return c, err
 	}
-	m.mu.Unlock()
 	conn, c, closed, err := m.connectAgent(ctx)
-	m.mu.Lock()
 	if err != nil {
 		return nil, err
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.agent, m.line = c, conn
 	go func() {
 		<-closed
@@ -230,6 +238,16 @@ func (m *Machine) Agent(ctx context.Context) (*agent.Client, error) {
 		}
 	}()
 	return c, nil
+}
+
+// connected returns the client of the host's agent, nil if nobody is connected.
+func (m *Machine) connected() (*agent.Client, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.phase == Off {
+		return nil, fmt.Errorf("%w: %s", ErrGone, m.config.Name)
+	}
+	return m.agent, nil
 }
 
 func (m *Machine) connectAgent(ctx context.Context) (conn net.Conn, c *agent.Client, closed <-chan struct{}, err error) {
@@ -262,7 +280,7 @@ func (m *Machine) WaitReady(ctx context.Context, say func(step string)) error {
 		case err != nil:
 			// The host was reset meanwhile, or is off: the next round finds out.
 		case status.Failed != "":
-			return fmt.Errorf("host %s failed at %s: %s (console: %s)", m.config.Name, status.Step, status.Failed, m.config.Log("console"))
+			return fmt.Errorf("host %s failed at %s: %s; its console ended with: %s", m.config.Name, status.Step, status.Failed, tail(m.config.Log("console")))
 		case status.Ready:
 			m.mu.Lock()
 			defer m.mu.Unlock()
