@@ -35,15 +35,15 @@ func (a *app) certifyCommand() *cobra.Command {
 		Short: "Run the library of fault scenarios and write the report",
 		Long: `Runs the scenarios of the library, or the given files, and writes three files into the
 output folder: index.html for people, junit.xml for build servers, certificate.json for
-archives. Nothing is written when the run is interrupted.
+archives. No report is written when the run is interrupted.
 
 With --backend lab they run on real Xen hosts in emulated machines (docs/lab.md), protected by a
 driver: one of the ways that exist today. Scenarios that the driver cannot run are skipped
-with the reason.`,
+with the reason. What clients saw is kept below histories/.`,
 		Example: "  holdfast certify\n  holdfast certify --only 'ft/*' --seed 7 --out out/ft\n  holdfast certify my.hfs\n  holdfast certify --backend lab --driver watcher --only 'restart/*'",
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.certify(cmd, args, f) },
 	}
-	cmd.Flags().StringVar(&f.out, "out", "out/certify", "folder for the report")
+	cmd.Flags().StringVar(&f.out, "out", "out/certify", "folder for the report; with --backend lab out/lab unless it is given")
 	cmd.Flags().StringSliceVar(&f.only, "only", nil, "run only scenarios whose name matches `PATTERN`, such as 'ft/*' or '*-power-loss-*' (repeatable)")
 	cmd.Flags().IntVar(&f.jobs, "jobs", runtime.GOMAXPROCS(0), "scenarios to run at a time, 1 or more")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of every scenario")
@@ -62,6 +62,9 @@ func (a *app) certify(cmd *cobra.Command, args []string, f certifyFlags) error {
 	}
 	if err := f.checkBackend(); err != nil {
 		return err
+	}
+	if f.backend == labBackend && !cmd.Flags().Changed("out") {
+		f.out = labOut // the simulator's certificate is worth keeping
 	}
 	sources, err := a.sources(args, f.only)
 	if err != nil {
@@ -111,10 +114,11 @@ func (a *app) certify(cmd *cobra.Command, args []string, f certifyFlags) error {
 	return concluded(run.Totals.Outcome)
 }
 
-// The backends.
+// The backends, and where a run on the lab goes unless it is said.
 const (
 	simBackend = "sim"
 	labBackend = "lab"
+	labOut     = "out/lab"
 )
 
 // checkBackend checks the flags that say where scenarios run.
