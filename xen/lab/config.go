@@ -33,6 +33,8 @@ type Config struct {
 	Memory int
 	// Disk is the size of each of a host's two disks in MiB; they take room as they are written.
 	Disk int
+	// Seed decides what chance decides: which frames are lost, and which writes of a disk that loses its power; 0: the time does.
+	Seed uint64
 	// Cold boots hosts from power-on, instead of continuing a saved state.
 	Cold bool
 	// Guest, if not nil, runs on the first host from the start: that host continues a state that was saved while the

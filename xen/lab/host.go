@@ -12,6 +12,7 @@ import (
 	"holdfast/xen/lab/agent"
 	"holdfast/xen/lab/disk"
 	"holdfast/xen/lab/machine"
+	"holdfast/xen/lab/wire"
 )
 
 // startLimit is how long a host may take from power-on, or from its saved state, until it is ready.
@@ -25,8 +26,9 @@ type Host struct {
 	config   machine.Config
 	identity agent.Identity
 	say      func(format string, args ...any)
-	disks    map[string]*served // by name
-	first    *machine.State     // for the first start only; nil for the usual one
+	disks    map[string]*served    // by name
+	first    *machine.State        // for the first start only; nil for the usual one
+	down     func() []wire.Segment // NICs that fail; nil: none ever does
 
 	switching sync.Mutex // one start at a time, and no loss of power in the middle of it
 
@@ -62,7 +64,10 @@ func (h *Host) PowerOn(ctx context.Context, cold bool) error {
 	m, err := machine.Start(ctx, c)
 	if err == nil {
 		h.set(m, "")
-		if err = h.settle(ctx, m); err != nil {
+		if err = h.unplug(ctx, m); err == nil {
+			err = h.settle(ctx, m)
+		}
+		if err != nil {
 			m.PowerOff()
 		}
 	}
@@ -72,6 +77,17 @@ func (h *Host) PowerOn(ctx context.Context, cold bool) error {
 	}
 	go h.follow(m)
 	return nil
+}
+
+// unplug tells a machine that starts which of its NICs fail.
+func (h *Host) unplug(ctx context.Context, m *machine.Machine) (err error) {
+	if h.down == nil {
+		return nil
+	}
+	for _, nic := range h.down() {
+		err = errors.Join(err, m.SetLink(ctx, string(nic), false))
+	}
+	return err
 }
 
 // begin makes a start known to who cuts the power meanwhile, which ends its context.

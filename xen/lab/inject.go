@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"path/filepath"
 
 	"holdfast/faults"
@@ -27,7 +28,9 @@ func (h *Host) serveDisks(seed uint64) error {
 		if d.ReadOnly {
 			continue
 		}
-		opened, err := disk.Open(d.Path, seed+uint64(i))
+		own := fnv.New64a() // hosts draw apart
+		fmt.Fprintf(own, "%d %s %s", seed, h.config.Name, d.Name)
+		opened, err := disk.Open(d.Path, own.Sum64())
 		if err != nil {
 			return err
 		}

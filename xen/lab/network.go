@@ -27,7 +27,7 @@ type network struct {
 // newNetwork makes the networks, without hosts.
 func (l *Lab) newNetwork() (*network, error) {
 	w, err := wire.New(wire.Config{
-		Dir: l.config.Run, Seed: uint64(l.started.UnixNano()), Carrier: l.carrier,
+		Dir: l.config.Run, Seed: l.seed(), Carrier: l.carrier,
 		Log: slog.New(slog.NewTextHandler(sayer(l.say), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -40,6 +41,23 @@ func TestFaultsOfTheNetwork(t *testing.T) {
 	stats, err := client.Network(t.Context())
 	require.NoError(t, err)
 	require.Len(t, stats.Segments, len(wire.Segments()))
+}
+
+// A machine that starts while its NIC fails is told so.
+func TestANICThatFailsBefore(t *testing.T) {
+	c := config(t)
+	client, _ := up(t, c, prepared)
+	require.NoError(t, client.Act(t.Context(), "a", "off"))
+	_, err := client.Fault(t.Context(), "nic-down a")
+	require.NoError(t, err)
+	told := func() string {
+		text, err := os.ReadFile(filepath.Join(c.Run, "a-qemu.log"))
+		require.NoError(t, err)
+		return string(text)
+	}
+	require.NotContains(t, told(), "set_link")
+	require.NoError(t, client.Act(t.Context(), "a", "on"))
+	require.Contains(t, told(), `set_link {"name":"lan","up":false}`)
 }
 
 func TestDialNobody(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 
 	"holdfast/xen/lab/lock"
 	"holdfast/xen/lab/machine"
+	"holdfast/xen/lab/wire"
 )
 
 // ErrPrivate is returned for a folder of sockets that others could write to.
@@ -144,6 +145,14 @@ func endServer(s *http.Server) {
 	}
 }
 
+// seed decides what chance decides in this lab.
+func (l *Lab) seed() uint64 {
+	if l.config.Seed != 0 {
+		return l.config.Seed
+	}
+	return uint64(l.started.UnixNano())
+}
+
 // plug makes the hosts, switched off, with their disks and sockets.
 func (l *Lab) plug(p *Prepared, n *network) (hosts []*Host, err error) {
 	defer func() {
@@ -166,14 +175,14 @@ func (l *Lab) plug(p *Prepared, n *network) (hosts []*Host, err error) {
 		if err := makeDisks(c, l.config.Disk); err != nil {
 			return nil, err
 		}
-		h := &Host{config: c, identity: l.config.identity(i), say: l.say, disks: map[string]*served{}}
+		h := &Host{config: c, identity: l.config.identity(i), say: l.say, disks: map[string]*served{}, down: func() []wire.Segment { return n.Down(name) }}
 		if i == 0 && p.GuestState != nil {
 			h.first = p.GuestState
 			if err := copyDisks(c, h.first); err != nil {
 				return nil, err
 			}
 		}
-		if err := h.serveDisks(uint64(l.started.UnixNano())); err != nil {
+		if err := h.serveDisks(l.seed()); err != nil {
 			return nil, err
 		}
 		hosts = append(hosts, h)

@@ -24,7 +24,7 @@ func RunAlone(ctx context.Context, c lab.Config, s *script.Script, driver string
 		opt.Say = func(string, ...any) {}
 	}
 	guest := GuestFor(s, d, opt)
-	c.Guest = &guest
+	c.Guest, c.Seed = &guest, opt.Seed
 	supervise := func(ctx context.Context, ready func()) error { return lab.Supervise(ctx, c, opt.Say, ready) }
 	return during(ctx, supervise, func(ctx context.Context) (*Result, error) {
 		return Run(ctx, s, d, OfClient(lab.NewClient(c)), opt)

@@ -110,6 +110,25 @@ func TestCarrier(t *testing.T) {
 	require.Equal(t, []string{"a lan false", "b lan false", "a lan true", "b lan true"}, seen, "each change once; a cut cable is not told")
 }
 
+// A machine that starts can be told what those that run were told.
+func TestDown(t *testing.T) {
+	n, err := New(Config{Dir: t.TempDir()})
+	require.NoError(t, err)
+	defer n.Close()
+	for _, host := range []string{"a", "b"} {
+		_, err := n.Plug(host, LAN)
+		require.NoError(t, err)
+	}
+	require.Empty(t, n.Down("a"))
+	f, err := faults.Parse("nic-down a")
+	require.NoError(t, err)
+	_, err = n.Inject(f, Names)
+	require.NoError(t, err)
+	require.Equal(t, []Segment{LAN}, n.Down("a"))
+	require.Empty(t, n.Down("b"))
+	require.Empty(t, n.Down("nobody"))
+}
+
 func TestCloseEndsWhatWouldEndLater(t *testing.T) {
 	clock := clockwork.NewFakeClock()
 	n := newNetwork(t, Config{Clock: clock})

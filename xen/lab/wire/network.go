@@ -211,6 +211,18 @@ func (n *Network) onDirection(on Segment, from, to string, do func(*link.Directi
 	return nil
 }
 
+// Down returns the networks on which a host's NIC fails at present: a machine that starts has not been told.
+func (n *Network) Down(host string) (list []Segment) {
+	for _, s := range n.segments {
+		s.mu.Lock()
+		if id, err := s.port(host); err == nil && s.bridge.State(id).NICDown {
+			list = append(list, s.name)
+		}
+		s.mu.Unlock()
+	}
+	return list
+}
+
 // direction returns the direction between two ports. The lock is held.
 func (s *segment) direction(from, to string) (*link.Direction, error) {
 	a, err := s.port(from)

@@ -136,25 +136,28 @@ func (f *fake) monitor(conn net.Conn) {
 	r := bufio.NewScanner(&withFiles{conn.(*net.UnixConn), f})
 	for r.Scan() {
 		var c struct {
-			Execute string `json:"execute"`
-			ID      uint64 `json:"id"`
+			Execute   string          `json:"execute"`
+			Arguments json.RawMessage `json:"arguments"`
+			ID        uint64          `json:"id"`
 		}
 		if json.Unmarshal(r.Bytes(), &c) != nil {
 			return
 		}
-		result := f.command(conn, c.Execute)
+		result := f.command(conn, c.Execute, c.Arguments)
 		fmt.Fprintf(conn, `{"return": %s, "id": %d}`+"\n", result, c.ID)
 	}
 }
 
 // command does what a command says and returns its result.
-func (f *fake) command(conn net.Conn, name string) string {
+func (f *fake) command(conn net.Conn, name string, arguments json.RawMessage) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	event := func(name string) {
 		fmt.Fprintf(conn, `{"event": %q, "timestamp": {"seconds": %d, "microseconds": 0}}`+"\n", name, time.Now().Unix())
 	}
 	switch name {
+	case "set_link":
+		fmt.Println("set_link", string(arguments)) // into the log
 	case "stop":
 		event("STOP")
 	case "cont":
