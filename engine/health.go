@@ -170,8 +170,12 @@ func (v *vm) guestFailed() { v.n.fault(pool.Part{Component: model.ComponentVM, V
 // service and the other home's is not. Such a VM moves without anybody noticing; at the other levels a
 // move is a restart, and the way over the other host serves as well.
 func (v *vm) failing() bool {
-	port := func(node model.NodeID) pool.Part { return pool.Part{Component: model.ComponentNIC, Node: node} }
-	return v.cfg.Level == model.LevelFT && v.n.pool.Retired(port(v.self())) && !v.n.pool.Retired(port(v.other)) && v.peer().nic
+	return v.cfg.Level == model.LevelFT && v.portRetired(v.self()) && !v.portRetired(v.other) && v.peer().nic
+}
+
+// portRetired reports whether a host's guest network port is out of service.
+func (v *vm) portRetired(node model.NodeID) bool {
+	return v.n.pool.Retired(pool.Part{Component: model.ComponentNIC, Node: node})
 }
 
 // avoided reports whether the other home failed so often that nothing is built on it.

@@ -20,6 +20,9 @@ type right struct {
 // the right is used.
 func (v *vm) entitle(cfg *pool.Config) {
 	before, r := &v.cfg, &v.right
+	if cfg.Cause == pool.KindStart || cfg.Primary != v.cfg.Primary {
+		v.moving = false // it was done, or could not be
+	}
 	own := cfg.By == v.self() && (cfg.Incarnation == v.n.incarnation || planted.On(planted.RightAssumed))
 	switch cfg.Cause {
 	case pool.KindStart, pool.KindPromote:
@@ -236,7 +239,9 @@ func (v *vm) destroy() {
 
 // lose notes that the instance on this host is gone.
 func (v *vm) lose() {
-	v.moving = false
+	if planted.On(planted.MoveForgotten) {
+		v.moving = false
+	}
 	v.instance, v.lost, v.absentSince, v.silentSince = absent, v.cfg.Gen, v.n.now, model.Never
 	v.out, v.main, v.shared.disk = nil, nil, nil
 	v.stopShipping()

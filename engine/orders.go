@@ -158,7 +158,7 @@ func (n *Node) orderMigration(o *model.Order) {
 		reason = "give the order to the host that runs the VM"
 	case v.other != o.Node:
 		reason = "the VM can move to its other home only"
-	case v.cfg.Exposed() || v.cfg.InSync != v.cfg.Homes:
+	case !v.complete():
 		reason = "the other home is not ready to take the VM over; wait until it is protected"
 	case v.cfg.Shared && !v.otherAble():
 		reason = "the other home does not answer, or cannot run the VM"

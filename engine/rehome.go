@@ -189,18 +189,33 @@ func (n *Node) sweep() {
 	})
 }
 
-// yields reports whether this host should give the VM to the other home, because it is about to leave
-// the pool or in maintenance, or an operator or a policy wants it, and can: the other home has to be able to run it, and the VM to be in service.
+// yields reports whether this host should give the VM to the other home, and can: that has all of it and says that it is able to run it, and the
+// VM is in service, so that it may be started there.
 func (v *vm) yields() bool {
 	if r, known := v.reported(); known && r.flags.Has(model.FlagCannotRun) && !planted.On(planted.YieldAnyway) || v.stopped() && !planted.On(planted.YieldStopped) {
 		return false
 	}
+	return v.elsewhere() && v.complete() && !v.peer().suspected
+}
+
+// elsewhere reports whether the VM should run on the other home: because this host is about to leave the pool or in maintenance, because an
+// operator wants it, or, if the other home is not to be emptied, because a network port here is out of service, or a policy wants it.
+func (v *vm) elsewhere() bool {
 	members := v.n.pool.Members()
 	avoid := members.Leaving | members.Maintenance
-	if !v.moving && !v.partner.yield && !v.failing() && (!avoid.Has(v.self()) || avoid.Has(v.other)) {
-		return false
+	switch {
+	case v.moving:
+		return true
+	case avoid.Has(v.other):
+		return v.failing() && planted.On(planted.PortFirst)
 	}
-	return v.cfg.InSync == v.cfg.Homes && !v.cfg.Exposed() && !v.peer().suspected
+	return avoid.Has(v.self()) || v.failing() || v.partner.yield && !v.portRetired(v.other)
+}
+
+// complete reports whether the other home has all of the VM: it is in sync, be it as the only one.
+func (v *vm) complete() bool {
+	alone := v.cfg.InSync == model.Nodes(v.other) && !planted.On(planted.OwnCopyKeeps)
+	return !v.cfg.Exposed() && (v.cfg.InSync == v.cfg.Homes || alone)
 }
 
 // giveAway hands the VM over to the other home. Only ft does so without a boot.

@@ -183,6 +183,9 @@ var unreached = map[planted.Bug]string{
 	planted.YieldAnyway:        "it lasts as long as the disk of the other home is bad, and drawn plans mend everything; not in 2,000 plans",
 	planted.YieldStopped:       "a VM has to be taken out of service while it runs, and then have a reason to move; not in 2,000 plans",
 	planted.HangAwaited:        "it lasts as long as the disk hangs, and drawn plans mend everything; not in 2,000 plans",
+	planted.PortFirst:          "a VM that moves to and fro is whole between two moves, and drawn plans end maintenance; not in 2,000 plans",
+	planted.OwnCopyKeeps:       "what operators want is demanded by scripts only; not in 2,000 plans",
+	planted.MoveForgotten:      "what operators want is demanded by scripts only; not in 2,000 plans",
 	planted.LivesForeign:       "it costs a VM a boot, and no drawn plan demands that there is none; not in 2,000 plans for shared storage",
 }
 

@@ -101,6 +101,9 @@ var catch = map[planted.Bug]struct {
 	planted.YieldAnyway:         {"found/yield-to-failed-disk", []string{"expect"}},
 	planted.YieldStopped:        {"found/stopped-stays", []string{"expect"}},
 	planted.HangAwaited:         {"found/daemon-killed-while-disk-hangs", []string{"expect", "R9"}},
+	planted.PortFirst:           {"found/maintenance-against-port", []string{"expect"}},
+	planted.OwnCopyKeeps:        {"found/maintenance-without-disk", []string{"expect"}},
+	planted.MoveForgotten:       {"found/migrate-over-distance", []string{"expect"}},
 	planted.RightAssumed:        {"ft/both-lost-primary-first-secondary-back-first", []string{"R2"}},
 }
 

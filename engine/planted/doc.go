@@ -215,6 +215,12 @@ const (
 	HangAwaited
 	// FinalAwaited waits for a host that has a VM's last checkpoint and said that it cannot go on with it.
 	FinalAwaited
+	// PortFirst has a VM leave a host whose network port is out of service for one that is to be emptied.
+	PortFirst
+	// OwnCopyKeeps keeps a VM on a host that has no copy of it, because it has none.
+	OwnCopyKeeps
+	// MoveForgotten forgets that an operator wants a VM elsewhere when it ends here.
+	MoveForgotten
 	numBugs
 )
 

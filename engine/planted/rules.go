@@ -124,6 +124,9 @@ var about = [numBugs]struct {
 	HeldUntrue:          {"held-untrue", []string{"R9"}, Takeover},
 	HangAwaited:         {"hang-awaited", []string{"R9"}, Takeover},
 	FinalAwaited:        {"final-awaited", []string{"R9"}, Takeover},
+	PortFirst:           {"port-first", []string{"R9"}, MTBF},
+	OwnCopyKeeps:        {"own-copy-keeps", []string{"R9"}, Takeover},
+	MoveForgotten:       {"move-forgotten", []string{"R9"}, Takeover},
 }
 
 // Rules returns the rules that the bug breaks, "R1" to "R10", the first one most of all.
