@@ -88,13 +88,16 @@ func TestSlowOpening(t *testing.T) {
 	require.True(t, v.in.Landed())
 }
 
-// TestSessionsOfLives: no life has a session of another one, and a later life is followed whatever its numbers are.
+// TestSessionsOfLives: no life has a session of another one, of this node or of another, and a later life is followed whatever its numbers are.
 func TestSessionsOfLives(t *testing.T) {
-	n := testNode(t, 1)
+	n, other := testNode(t, 1), testNode(t, 2)
 	n.incarnation, n.sessions = 1, 1<<20
 	last := n.nextSession()
+	other.incarnation, other.sessions = 1, 1<<20
+	require.NotEqual(t, last, other.nextSession())
 	n.incarnation, n.sessions = 2, 0
 	require.Greater(t, n.nextSession(), last)
+	require.Greater(t, n.nextSession(), other.nextSession())
 }
 
 // TestOvertakenHeartbeat: a heartbeat that comes over a slow link after a newer one shows that this link works, and when the next one is due there. The

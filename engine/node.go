@@ -275,10 +275,11 @@ func (n *Node) wake() {
 	n.out.Add(model.EffectWake, 0).At = next
 }
 
-// nextSession returns a number that no session of any life of this node has had.
+// nextSession returns a number that no session of any life of any node has had: of the life, the node and the session in it, from the highest
+// bits down. Lives of two nodes may have the same number.
 func (n *Node) nextSession() uint64 {
 	n.sessions++
-	return n.incarnation<<32 | n.sessions
+	return n.incarnation<<32 | uint64(n.cfg.ID)<<26 | n.sessions
 }
 
 // token returns a number that makes the disk operations of one machine of this node unique.

@@ -22,6 +22,10 @@ type sharedState struct {
 	probing bool       // the storage was asked whether it is there
 	probeAt model.Time // when to ask again; then no answer counts as none
 
+	trouble trouble // with running the VM here
+
+	launchedAt model.Time // when the creation began that is under way
+
 	mineSince model.Gen // generation since which nobody but this host has changed the VM
 }
 
@@ -31,6 +35,9 @@ func (v *vm) reconcileShared() {
 		v.endInstance()
 		v.n.out.Notify(model.NoticeFenced, v.id, v.self()).Gen = v.gen
 	}
+	if !v.isPrimary() {
+		v.sayAble() // before it tells anything in this generation
+	}
 	v.sayHow()
 	if v.isPrimary() {
 		v.hold()
@@ -39,6 +46,10 @@ func (v *vm) reconcileShared() {
 	}
 	v.settleProposal()
 }
+
+// sayAble tells the other home whether this one is able to run the VM. Whose VM it is passes it on by the log, and tries by itself if it has to:
+// its troubles are nobody's concern.
+func (v *vm) sayAble() { v.cannotRun(v.disk == diskFailed || !v.isPrimary() && v.troubled()) }
 
 // hold does the next step of the host to which the VM belongs.
 func (v *vm) hold() {
@@ -52,9 +63,34 @@ func (v *vm) hold() {
 			v.gen = v.cfg.Gen // by right until here, also where an override moved the generation
 			v.propose(pool.Command{Kind: pool.KindBump})
 		}
+	case starting:
+		v.boundLaunch()
 	case running:
 		v.runShared()
 	}
+}
+
+// boundLaunch gives a creation up that does not return, if the other home is able to run the VM.
+func (v *vm) boundLaunch() {
+	due := v.shared.launchedAt.Add(launchPatience * v.n.cfg.Timing.ColdStartAfter)
+	v.lookAgain(due)
+	if v.n.now >= due && v.otherAble() && !planted.On(planted.LaunchAwaited) {
+		v.giveUpShared("the hypervisor does not create the instance")
+	}
+}
+
+// launchPatience is the number of ColdStartAfter that a creation may take while the other home could try. To be wrong costs little: the
+// VM does not run, and the other home does not give it back soon.
+const launchPatience = 2
+
+// giveUpShared ends what there is of an instance that could not be created, and has the other home try.
+func (v *vm) giveUpShared(why string) {
+	v.endInstance()
+	v.retryAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
+	v.shared.trouble.count(v.n.now, v.patience())
+	v.shared.away = true // perhaps the other one can
+	notice := v.n.out.Notify(model.NoticeRefused, v.id, v.self())
+	notice.Gen, notice.Detail = v.gen, why
 }
 
 // sayHow tells the other home, once in a generation, what there is here, and says how the VM came to this host.
@@ -81,7 +117,7 @@ func (v *vm) sayHow() {
 func (v *vm) bringUpShared() {
 	n := v.n
 	settled, reaches := v.settle(), v.reaches()
-	v.cannotRun(v.disk == diskFailed)
+	v.sayAble()
 	switch {
 	case !settled:
 	case v.cfg.Cause != pool.KindClaim && (v.shared.away || v.disk == diskFailed || v.yields()) && v.otherAble():
@@ -122,7 +158,7 @@ func (v *vm) certain() bool {
 
 func (v *vm) launchShared() {
 	v.launched, v.born, v.gen, v.instance = v.cfg.Gen, v.cfg.Gen, v.cfg.Gen, starting
-	v.shared.settled, v.shared.away = false, false
+	v.shared.settled, v.shared.away, v.shared.launchedAt = false, false, v.n.now
 	v.n.out.Add(model.EffectStart, v.id).Gen = v.gen
 	v.shared.disk = newSharedDisk(v.id, v.n.cfg.Mirror.IOTimeout, v.n.token())
 }
@@ -131,11 +167,7 @@ func (v *vm) launchShared() {
 func (v *vm) sharedStarted(failed bool) {
 	out := &v.n.out
 	if failed {
-		v.endInstance()
-		v.retryAt = v.n.now.Add(v.n.cfg.Timing.RepairEvery)
-		v.shared.away = true // perhaps the other one can
-		notice := out.Notify(model.NoticeRefused, v.id, v.self())
-		notice.Gen, notice.Detail = v.gen, "the hypervisor could not create the instance"
+		v.giveUpShared("the hypervisor could not create the instance")
 		return
 	}
 	v.instance = running
@@ -181,6 +213,9 @@ func (v *vm) runShared() {
 	}
 	switch {
 	case (slow || v.shared.disk.failed || v.shared.away || v.yields()) && v.otherAble():
+		if slow || v.shared.disk.failed {
+			v.shared.trouble.count(v.n.now, v.patience())
+		}
 		v.shared.away = true
 		v.endInstance()
 	case v.hangs():
@@ -219,7 +254,7 @@ func (v *vm) sayStorage() {
 func (v *vm) standBy() {
 	v.shared.away = false
 	settled, reaches := v.settle(), v.reaches()
-	v.cannotRun(v.disk == diskFailed)
+	v.sayAble()
 	if !settled || !reaches || v.stopped() {
 		return
 	}

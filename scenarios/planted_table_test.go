@@ -186,6 +186,8 @@ var unreached = map[planted.Bug]string{
 	planted.PortFirst:          "a VM that moves to and fro is whole between two moves, and drawn plans end maintenance; not in 2,000 plans",
 	planted.OwnCopyKeeps:       "what operators want is demanded by scripts only; not in 2,000 plans",
 	planted.MoveForgotten:      "what operators want is demanded by scripts only; not in 2,000 plans",
+	planted.TroubleForgotten:   "drawn plans mend everything, and nothing is lost meanwhile; not in 2,000 plans for shared storage",
+	planted.LaunchAwaited:      "it lasts as long as the toolstack hangs, and drawn plans mend everything; not in 2,000 plans for shared storage",
 	planted.LivesForeign:       "it costs a VM a boot, and no drawn plan demands that there is none; not in 2,000 plans for shared storage",
 }
 

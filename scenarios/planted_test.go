@@ -104,6 +104,8 @@ var catch = map[planted.Bug]struct {
 	planted.PortFirst:           {"found/maintenance-against-port", []string{"expect"}},
 	planted.OwnCopyKeeps:        {"found/maintenance-without-disk", []string{"expect"}},
 	planted.MoveForgotten:       {"found/migrate-over-distance", []string{"expect"}},
+	planted.TroubleForgotten:    {"found/storage-refuses-both", []string{"expect"}},
+	planted.LaunchAwaited:       {"found/creation-hangs-shared", []string{"expect"}},
 	planted.RightAssumed:        {"ft/both-lost-primary-first-secondary-back-first", []string{"R2"}},
 }
 

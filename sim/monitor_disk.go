@@ -20,6 +20,9 @@ func (o *monitor) completed(p *place, c *call, failed bool) {
 	}
 	cfg := p.m.node.Pool().VM(p.vm.id)
 	if cfg.Level == model.LevelFT {
+		if c.io.Op == model.OpWrite {
+			v.supersede(o.w, &c.io) // what was there before, at another level
+		}
 		return
 	}
 	switch c.io.Op {

@@ -13,7 +13,7 @@ type EventKind uint8
 const (
 	// EventStart is the first event of an engine's life. ID is the number of this
 	// life: higher than that of every earlier life of the node, even if its disk was restored, and below 2^32, because
-	// sessions are numbered with it: seconds since some year would do, nanoseconds would not. FlagError: the
+	// sessions are numbered with it: seconds since some year would do, nanoseconds would not. Other nodes may have the same. FlagError: the
 	// host's watchdog reset it since the earlier one.
 	EventStart EventKind = iota + 1
 	// EventWake: the instant asked for by EffectWake has come.

@@ -221,6 +221,10 @@ const (
 	OwnCopyKeeps
 	// MoveForgotten forgets that an operator wants a VM elsewhere when it ends here.
 	MoveForgotten
+	// TroubleForgotten takes a host for able that could not run the VM a moment ago.
+	TroubleForgotten
+	// LaunchAwaited waits for a creation that does not return.
+	LaunchAwaited
 	numBugs
 )
 

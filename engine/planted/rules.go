@@ -127,6 +127,8 @@ var about = [numBugs]struct {
 	PortFirst:           {"port-first", []string{"R9"}, MTBF},
 	OwnCopyKeeps:        {"own-copy-keeps", []string{"R9"}, Takeover},
 	MoveForgotten:       {"move-forgotten", []string{"R9"}, Takeover},
+	TroubleForgotten:    {"trouble-forgotten", []string{"R9"}, Leases},
+	LaunchAwaited:       {"launch-awaited", []string{"R9"}, Leases},
 }
 
 // Rules returns the rules that the bug breaks, "R1" to "R10", the first one most of all.
