@@ -104,7 +104,7 @@ func TestRecordKeptWhileCopied(t *testing.T) {
 	}
 	require.False(t, told(), "there is nobody")
 
-	v.main.Open(n.now, 5, &n.out)
+	v.main.Open(n.now, 5, 4, &n.out)
 	v.main.Intent(n.now, &model.Message{Kind: model.MsgIntent, From: 2, VM: 7, Session: 5, Data: model.NewBitmap(n.cfg.Mirror.Extents).Bytes()}, &n.out)
 	intent := asked(model.EffectIntent)
 	require.False(t, told(), "nothing is copied yet")
@@ -118,4 +118,70 @@ func TestRecordKeptWhileCopied(t *testing.T) {
 	v.main.Copied(n.now, &model.Message{Kind: model.MsgCopied, From: 2, VM: 7, Session: 5, ID: read}, &n.out)
 	require.Equal(t, mirror.Joined, v.main.Remote())
 	require.True(t, told())
+}
+
+// TestSessionsAreFollowedOnce: a copy that is opened again does not follow a session that one before it followed, nor a new life one that was
+// opened with an earlier life: what comes once more and late could not be told from what is new.
+func TestSessionsAreFollowedOnce(t *testing.T) {
+	const life = 9
+	open := func(v *vm, session, primaryLife, ours uint64) (intent, refused bool) {
+		v.n.out.Reset()
+		v.openReplica(&model.Message{Kind: model.MsgResync, From: 1, VM: 7, Gen: 3, Session: session, Incarnation: primaryLife, ID: ours})
+		for i := range v.n.out.List {
+			if e := &v.n.out.List[i]; e.Kind == model.EffectSend {
+				intent = intent || e.Message.Kind == model.MsgIntent
+				refused = refused || e.Message.Kind == model.MsgMirrorAck && e.Message.Flags.Has(model.FlagError) && e.Message.Session == session
+			}
+		}
+		return intent, refused
+	}
+	for name, c := range map[string]struct {
+		reopened        bool
+		session, life   uint64 // of the primary
+		ours            uint64 // life of this node
+		intent, refused bool
+	}{
+		"repeated":                         {false, 5, 4, life, true, false},
+		"a newer one":                      {false, 6, 4, life, true, false},
+		"an older one":                     {false, 4, 4, life, false, true},
+		"of another life of the primary":   {false, 4, 5, life, true, false},
+		"for an earlier life":              {false, 6, 4, life - 1, false, false},
+		"by a version that does not say":   {false, 6, 4, 0, true, false},
+		"repeated, and the copy is new":    {true, 5, 4, life, false, true},
+		"a newer one, and the copy is new": {true, 6, 4, life, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := homes(t, 2, 1)
+			v.n.incarnation, v.cfg.InSync = life, model.Nodes(1)
+			v.copy = mirror.NewReplica(7, v.n.cfg.Mirror, nil, 1)
+			intent, _ := open(v, 5, 4, life)
+			require.True(t, intent)
+			if c.reopened {
+				v.copy = mirror.NewReplica(7, v.n.cfg.Mirror, nil, 2)
+			}
+			intent, refused := open(v, c.session, c.life, c.ours)
+			require.Equal(t, c.intent, intent)
+			require.Equal(t, c.refused, refused)
+			require.Equal(t, c.intent, v.copy.Session() == c.session)
+		})
+	}
+}
+
+// TestRefusedSession: a primary whose session is refused opens another one, also with the only copy in sync.
+func TestRefusedSession(t *testing.T) {
+	for _, inSync := range []model.NodeSet{model.Nodes(1), model.Nodes(2), model.Nodes(1, 2)} {
+		v := homes(t, 1, 2)
+		n := v.n
+		n.peers[2].incarnation = 4
+		v.cfg.InSync, v.instance, v.gen, v.session, v.sessionOf = inSync, running, 3, 5, 4
+		v.main = mirror.NewPrimary(7, n.cfg.Mirror, 1, 2, 3, inSync, nil, 1)
+		v.out = pair.NewPrimary(7, n.cfg.Pair, true, 0)
+		v.main.Open(n.now, 5, 4, &n.out)
+		require.False(t, v.peerTrouble())
+		v.main.MirrorAck(n.now, &model.Message{Kind: model.MsgMirrorAck, From: 2, VM: 7, Session: 5, Flags: model.FlagError}, &n.out)
+		require.True(t, v.peerTrouble(), "%v", inSync)
+		v.main.Disconnect(n.now, &n.out)
+		v.main.Open(n.now, 6, 4, &n.out)
+		require.False(t, v.main.Refused())
+	}
 }

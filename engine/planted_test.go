@@ -19,4 +19,6 @@ func TestNodeFindsPlantedBugs(t *testing.T) {
 	hunt.Finds(t, "^TestRecordKeptWhileCopied$", planted.ChangedWhileCopied, "Should be false")
 	hunt.Finds(t, "^TestHoldsVM$", planted.HeldUntrue, "Not equal")
 	hunt.Finds(t, "^TestCannotGoOn$", planted.FinalAwaited, "Not equal")
+	hunt.Finds(t, "^TestSessionsAreFollowedOnce$", planted.SessionTwice, "Not equal")
+	hunt.Finds(t, "^TestSessionsAreFollowedOnce$", planted.LateLife, "Not equal")
 }

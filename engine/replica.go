@@ -148,6 +148,13 @@ func (v *vm) fromPrimary(m *model.Message) {
 	}
 }
 
+// followed is the newest session that a replica here followed, in this life.
+type followed struct {
+	primary model.NodeID
+	life    uint64 // of the primary
+	session uint64
+}
+
 // openReplica follows a new session of the primary, unless that could cost the
 // pool something that this home still holds for it.
 func (v *vm) openReplica(m *model.Message) {
@@ -160,8 +167,15 @@ func (v *vm) openReplica(m *model.Message) {
 		r.Session, r.Flags = m.Session, model.FlagError
 		return
 	}
-	if m.From == v.copy.Primary() && m.Session < v.copy.Session() && m.Incarnation == v.copiedIn {
-		return // late: that session is over
+	if m.ID != 0 && m.ID != v.n.incarnation && !planted.On(planted.LateLife) {
+		return // late: it is for an earlier life, and what that took in the session nobody knows
+	}
+	f := &v.followed
+	if m.Session != v.copy.Session() && m.From == f.primary && m.Incarnation == f.life && m.Session <= f.session && !planted.On(planted.SessionTwice) {
+		// That session is over, or the copy that followed it was closed: what comes of it again and late could not be told from what is new.
+		r := out.Send(model.MsgMirrorAck, m.From, v.id)
+		r.Session, r.Flags = m.Session, model.FlagError
+		return
 	}
 	if m.Session != v.copy.Session() {
 		if v.copy.Busy() {
@@ -170,6 +184,6 @@ func (v *vm) openReplica(m *model.Message) {
 		}
 		v.in.Reset(m.Session, out)
 	}
-	v.copiedIn = m.Incarnation
+	*f = followed{m.From, m.Incarnation, m.Session}
 	v.copy.Open(m.From, m.Session, out)
 }

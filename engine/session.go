@@ -50,7 +50,7 @@ func (v *vm) openSession() {
 		return
 	}
 	v.session, v.sessionOf = n.nextSession(), p.incarnation
-	v.main.Open(n.now, v.session, &n.out)
+	v.main.Open(n.now, v.session, v.sessionOf, &n.out)
 }
 
 // join replicates to a copy whose disk is complete until its proof is complete too, and proposes it.
@@ -96,7 +96,7 @@ func (v *vm) peerTrouble() bool {
 	if r, known := v.reported(); v.out.Suspended() && known && r.flags.Has(model.FlagCannotRun) && !planted.On(planted.FinalAwaited) {
 		return true // its word that it cannot take over may have been lost
 	}
-	return p.suspected || p.incarnation != v.sessionOf || v.main.RemoteFailed() && !v.reopening() || v.out.Failed()
+	return p.suspected || p.incarnation != v.sessionOf || v.main.Refused() || v.main.RemoteFailed() && !v.reopening() || v.out.Failed()
 }
 
 // reopening reports that a session with the only in-sync copy is being opened.

@@ -72,7 +72,7 @@ type vm struct {
 	sessionAt model.Time  // not before this instant
 	attachGen model.Gen   // generation out of which an attach was proposed
 	attached  uint64      // as replica: session in which the copy joined
-	copiedIn  uint64      // as replica: life of the primary that opened the session
+	followed  followed    // as replica
 
 	want      pool.Command // proposal under way; Kind 0: none
 	proposeAt model.Time   // when to repeat it

@@ -92,6 +92,8 @@ var unitTests = map[planted.Bug]unitTest{
 	planted.HungForGood:        {"engine", "TestRespondsAgain", nodeTest},
 	planted.ClearToldEarly:     {"engine", "TestToldWhenAllIsLearnt", nodeTest},
 	planted.LossUpheld:         {"engine", "TestHeardAgain", nodeTest},
+	planted.SessionTwice:       {"engine", "TestSessionsAreFollowedOnce", nodeTest},
+	planted.LateLife:           {"engine", "TestSessionsAreFollowedOnce", nodeTest},
 	planted.LeaverOrders:       {"engine", "TestOrdersOfOneThatLeft", nodeTest},
 	planted.ChangedWhileCopied: {"engine", "TestRecordKeptWhileCopied", nodeTest},
 	planted.HeldUntrue:         {"engine", "TestHoldsVM", nodeTest},

@@ -124,6 +124,8 @@ var elsewhere = map[planted.Bug]string{
 	planted.ChangedWhileCopied: "engine, in a test: what a durable point has, told while extents are copied",
 	planted.HeldUntrue:         "engine, in a test: a home with a copy that lost what it had promised, and a checkpoint",
 	planted.FinalAwaited:       "engine, in a test: a host that has the last checkpoint of a VM says that it cannot go on with it",
+	planted.SessionTwice:       "engine, in a test: a copy that was opened again, and a session that the one before it followed",
+	planted.LateLife:           "engine, in a test: a session that was opened with an earlier life",
 	planted.LeaverOrders:       "engine, in a test: a member leaves with orders that are not decided",
 }
 

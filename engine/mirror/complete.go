@@ -66,7 +66,7 @@ func (p *Primary) MirrorAck(now model.Time, m *model.Message, out *model.Effects
 		return
 	}
 	if m.Flags.Has(model.FlagError) {
-		p.remoteFailed = true
+		p.remoteFailed, p.refused = true, !p.connected
 		return
 	}
 	changed := false

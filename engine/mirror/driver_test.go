@@ -42,7 +42,7 @@ func (w *world) reconcile(happened func() bool) {
 	case p.Session() == 0:
 		w.sessions++
 		w.restart = false
-		p.Open(w.now, w.sessions, &w.out)
+		p.Open(w.now, w.sessions, 0, &w.out)
 		w.perform(w.at)
 	case trouble:
 		w.restart = false

@@ -89,7 +89,7 @@ func (s *stage) perform(command string, args golden.Args) {
 		w.deliver(s.k, yes)
 	case "open":
 		w.sessions++
-		w.p.Open(w.now, w.sessions, &w.out)
+		w.p.Open(w.now, w.sessions, 0, &w.out)
 		w.perform(w.at)
 	case "disconnect":
 		w.p.Disconnect(w.now, &w.out)

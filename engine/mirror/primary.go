@@ -17,7 +17,9 @@ type Primary struct {
 	unfit                     bool // it was said that the last copy fails
 
 	session   uint64
-	connected bool // the replica has answered in this session
+	connected bool   // the replica has answered in this session
+	life      uint64 // of the node that the session is opened with
+	refused   bool   // that node will not follow the session
 	openedAt  model.Time
 	lastSeq   model.Seq
 
@@ -67,6 +69,9 @@ func (p *Primary) Remote() CopyState { return p.remoteState }
 // operations that need it wait until the log has taken it out of the in-sync set (R4).
 func (p *Primary) LocalFailed() bool  { return p.localFailed }
 func (p *Primary) RemoteFailed() bool { return p.remoteFailed }
+
+// Refused reports that the replica will not follow the session that is being opened: another one is needed.
+func (p *Primary) Refused() bool { return p.refused && p.session != 0 }
 
 // Session returns the present session, or 0.
 func (p *Primary) Session() uint64 { return p.session }

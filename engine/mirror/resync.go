@@ -101,9 +101,9 @@ func (p *Primary) Synced() (copyIsLocal, ok bool) {
 }
 
 // Open begins a session with the replica: to bring it up to date, or, where it is
-// itself in sync, to go on with it after contact was lost. session must be new.
-func (p *Primary) Open(now model.Time, session uint64, out *model.Effects) {
-	p.session, p.connected, p.openedAt = session, false, now
+// itself in sync, to go on with it after contact was lost. session must be new. life is that of the replica's node: no other one is meant.
+func (p *Primary) Open(now model.Time, session, life uint64, out *model.Effects) {
+	p.session, p.life, p.connected, p.refused, p.openedAt = session, life, false, false, now
 	p.remoteFailed = p.remoteState == InSync
 	p.lastSeq = 0
 	p.resync.stop()
@@ -115,7 +115,7 @@ func (p *Primary) Open(now model.Time, session uint64, out *model.Effects) {
 
 func (p *Primary) sendOpen(now model.Time, out *model.Effects) {
 	m := out.Send(model.MsgResync, p.peer, p.vm)
-	m.Gen, m.Session = p.gen, p.session
+	m.Gen, m.Session, m.ID = p.gen, p.session, p.life
 	p.resync.sendAt = now.Add(p.cfg.Resend)
 	p.wakeBy(p.resync.sendAt)
 }

@@ -48,7 +48,7 @@ const (
 	// writes stay), Data (extent bitmap).
 	MsgStable
 
-	// MsgResync opens a mirror session: VM, Gen, Session. MsgIntent answers it with
+	// MsgResync opens a mirror session: VM, Gen, Session, and ID, the life of the node that is to follow it; 0: not said. MsgIntent answers it with
 	// what the target may have written since the copies were last equal: VM,
 	// Session, Data (extent bitmap), FlagError if the copy is unusable.
 	MsgResync

@@ -225,6 +225,10 @@ const (
 	TroubleForgotten
 	// LaunchAwaited waits for a creation that does not return.
 	LaunchAwaited
+	// SessionTwice follows a session again after the copy that followed it was closed.
+	SessionTwice
+	// LateLife follows a session that was opened with an earlier life of the daemon.
+	LateLife
 	numBugs
 )
 

@@ -129,6 +129,8 @@ var about = [numBugs]struct {
 	MoveForgotten:       {"move-forgotten", []string{"R9"}, Takeover},
 	TroubleForgotten:    {"trouble-forgotten", []string{"R9"}, Leases},
 	LaunchAwaited:       {"launch-awaited", []string{"R9"}, Leases},
+	SessionTwice:        {"session-twice", []string{"R7", "R4"}, Resync},
+	LateLife:            {"late-life", []string{"R7", "R4"}, Resync},
 }
 
 // Rules returns the rules that the bug breaks, "R1" to "R10", the first one most of all.
