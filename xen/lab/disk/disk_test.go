@@ -127,14 +127,20 @@ func TestSeededLoss(t *testing.T) {
 	require.NotEqual(t, lose(7), lose(8))
 }
 
-func TestCorruptChangesOneByteOfWhatWasWritten(t *testing.T) {
+// empty returns a disk of that size, to which nothing was written.
+func empty(t *testing.T, size int64) *Disk {
 	path := filepath.Join(t.TempDir(), "disk")
 	f, err := os.Create(path)
 	require.NoError(t, err)
-	require.NoError(t, f.Truncate(1<<20))
+	require.NoError(t, f.Truncate(size))
 	require.NoError(t, f.Close())
 	d, err := Open(path, 3)
 	require.NoError(t, err)
+	return d
+}
+
+func TestCorruptChangesOneByteOfWhatWasWritten(t *testing.T) {
+	d := empty(t, 1<<20)
 	require.ErrorIs(t, d.Inject(faults.Fault{Kind: faults.DiskCorrupt}), ErrFault, "an empty disk")
 	require.NoError(t, d.write(bytes.Repeat([]byte("x"), 4096), 512<<10, true))
 	require.NoError(t, d.Inject(faults.Fault{Kind: faults.DiskCorrupt}))
@@ -146,13 +152,7 @@ func TestCorruptChangesOneByteOfWhatWasWritten(t *testing.T) {
 
 // A disk that was copied whole is mostly zeros, which nobody reads.
 func TestCorruptHitsWhatIsNotZero(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "disk")
-	f, err := os.Create(path)
-	require.NoError(t, err)
-	require.NoError(t, f.Truncate(1<<20))
-	require.NoError(t, f.Close())
-	d, err := Open(path, 3)
-	require.NoError(t, err)
+	d := empty(t, 1<<20)
 	require.NoError(t, d.write(make([]byte, 900<<10), 0, true))
 	require.NoError(t, d.Inject(faults.Fault{Kind: faults.DiskCorrupt}), "zeros, where there is nothing else")
 	require.NoError(t, d.write(make([]byte, 900<<10), 0, true))
@@ -162,13 +162,7 @@ func TestCorruptHitsWhatIsNotZero(t *testing.T) {
 }
 
 func TestWhatIsRememberedIsBounded(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "disk")
-	f, err := os.Create(path)
-	require.NoError(t, err)
-	require.NoError(t, f.Truncate(256<<20))
-	require.NoError(t, f.Close())
-	d, err := Open(path, 3)
-	require.NoError(t, err)
+	d := empty(t, 256<<20)
 	p := make([]byte, 1<<20)
 	for i := range int64(100) {
 		require.NoError(t, d.write(p, i<<20, false))
