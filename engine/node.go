@@ -6,6 +6,7 @@ import (
 	"holdfast/engine/control"
 	"holdfast/engine/lease"
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 	"holdfast/engine/pool"
 )
 
@@ -279,6 +280,9 @@ func (n *Node) wake() {
 // bits down. Lives of two nodes may have the same number.
 func (n *Node) nextSession() uint64 {
 	n.sessions++
+	if planted.On(planted.SessionsShared) {
+		return n.incarnation<<32 | n.sessions
+	}
 	return n.incarnation<<32 | uint64(n.cfg.ID)<<26 | n.sessions
 }
 

@@ -106,6 +106,7 @@ var catch = map[planted.Bug]struct {
 	planted.MoveForgotten:       {"found/migrate-over-distance", []string{"expect"}},
 	planted.TroubleForgotten:    {"found/storage-refuses-both", []string{"expect"}},
 	planted.LaunchAwaited:       {"found/creation-hangs-shared", []string{"expect"}},
+	planted.SessionsShared:      {"found/level-after-power-loss", []string{"R1", "R6"}},
 	planted.RightAssumed:        {"ft/both-lost-primary-first-secondary-back-first", []string{"R2"}},
 }
 

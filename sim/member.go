@@ -48,7 +48,7 @@ type member struct {
 	saved *disk.Store
 
 	node   *engine.Node // nil: the daemon is down
-	life   uint64       // of the daemon
+	life   uint64       // of the daemon; those of two members may be the same
 	began  model.Time   // when that life did
 	wakeID uint64       // the newest EffectWake
 	old    bool         // the next daemon is of the first version
@@ -146,7 +146,7 @@ func (m *member) begin() {
 		w.violation("crash", 0, fmt.Sprintf("the daemon of %s cannot start: %v", m.name, err))
 		return
 	}
-	m.node, m.life, m.began, m.wakeAt = node, w.nextLife(), w.now, model.Never
+	m.node, m.life, m.began, m.wakeAt = node, m.life+1, w.now, model.Never
 	m.disturb()
 	m.todo, m.blocked, m.inbox, m.boxes = m.todo[:0], false, m.inbox[:0], m.boxes[:0]
 	w.tape.host(w, m)
@@ -204,7 +204,7 @@ func (m *member) die() {
 	}
 	m.w.monitor.undo(m)
 	m.asked = m.durable
-	m.node, m.life = nil, m.w.nextLife()
+	m.node, m.life = nil, m.life+1
 	m.disturb()
 	m.stopped = false
 	m.todo, m.blocked = m.todo[:0], false

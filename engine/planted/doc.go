@@ -227,6 +227,8 @@ const (
 	LaunchAwaited
 	// SessionTwice follows a session again after the copy that followed it was closed.
 	SessionTwice
+	// SessionsShared numbers sessions as other nodes do.
+	SessionsShared
 	// LateLife follows a session that was opened with an earlier life of the daemon.
 	LateLife
 	numBugs

@@ -130,6 +130,7 @@ var about = [numBugs]struct {
 	TroubleForgotten:    {"trouble-forgotten", []string{"R9"}, Leases},
 	LaunchAwaited:       {"launch-awaited", []string{"R9"}, Leases},
 	SessionTwice:        {"session-twice", []string{"R7", "R4"}, Resync},
+	SessionsShared:      {"sessions-shared", []string{"R1", "R6"}, Epochs},
 	LateLife:            {"late-life", []string{"R7", "R4"}, Resync},
 }
 
