@@ -161,5 +161,9 @@ func (o *monitor) sealing(p *place, session uint64, epoch model.Epoch, last mode
 	}
 }
 
-// applied moves the shadow on.
-func (o *monitor) applied(p *place, epoch model.Epoch) { o.vms[p.vm.id].shadow.fold(epoch) }
+// applied moves the shadow on. A host that was out of the world for a while may apply what belongs to a session that is over.
+func (o *monitor) applied(p *place, session uint64, epoch model.Epoch) {
+	if s := &o.vms[p.vm.id].shadow; s.of == session {
+		s.fold(epoch)
+	}
+}

@@ -89,7 +89,7 @@ func (p *place) apply(e *model.Effect) {
 	if !p.land() && !p.health.Hang {
 		ev.flags = model.FlagError
 	}
-	p.w.monitor.applied(p, e.Epoch)
+	p.w.monitor.applied(p, e.Session, e.Epoch)
 }
 
 // sayApplied tells the engine what became of the writes of a checkpoint, as soon as a disk that hangs goes on.
