@@ -33,6 +33,15 @@ func calls(t *testing.T, dir string) []string {
 	return strings.Split(strings.TrimSpace(string(text)), "\n")
 }
 
+// shellOfHosts returns the shell that hosts have, which this computer may lack.
+func shellOfHosts(t *testing.T) string {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("no bash here; hosts have one")
+	}
+	return bash
+}
+
 // The script that administrators would write takes over after a silence, and not before.
 func TestWatcherScript(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "watcher")
@@ -106,10 +115,7 @@ func (d localDom0) Exec(ctx context.Context, cmd agent.Command) (int, error) {
 
 // However often it is started, one watcher runs.
 func TestOneWatcher(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("no bash here; hosts have one")
-	}
+	bash := shellOfHosts(t)
 	dir := t.TempDir()
 	place, ready := filepath.Join(dir, "watcher"), filepath.Join(dir, "started")
 	d := localDom0{bash: bash, path: os.Getenv("PATH"), place: strings.NewReplacer(watcherPlace, place, "/root/", dir+"/")}
@@ -183,10 +189,7 @@ func TestToolstackWrapper(t *testing.T) {
 
 // The function processes finds a process by its command line, with the shell that hosts have.
 func TestProcesses(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("no bash here; hosts have one")
-	}
+	bash := shellOfHosts(t)
 	script := filepath.Join(t.TempDir(), "sleeper")
 	require.NoError(t, os.WriteFile(script, []byte("while :; do sleep 1; done\n"), 0o644))
 	cmd := exec.Command(bash, script, "with words")
@@ -202,10 +205,7 @@ func TestProcesses(t *testing.T) {
 
 // At the end of a run every guest goes, whatever its name, and dom0 stays.
 func TestEndGuests(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("no bash here; hosts have one")
-	}
+	bash := shellOfHosts(t)
 	dir := stubs(t, map[string]string{"xl": `[ "$1" != list ] || cat table`})
 	for _, guests := range []string{"", "vm   1   128   1   -b----   4.8\nvm--incoming   12   128   0   --p---   0.0\n"} {
 		table := "Name   ID   Mem VCPUs	State	Time(s)\nDomain-0   0  1024     1     r-----      21.9\n" + guests
