@@ -95,7 +95,10 @@ func TestSessionsOfLives(t *testing.T) {
 	last := n.nextSession()
 	other.incarnation, other.sessions = 1, 1<<20
 	require.NotEqual(t, last, other.nextSession())
-	n.incarnation, n.sessions = 2, 0
+	n.sessions = 1<<26 - 2
+	last = n.nextSession()
+	require.Greater(t, n.nextSession(), last, "more than the bits for it")
+	n.incarnation, n.sessions = 5, 0
 	require.Greater(t, n.nextSession(), last)
 	require.Greater(t, n.nextSession(), other.nextSession())
 }

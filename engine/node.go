@@ -276,14 +276,15 @@ func (n *Node) wake() {
 	n.out.Add(model.EffectWake, 0).At = next
 }
 
-// nextSession returns a number that no session of any life of any node has had: of the life, the node and the session in it, from the highest
-// bits down. Lives of two nodes may have the same number.
+// nextSession returns a number that no session of any life of any node has had, higher than those before it: of the life, the session in it and the
+// node, from the highest bits down. Lives of two nodes may have the same number. More than 2^26 sessions of a life, years of one a second, are carried into
+// the number of the life, which the next life is far above if lives are numbered by seconds.
 func (n *Node) nextSession() uint64 {
 	n.sessions++
 	if planted.On(planted.SessionsShared) {
 		return n.incarnation<<32 | n.sessions
 	}
-	return n.incarnation<<32 | uint64(n.cfg.ID)<<26 | n.sessions
+	return n.incarnation<<32 + n.sessions<<6 | uint64(n.cfg.ID)
 }
 
 // token returns a number that makes the disk operations of one machine of this node unique.

@@ -65,7 +65,7 @@ func (a *app) execute(ctx context.Context, args []string) int {
 		fmt.Fprintf(a.err, "holdfast: interrupted; %s\n", interrupted.kept)
 		return exitInterrupted
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(a.err, "holdfast: interrupted; nothing was written")
+		fmt.Fprintln(a.err, "holdfast: interrupted")
 		return exitInterrupted
 	}
 	fmt.Fprintf(a.err, "holdfast: %v\n", err)
