@@ -142,11 +142,12 @@ func (p *place) complete(e *model.Effect) {
 }
 
 // bequeath keeps the writes that a crashing guest asked for: until the daemon hears of the crash it completes them, and they
-// belong to the VM's disk as any other.
+// belong to the VM's disk as any other. Among them are those that were completed while the guest hung: another life of the
+// daemon is asked for them again.
 func (p *place) bequeath() {
 	p.dropLate()
 	for i := range p.inst.calls {
-		if c := p.inst.calls[i]; c.io.Op == model.OpWrite && !c.done {
+		if c := p.inst.calls[i]; c.io.Op == model.OpWrite {
 			c.att = c.att.share()
 			p.late = append(p.late, c)
 		}
