@@ -152,6 +152,9 @@ func (v *vm) retired(component model.Component) bool {
 	return v.n.outOfService(pool.Part{Component: component, Node: v.self(), VM: v.id}) && !planted.On(planted.RetiredUsed)
 }
 
+// vmRetired is why a VM that is out of service is not moved or started.
+const vmRetired = "the VM is out of service because it failed too often; have its faults cleared, then it is moved, or started if it does not run"
+
 // stopped reports whether the VM failed so often that it is not to be started any more.
 func (v *vm) stopped() bool {
 	return v.n.outOfService(pool.Part{Component: model.ComponentVM, VM: v.id})

@@ -40,6 +40,31 @@ func TestLateOpening(t *testing.T) {
 	require.Equal(t, model.Epoch(3), point)
 }
 
+// TestRecoveryCopyAnew: a recovery copy that was removed and added again within one step is opened again, under the name of its new history.
+func TestRecoveryCopyAnew(t *testing.T) {
+	n := testNode(t, 1)
+	v := n.addVM(7)
+	last := func() model.Effect { return n.out.List[len(n.out.List)-1] }
+	open := func(history model.Gen) {
+		v.cfg.Recovery, v.cfg.History = 1, history
+		v.keepRecovery()
+		require.Equal(t, model.EffectRecoveryOpen, last().Kind)
+		require.Equal(t, history, last().Gen)
+	}
+
+	open(4)
+	late := last()
+	open(6) // while it is being opened
+	v.recoveryEvent(&model.Event{Kind: model.EventRecoveryOpened, VM: 7, ID: late.ID, Gen: 4, Epoch: 2})
+	require.Nil(t, v.recovery.tgt)
+	v.recoveryEvent(&model.Event{Kind: model.EventRecoveryOpened, VM: 7, ID: last().ID, Gen: 4, Epoch: 2})
+	v.keepRecovery()
+	require.NotNil(t, v.recovery.tgt)
+	require.False(t, v.hasPoint(), "the point is of another history")
+	open(8) // while it is open
+	require.Nil(t, v.recovery.tgt)
+}
+
 // TestEarlierInstance: what is told of an instance that another one has followed is not about that one.
 func TestEarlierInstance(t *testing.T) {
 	n := testNode(t, 1)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"holdfast/engine/model"
+	"holdfast/engine/planted"
 	"holdfast/engine/pool"
 )
 
@@ -178,8 +179,8 @@ func (n *Node) maintained() {
 		return
 	}
 	for _, v := range n.vms {
-		if v.instance != absent || v.isPrimary() {
-			return
+		if v.instance != absent || v.isPrimary() && (!v.stopped() || planted.On(planted.StoppedAwaited)) {
+			return // one that is out of service and does not run is not in the way
 		}
 	}
 	n.evacuated = true

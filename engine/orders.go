@@ -114,7 +114,7 @@ func (n *Node) refuseStart(id model.VMID) string {
 	}
 	if r, known := v.reported(); !v.isPrimary() && known && r.flags.Has(model.FlagInstance) {
 		if v.stopped() {
-			return "the VM is out of service because it failed; have its faults cleared, and it is started"
+			return vmRetired
 		}
 		return "the VM runs on the other host, which answers"
 	}
@@ -158,6 +158,8 @@ func (n *Node) orderMigration(o *model.Order) {
 		reason = "give the order to the host that runs the VM"
 	case v.other != o.Node:
 		reason = "the VM can move to its other home only"
+	case v.stopped():
+		reason = vmRetired
 	case !v.complete():
 		reason = "the other home is not ready to take the VM over; wait until it is protected"
 	case v.cfg.Shared && !v.otherAble():

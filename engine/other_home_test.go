@@ -47,6 +47,30 @@ func TestHoldsVM(t *testing.T) {
 	}
 }
 
+// TestCannotRun: a home says that it cannot run the VM also when its disk is out of service from the beginning, and when its copy lost what
+// it had promised: otherwise the primary would leave the VM to it.
+func TestCannotRun(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*vm)
+		want   bool
+	}{
+		"able": {func(v *vm) { v.disk = diskOpen }, false},
+		"its disk is out of service, and was not opened": {func(v *vm) {
+			disk := v.n.about(pool.KindFault, pool.Part{Component: model.ComponentDisk, Node: 2, VM: 7})
+			v.n.orders = append(v.n.orders, pendingOrder{cmd: disk})
+		}, true},
+		"its copy lost what it had promised": {func(v *vm) { v.disk, v.gone = diskOpen, true }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := homes(t, 2, 1)
+			v.marks = model.NewBitmap(v.n.cfg.Mirror.Extents)
+			c.change(v)
+			v.keepCopy()
+			require.Equal(t, c.want, v.cannot)
+		})
+	}
+}
+
 // TestCannotGoOn: a primary that gave its VM away, and hears that the other home cannot go on with it, goes on itself. That the last
 // checkpoint was refused may have been lost on the way.
 func TestCannotGoOn(t *testing.T) {
@@ -109,7 +133,7 @@ func TestRecordKeptWhileCopied(t *testing.T) {
 	intent := asked(model.EffectIntent)
 	require.False(t, told(), "nothing is copied yet")
 
-	v.main.IntentDone(n.now, intent, &n.out)
+	v.main.IntentDone(n.now, intent, false, &n.out)
 	require.Equal(t, mirror.Copying, v.main.Remote())
 	read := asked(model.EffectExtentRead)
 	require.False(t, told(), "an extent is on its way")

@@ -21,4 +21,5 @@ func TestNodeFindsPlantedBugs(t *testing.T) {
 	hunt.Finds(t, "^TestCannotGoOn$", planted.FinalAwaited, "Not equal")
 	hunt.Finds(t, "^TestSessionsAreFollowedOnce$", planted.SessionTwice, "Not equal")
 	hunt.Finds(t, "^TestSessionsAreFollowedOnce$", planted.LateLife, "Not equal")
+	hunt.Finds(t, "^TestRecoveryCopyAnew$", planted.HistoryKept, "Not equal")
 }

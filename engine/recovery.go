@@ -26,6 +26,7 @@ type recovery struct {
 
 	tgt       *dr.Target
 	opening   uint64     // the number of the opening under way; 0: none
+	openedFor model.Gen  // the history for which it was opened last
 	openAt    model.Time // when to try to open the copy again
 	broken    bool       // that it failed was said
 	takeover  bool       // an operator wants to start the VM from this copy

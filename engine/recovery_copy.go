@@ -32,9 +32,13 @@ func (v *vm) reconcileElsewhere() {
 	v.settleProposal()
 }
 
-// keepRecovery keeps the recovery copy open.
+// keepRecovery keeps the recovery copy open, under the name of its present history: an old disk of this host may come back, and a later life
+// erases what has the name of an earlier one.
 func (v *vm) keepRecovery() {
 	n, r := v.n, &v.recovery
+	if r.openedFor != v.cfg.History && !planted.On(planted.HistoryKept) {
+		r.tgt, r.opening = nil, 0 // it was removed and added again, perhaps within one step
+	}
 	if r.tgt != nil && r.tgt.Failed() {
 		r.tgt = nil
 		v.failRecovery()
@@ -46,9 +50,9 @@ func (v *vm) keepRecovery() {
 		v.lookAgain(r.openAt)
 		return
 	}
-	r.opening = n.token()
+	r.opening, r.openedFor = n.token(), v.cfg.History
 	e := n.out.Add(model.EffectRecoveryOpen, v.id)
-	e.Gen, e.ID = v.cfg.History, r.opening
+	e.Gen, e.ID = r.openedFor, r.opening
 }
 
 // failRecovery has the recovery copy opened again a little later. That it failed is said once, until it can be opened.

@@ -212,6 +212,25 @@ func (v *vm) elsewhere() bool {
 	return avoid.Has(v.self()) || v.failing() || v.partner.yield && !v.portRetired(v.other)
 }
 
+// sayStays says, once in a generation, that the VM is out of service and stays where it is, although a host is to be emptied or the disk here
+// failed: it is not started on the other home, and gets another second home only while it runs.
+func (v *vm) sayStays() {
+	if v.staysIn == v.cfg.Gen || !v.stopped() {
+		return
+	}
+	members := v.n.pool.Members()
+	wanted := members.Leaving&v.cfg.Homes != 0
+	if v.instance != absent {
+		wanted = (members.Leaving | members.Maintenance).Has(v.self()) || v.main != nil && v.main.LocalFailed() && v.cfg.Level != model.LevelHA
+	}
+	if !wanted {
+		return
+	}
+	v.staysIn = v.cfg.Gen
+	notice := v.n.out.Notify(model.NoticeRefused, v.id, v.self())
+	notice.Gen, notice.Detail = v.cfg.Gen, vmRetired
+}
+
 // complete reports whether the other home has all of the VM: it is in sync, be it as the only one.
 func (v *vm) complete() bool {
 	alone := v.cfg.InSync == model.Nodes(v.other) && !planted.On(planted.OwnCopyKeeps)

@@ -306,11 +306,12 @@ func (r *runner) disk(id model.NodeID, m *testMember, e *model.Effect, answer mo
 		m.lost[e.VM] = false
 		return
 	case model.EffectIntent:
+		answer.Kind = model.EventIntent
 		if m.broken[e.VM] {
-			return // the record never becomes durable
+			answer.Flags |= model.FlagError
+			break
 		}
 		marks.Union(change)
-		answer.Kind = model.EventIntent
 	case model.EffectErase:
 		if m.made[e.VM] < e.Gen {
 			m.made[e.VM], m.marks[e.VM] = e.Gen, nil

@@ -44,6 +44,7 @@ type vm struct {
 	failedIn    model.Gen  // generation in which a boot here failed: nothing has run since the decision for it
 	cannot      bool       // this home cannot run the VM for now
 	moving      bool       // an operator wants it on the other home
+	staysIn     model.Gen  // generation in which it was said that it stays, because it is out of service
 	lost        model.Gen  // generation in which this home had no instance left
 	absentSince model.Time // since when
 	losesIn     model.Gen  // generation out of which this home asks to boot without the memory that was promised
@@ -228,11 +229,11 @@ func (v *vm) event(ev *model.Event) {
 	case model.EventDisk:
 		v.diskDone(ev)
 	case model.EventIntent:
-		switch {
+		switch failed := ev.Flags.Has(model.FlagError); {
 		case v.main != nil:
-			v.main.IntentDone(now, ev.ID, out)
+			v.main.IntentDone(now, ev.ID, failed, out)
 		case v.copy != nil:
-			v.copy.IntentDone(ev.ID, out)
+			v.copy.IntentDone(ev.ID, failed, out)
 			v.in.Poll(v.copy.Held(), out)
 		}
 	default:
@@ -333,6 +334,9 @@ func (v *vm) reconcile() {
 		v.n.dropped = true
 		v.drop()
 		return
+	}
+	if v.isPrimary() {
+		v.sayStays()
 	}
 	if v.cfg.Shared {
 		v.reconcileShared()

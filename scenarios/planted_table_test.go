@@ -190,6 +190,9 @@ var unreached = map[planted.Bug]string{
 	planted.MoveForgotten:      "what operators want is demanded by scripts only; not in 2,000 plans",
 	planted.TroubleForgotten:   "drawn plans mend everything, and nothing is lost meanwhile; not in 2,000 plans for shared storage",
 	planted.LaunchAwaited:      "it lasts as long as the toolstack hangs, and drawn plans mend everything; not in 2,000 plans for shared storage",
+	planted.WaitedFor:          "what policies demand takes longer than drawn plans leave components out of service; not in 2,000 plans",
+	planted.StoppedAwaited:     "what operators want is demanded by scripts only; not in 2,000 plans",
+	planted.RecordUntold:       "it costs a fault that is not counted, and a time-out; not in 2,000 plans",
 	planted.LivesForeign:       "it costs a VM a boot, and no drawn plan demands that there is none; not in 2,000 plans for shared storage",
 }
 

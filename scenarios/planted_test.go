@@ -106,6 +106,9 @@ var catch = map[planted.Bug]struct {
 	planted.MoveForgotten:       {"found/migrate-over-distance", []string{"expect"}},
 	planted.TroubleForgotten:    {"found/storage-refuses-both", []string{"expect"}},
 	planted.LaunchAwaited:       {"found/creation-hangs-shared", []string{"expect"}},
+	planted.WaitedFor:           {"found/policy-while-one-waits", []string{"expect"}},
+	planted.StoppedAwaited:      {"found/stopped-evacuated", []string{"expect"}},
+	planted.RecordUntold:        {"found/record-refused", []string{"expect"}},
 	planted.SessionsShared:      {"found/level-after-power-loss", []string{"R1", "R6"}},
 	planted.RightAssumed:        {"ft/both-lost-primary-first-secondary-back-first", []string{"R2"}},
 }
@@ -126,6 +129,7 @@ var elsewhere = map[planted.Bug]string{
 	planted.HeldUntrue:         "engine, in a test: a home with a copy that lost what it had promised, and a checkpoint",
 	planted.FinalAwaited:       "engine, in a test: a host that has the last checkpoint of a VM says that it cannot go on with it",
 	planted.SessionTwice:       "engine, in a test: a copy that was opened again, and a session that the one before it followed",
+	planted.HistoryKept:        "engine, in a test: a recovery copy that is removed and added again within one step",
 	planted.LateLife:           "engine, in a test: a session that was opened with an earlier life",
 	planted.LeaverOrders:       "engine, in a test: a member leaves with orders that are not decided",
 }

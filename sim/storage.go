@@ -234,7 +234,8 @@ func (p *place) report(id uint64, ok bool) {
 func (p *place) intentDone(id uint64, att *attachment) {
 	p.records = slices.DeleteFunc(p.records, func(a *attachment) bool { return a == att })
 	if !p.health.Write() {
-		return // the record never becomes durable; the engine's time-out decides
+		p.m.tell(&model.Event{Kind: model.EventIntent, VM: p.vm.id, ID: id, Flags: model.FlagError})
+		return
 	}
 	for i := range p.marked {
 		word := att.sectors[i/disk.SectorWords][i%disk.SectorWords]

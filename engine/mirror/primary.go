@@ -311,9 +311,14 @@ func (p *Primary) record(o *op, out *model.Effects) {
 	e.ID, e.Data = o.id, fresh.Bytes()
 }
 
-// IntentDone tells that the intent record id is durable.
-func (p *Primary) IntentDone(now model.Time, id uint64, out *model.Effects) {
+// IntentDone tells that the intent record id is durable, or failed.
+func (p *Primary) IntentDone(now model.Time, id uint64, failed bool, out *model.Effects) {
 	if p.resync.intentDone(id) {
+		if failed {
+			p.giveUpTarget()
+			p.settle(now, out)
+			return
+		}
 		p.recorded.Union(p.resync.intent)
 		p.startCopying(now, out)
 		p.settle(now, out)
@@ -321,6 +326,11 @@ func (p *Primary) IntentDone(now model.Time, id uint64, out *model.Effects) {
 	}
 	o := p.ops.find(id)
 	if o == nil || o.phase != phaseIntent {
+		return
+	}
+	if failed {
+		p.localFailed = p.localFailed || p.localState != InSync || p.remoteState == InSync // else it is asked for again, in its time
+		p.settle(now, out)
 		return
 	}
 	first, last := o.io.Extents(p.cfg.ExtentSectors)

@@ -251,12 +251,18 @@ func (r *Replica) place(s *slot, out *model.Effects) {
 	e.Session, e.Seq, e.IO, e.ID = r.session, s.seq, s.io, s.id
 }
 
-// IntentDone tells that the intent record id is durable.
-func (r *Replica) IntentDone(id uint64, out *model.Effects) {
+// IntentDone tells that the intent record id is durable, or failed.
+func (r *Replica) IntentDone(id uint64, failed bool, out *model.Effects) {
 	for seq := r.done + 1; seq <= r.received; seq++ {
 		s := &r.slots[seq%window]
 		if s.phase != slotIntent || s.id != id {
 			continue
+		}
+		if failed {
+			if !planted.On(planted.RecordUntold) {
+				r.fail(out)
+			}
+			return
 		}
 		first, last := s.io.Extents(r.cfg.ExtentSectors)
 		for x := first; x <= last; x++ {

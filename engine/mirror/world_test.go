@@ -193,9 +193,6 @@ func (w *world) finish(node model.NodeID, i int, failed bool) {
 	op := d.ops[i]
 	d.ops = append(d.ops[:i:i], d.ops[i+1:]...)
 	e := &op.effect
-	if e.Kind == model.EffectIntent && failed {
-		return // the record never becomes durable
-	}
 	if !failed {
 		data := d.do(&op)
 		switch e.Kind {
@@ -209,12 +206,12 @@ func (w *world) finish(node model.NodeID, i int, failed bool) {
 	}
 	switch {
 	case node == w.at && e.Kind == model.EffectIntent:
-		w.p.IntentDone(w.now, e.ID, &w.out)
+		w.p.IntentDone(w.now, e.ID, failed, &w.out)
 	case node == w.at:
 		w.p.DiskDone(w.now, e.ID, failed, &w.out)
 	case w.r == nil:
 	case e.Kind == model.EffectIntent:
-		w.r.IntentDone(e.ID, &w.out)
+		w.r.IntentDone(e.ID, failed, &w.out)
 	default:
 		w.r.DiskDone(e.ID, failed, &w.out)
 	}

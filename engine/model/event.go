@@ -59,7 +59,7 @@ const (
 	EventRequest
 	// EventDisk: the disk operation ID of VM has finished; FlagError: it failed.
 	EventDisk
-	// EventIntent: the intent record ID of VM is durable.
+	// EventIntent: the intent record ID of VM is durable; FlagError: it failed, and may be durable or not.
 	EventIntent
 
 	// EventRecoveryOpened: the EffectRecoveryOpen with ID is done. This host's recovery copy of VM is the point Epoch of

@@ -231,6 +231,14 @@ const (
 	SessionsShared
 	// LateLife follows a session that was opened with an earlier life of the daemon.
 	LateLife
+	// HistoryKept keeps a recovery copy open under the name of a history that is over.
+	HistoryKept
+	// WaitedFor has policies wait for a VM that waits for a person.
+	WaitedFor
+	// StoppedAwaited waits for a VM that is out of service and does not run, to call a host evacuated.
+	StoppedAwaited
+	// RecordUntold does not count a replica's disk as failed when it refuses an intent record.
+	RecordUntold
 	numBugs
 )
 

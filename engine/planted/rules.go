@@ -132,6 +132,10 @@ var about = [numBugs]struct {
 	SessionTwice:        {"session-twice", []string{"R7", "R4"}, Resync},
 	SessionsShared:      {"sessions-shared", []string{"R1", "R6"}, Epochs},
 	LateLife:            {"late-life", []string{"R7", "R4"}, Resync},
+	HistoryKept:         {"history-kept", []string{"R6"}, Recovery},
+	WaitedFor:           {"waited-for", []string{"R9"}, Policies},
+	StoppedAwaited:      {"stopped-awaited", []string{"R9"}, Takeover},
+	RecordUntold:        {"record-untold", []string{"R9"}, Mirror},
 }
 
 // Rules returns the rules that the bug breaks, "R1" to "R10", the first one most of all.

@@ -28,7 +28,7 @@ type Move struct {
 
 // Plan returns the next move that should be made, looking for new homes among the hosts able, which are
 // those that work; zero if there is none. Nothing moves while a VM is on the way back to its redundancy, or while
-// it could be: one move at a time, and none of a VM that is exposed. Each move mends a breach without making another,
+// it could be and waits for no person: one move at a time, and none of a VM that is exposed. Each move mends a breach without making another,
 // or brings two loads nearer to each other, so that moves come to an end.
 func (v *View) Plan(able model.NodeSet) Move {
 	whole := true
@@ -37,10 +37,11 @@ func (v *View) Plan(able model.NodeSet) Move {
 		if p.Level == model.LevelNone {
 			continue // it has one copy, which is all that it should have
 		}
-		if !p.Whole && p.Homes&^able == 0 && p.second() != model.NoNode {
-			return Move{} // one on its recovery copy waits for a person, and nobody for it
+		waits := p.Waits || p.second() == model.NoNode // on its recovery copy it waits for a person, too, and nobody for it
+		if !p.Whole && p.Homes&^able == 0 && !waits {
+			return Move{}
 		}
-		whole = whole && p.Whole
+		whole = whole && (p.Whole || p.Waits)
 	}
 	for _, b := range v.Broken() {
 		if m := v.mend(b, able); m.Kind != 0 {

@@ -20,6 +20,8 @@ type Placed struct {
 	Primary model.NodeID
 	// Whole: both copies are in sync and the second home can take over.
 	Whole bool
+	// Waits: it, one of its homes or of its copies is out of service until a person has seen to it.
+	Waits bool
 	// Fixed: no other host can become the second home, because the homes share one disk, or because there is a
 	// recovery copy, with which a VM keeps its homes.
 	Fixed bool

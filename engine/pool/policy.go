@@ -27,6 +27,7 @@ func (s *State) View() policy.View {
 		c := &s.vms[i]
 		v.VMs[i] = policy.Placed{
 			VM: c.VM, Level: c.Level, Homes: c.Homes, Primary: c.Primary, Whole: c.InSync == c.Homes && !c.Exposed(),
+			Waits: s.waits(c) && !planted.On(planted.WaitedFor),
 			Fixed: c.Shared || c.KeepsHomes() && !planted.On(planted.RecoveryMoves), Elsewhere: c.Holders() &^ c.Homes,
 		}
 		if planted.On(planted.RecoveryRoomFree) {
@@ -34,6 +35,16 @@ func (s *State) View() policy.View {
 		}
 	}
 	return v
+}
+
+// waits reports whether a VM, one of its homes or of its copies is out of service.
+func (s *State) waits(c *Config) bool {
+	out := s.Retired(Part{Component: model.ComponentVM, VM: c.VM})
+	for rest := c.Homes; !rest.Empty() && !out; rest = rest.Without(rest.First()) {
+		host := rest.First()
+		out = s.Retired(Part{Component: model.ComponentHost, Node: host}) || s.Retired(Part{Component: model.ComponentDisk, Node: host, VM: c.VM})
+	}
+	return out
 }
 
 // Place returns the homes that a new VM should have. Errors wrap policy.ErrNoPlace.
