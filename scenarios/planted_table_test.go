@@ -94,6 +94,7 @@ var unitTests = map[planted.Bug]unitTest{
 	planted.LossUpheld:         {"engine", "TestHeardAgain", nodeTest},
 	planted.SessionTwice:       {"engine", "TestSessionsAreFollowedOnce", nodeTest},
 	planted.LateLife:           {"engine", "TestSessionsAreFollowedOnce", nodeTest},
+	planted.HistoryKept:        {"engine", "TestRecoveryCopyAnew", nodeTest},
 	planted.LeaverOrders:       {"engine", "TestOrdersOfOneThatLeft", nodeTest},
 	planted.ChangedWhileCopied: {"engine", "TestRecordKeptWhileCopied", nodeTest},
 	planted.HeldUntrue:         {"engine", "TestHoldsVM", nodeTest},
