@@ -21,3 +21,15 @@ func TestToldWhenAllIsLearnt(t *testing.T) {
 	}
 	require.Equal(t, n.now, v.reportAt)
 }
+
+// TestLeaseOfNothing: a host that does not know of any VM on shared storage any more, because an override discarded what it knew, leaves its
+// watchdog as it is, and is not woken for it at every instant.
+func TestLeaseOfNothing(t *testing.T) {
+	n := testNode(t, 1)
+	n.lease.Tick(n.now, true, true, &n.out)
+	require.True(t, n.lease.Granted(1, &n.out))
+	n.needs.home = 1
+	require.NotEqual(t, model.Never, n.leaseAt())
+	n.needs.home = 0
+	require.Equal(t, model.Never, n.leaseAt())
+}

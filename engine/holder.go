@@ -105,6 +105,9 @@ func (n *Node) touchShared() {
 
 // leaseAt returns when keepLease has something to do.
 func (n *Node) leaseAt() model.Time {
+	if n.needs.home == 0 {
+		return model.Never // this host may have forgotten, with a log that was overridden, what the lease is for: its watchdog goes on
+	}
 	at := n.lease.NextWake()
 	if _, asking := n.lease.Asking(); asking {
 		at = min(at, n.renewAt)

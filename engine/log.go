@@ -39,6 +39,9 @@ func (n *Node) apply(index uint64, data []byte) {
 	result := n.pool.Apply(index, cmd)
 	n.membersChanged(before, &cmd)
 	n.forgetOrders(&cmd)
+	if result.OK {
+		n.carriedOut(&cmd)
+	}
 	if before.All().Has(n.cfg.ID) && !n.member() {
 		n.giveUpOrders(&cmd)
 	}

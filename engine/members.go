@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"holdfast/engine/model"
 	"holdfast/engine/planted"
 	"holdfast/engine/pool"
@@ -139,7 +141,8 @@ func (n *Node) orderMembers(cmd pool.Command) {
 		return
 	}
 	if _, err := n.pool.Check(cmd); err != nil && !n.ordering() {
-		if !n.agreed(&cmd) {
+		stranger := cmd.Kind == pool.KindLeave && !n.pool.Members().Hosts.Has(cmd.Node)
+		if stranger || !n.agreed(&cmd) {
 			n.refuse(0, cmd.Node, err.Error())
 		}
 		return
@@ -163,6 +166,12 @@ func (n *Node) membersChanged(before pool.Members, cmd *pool.Command) {
 	say(model.NoticeLeft, before.Hosts&^after.Hosts)
 }
 
+// leftAlone reports whether the VM is not in the way of this host's maintenance although it is at home here: it is out of service, does
+// not run, and the other home has all of it.
+func (v *vm) leftAlone() bool {
+	return v.instance == absent && v.stopped() && (v.complete() || v.cfg.Shared) && !planted.On(planted.StoppedAwaited)
+}
+
 // maintained says what became of this host's maintenance, and when no VM runs on it any more.
 func (n *Node) maintained() {
 	in := n.pool.Members().Maintenance.Has(n.cfg.ID)
@@ -175,14 +184,9 @@ func (n *Node) maintained() {
 		n.out.Notify(kind, 0, n.cfg.ID)
 		n.touchAll()
 	}
-	if !in || n.evacuated {
-		return
+	before := n.evacuated
+	n.evacuated = in && !slices.ContainsFunc(n.vms, func(v *vm) bool { return v.instance != absent || v.isPrimary() && !v.leftAlone() })
+	if n.evacuated && !before {
+		n.out.Notify(model.NoticeEvacuated, 0, n.cfg.ID)
 	}
-	for _, v := range n.vms {
-		if v.instance != absent || v.isPrimary() && (!v.stopped() || planted.On(planted.StoppedAwaited)) {
-			return // one that is out of service and does not run is not in the way
-		}
-	}
-	n.evacuated = true
-	n.out.Notify(model.NoticeEvacuated, 0, n.cfg.ID)
 }

@@ -66,7 +66,11 @@ func (n *Node) refuse(vm model.VMID, node model.NodeID, why string) {
 // orderCreation asks for the protection of a VM. Whether it can have its homes is decided by the log, or, if they
 // were left open, when they are chosen.
 func (n *Node) orderCreation(cmd pool.Command) {
-	if reason := n.tooOld(cmd.Format()); reason != "" {
+	reason := n.tooOld(cmd.Format())
+	if n.pool.VM(cmd.VM).Gen != 0 {
+		reason = pool.ErrExists.Error()
+	}
+	if reason != "" {
 		n.refuse(cmd.VM, cmd.Node, reason)
 		return
 	}
@@ -127,10 +131,13 @@ func (n *Node) orderChecked(cmd pool.Command) {
 	if cmd.Kind.Recovery() {
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
 	}
-	if cmd.Kind.Recovery() && n.agreed(&cmd) {
+	before := len(n.orders)
+	n.supersede(&cmd)
+	followed := n.followed(&cmd)
+	if (cmd.Kind.Recovery() || len(n.orders) < before) && !followed && n.agreed(&cmd) {
 		return
 	}
-	if _, err := n.pool.Check(cmd); err != nil && !waits(&cmd, err) && !(cmd.Kind.Numbered() && n.ordering()) {
+	if _, err := n.pool.Check(cmd); err != nil && !waits(&cmd, err) && !followed && !(cmd.Kind.Numbered() && n.ordering()) {
 		reason = err.Error()
 	}
 	if reason != "" {

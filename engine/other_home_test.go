@@ -71,6 +71,32 @@ func TestCannotRun(t *testing.T) {
 	}
 }
 
+// TestOutOfServiceStays: a guest that runs, and is not to be started any more, is not ended to be started elsewhere.
+func TestOutOfServiceStays(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind   model.OrderKind
+		change func(*vm)
+	}{
+		"migrated":    {model.OrderMigrate, func(*vm) {}},
+		"handed over": {model.OrderHandOver, func(v *vm) { v.cfg.Level, v.cfg.Shared = model.LevelRestart, true }},
+		"returned":    {model.OrderFailBack, func(v *vm) { v.cfg.Former = model.Nodes(2, 3) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := homes(t, 1, 2)
+			n := v.n
+			v.instance = running
+			c.change(v)
+			guest := n.about(pool.KindFault, pool.Part{Component: model.ComponentVM, VM: 7})
+			n.orders = append(n.orders, pendingOrder{cmd: guest})
+			n.out.Reset()
+			n.order(&model.Order{Kind: c.kind, VM: 7, Node: 2})
+			require.Len(t, n.out.List, 1)
+			require.Equal(t, vmRetired, n.out.List[0].Notice.Detail)
+			require.False(t, v.moving || v.shared.away || v.recovery.returning)
+		})
+	}
+}
+
 // TestCannotGoOn: a primary that gave its VM away, and hears that the other home cannot go on with it, goes on itself. That the last
 // checkpoint was refused may have been lost on the way.
 func TestCannotGoOn(t *testing.T) {

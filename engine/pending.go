@@ -12,9 +12,10 @@ import (
 
 // pendingOrder is an operator's order, or the fault of a component that is never put back, that the log has not decided.
 type pendingOrder struct {
-	cmd   pool.Command
-	at    model.Time // when to propose it (again)
-	waits bool       // for an order before it that is not decided
+	cmd      pool.Command
+	at       model.Time // when to propose it (again)
+	waits    bool       // for an order before it that is not decided
+	proposed bool       // it may be decided
 }
 
 // keepOrder proposes an order until the log has decided it. Those that have numbers are proposed one after the other, so that they
@@ -31,9 +32,39 @@ func (n *Node) keepOrder(cmd pool.Command) {
 	n.pushOrders()
 }
 
+// follows reports whether cmd changes what the order before it is about: both have no number, and are carried out in turn.
+func (o *pendingOrder) follows(cmd *pool.Command) bool {
+	level := o.cmd.Kind == pool.KindLevel && cmd.Kind == pool.KindLevel
+	recovery := o.cmd.Kind.Recovery() && cmd.Kind.Recovery()
+	return (level || recovery) && o.cmd.VM == cmd.VM && !planted.On(planted.OrdersCross)
+}
+
+// followed reports whether an order is pending that cmd has to follow.
+func (n *Node) followed(cmd *pool.Command) bool {
+	return slices.ContainsFunc(n.orders, func(o pendingOrder) bool { return o.follows(cmd) })
+}
+
+// supersede gives up the orders that cmd takes back and that were never proposed: they cannot be decided any more.
+func (n *Node) supersede(cmd *pool.Command) {
+	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
+		back := cmd.Kind == pool.KindLevel || o.cmd.Kind == pool.KindAddRecovery && cmd.Kind == pool.KindRemoveRecovery
+		return back && o.follows(cmd) && !o.proposed
+	})
+}
+
 // ordering reports whether an order that has a number is not decided, so that what the pool's state says may be about to change.
 func (n *Node) ordering() bool {
 	return slices.ContainsFunc(n.orders, func(o pendingOrder) bool { return o.cmd.Kind.Numbered() && !n.decided(&o.cmd) })
+}
+
+// carriedOut forgets the order, one without a number, that the log has just carried out as cmd: what is decided after it must not have it
+// asked for again.
+func (n *Node) carriedOut(cmd *pool.Command) {
+	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
+		same := o.cmd
+		same.Expect = cmd.Expect
+		return same == *cmd && o.follows(cmd)
+	})
 }
 
 // forgetOrders forgets the orders that are decided now that the log has decided cmd, and what would take a part out of service that
@@ -81,15 +112,16 @@ func (n *Node) pushOrders() {
 	kept := n.orders[:0]
 	numbered, places := false, false // whether an order before has a number, or placement depends on it
 	for _, o := range n.orders {
-		if n.decided(&o.cmd) {
+		behind := slices.ContainsFunc(kept, func(p pendingOrder) bool { return p.follows(&o.cmd) })
+		if !behind && n.decided(&o.cmd) {
 			continue
 		}
 		if n.now >= o.at {
-			o.waits = numbered && o.cmd.Kind.Numbered() || places && (o.cmd.Kind == pool.KindCreate || o.cmd.Kind == pool.KindPolicy)
+			o.waits = behind || numbered && o.cmd.Kind.Numbered() || places && (o.cmd.Kind == pool.KindCreate || o.cmd.Kind == pool.KindPolicy)
 			switch placed := o.cmd; {
 			case o.waits:
 			case o.cmd.Kind != pool.KindCreate || o.cmd.Homes != 0:
-				n.proposeOrder(&o.cmd)
+				o.proposed = n.proposeOrder(&o.cmd) || o.proposed
 			case n.placeOrder(&placed):
 				n.proposeOrder(&placed)
 			default:
@@ -144,7 +176,8 @@ func (n *Node) agreed(cmd *pool.Command) bool {
 	case pool.KindLeave:
 		return !n.pool.Members().Staying().Has(cmd.Node)
 	case pool.KindAddRecovery:
-		return n.pool.VM(cmd.VM).Recovery != model.NoNode
+		cfg := n.pool.VM(cmd.VM)
+		return cfg.Recovery == cmd.Node && cfg.TargetMS == cmd.TargetMS
 	case pool.KindRemoveRecovery:
 		return n.pool.VM(cmd.VM).Recovery == model.NoNode
 	default:
@@ -158,11 +191,11 @@ func (n *Node) agreed(cmd *pool.Command) bool {
 }
 
 // proposeOrder asks the log for what an operator ordered. An order about a VM is for whatever generation
-// it has by now: the operator wants the outcome.
-func (n *Node) proposeOrder(cmd *pool.Command) {
+// it has by now: the operator wants the outcome. It reports whether the log was asked.
+func (n *Node) proposeOrder(cmd *pool.Command) bool {
 	if cmd.Kind == pool.KindLevel {
 		if v := n.vm(cmd.VM); v != nil && v.isPrimary() && !v.canBeAlone() {
-			return // asked again later
+			return false // asked again later
 		}
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
 		notice := n.out.Notify(model.NoticeProposed, cmd.VM, cmd.Node)
@@ -171,12 +204,12 @@ func (n *Node) proposeOrder(cmd *pool.Command) {
 	if cmd.Kind.Recovery() {
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
 		if _, err := n.pool.Check(*cmd); err != nil && waits(cmd, err) || n.tooOld(cmd.Format()) != "" {
-			return
+			return false
 		}
 	}
-	if n.log.Propose(cmd.Encode()) == nil {
-		n.logBusy = true
-	}
+	asked := n.log.Propose(cmd.Encode()) == nil
+	n.logBusy = n.logBusy || asked
+	return asked
 }
 
 // canBeAlone reports whether this host, the primary, can go on with the only copy, as far as it knows.

@@ -167,6 +167,9 @@ func (n *Node) refuseRecovery(v *vm, o *model.Order) string {
 		if !v.isPrimary() || v.instance != running || v.cfg.Former.Empty() {
 			return "the VM does not run on its recovery copy here; give the order to the host that runs it"
 		}
+		if v.stopped() {
+			return vmRetired
+		}
 		return ""
 	}
 	if v.cfg.Recovery != n.cfg.ID || v.recovery.tgt == nil {
@@ -257,7 +260,7 @@ const returnPatience = 2
 // beginReturn ends the instance, once little is missing over there; the last point is shipped without it.
 func (v *vm) beginReturn(s *dr.Source) {
 	r := &v.recovery
-	if s.State() != dr.Shipping || r.late || !v.localReadable() {
+	if s.State() != dr.Shipping || r.late || !v.localReadable() || v.stopped() {
 		return
 	}
 	r.left, r.returnBy = s, v.n.now.Add(returnPatience*v.n.cfg.Timing.ColdStartAfter)

@@ -145,6 +145,10 @@ func (v *vm) meetPartner(other model.NodeID) {
 		other = v.cfg.Primary
 	}
 	if other != v.other {
+		if v.moving && !planted.On(planted.MoveAnywhere) {
+			v.moving = false
+			v.n.refuse(v.id, v.self(), "the VM has another second home by now; give the order again if it is to run there")
+		}
 		v.other, v.report, v.partner = other, report{}, partner{}
 	}
 }
@@ -219,7 +223,7 @@ func (v *vm) sayStays() {
 		return
 	}
 	members := v.n.pool.Members()
-	wanted := members.Leaving&v.cfg.Homes != 0
+	wanted := members.Leaving&v.cfg.Homes != 0 || members.Maintenance.Has(v.self()) && !v.leftAlone()
 	if v.instance != absent {
 		wanted = (members.Leaving | members.Maintenance).Has(v.self()) || v.main != nil && v.main.LocalFailed() && v.cfg.Level != model.LevelHA
 	}

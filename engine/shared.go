@@ -208,11 +208,12 @@ func (v *vm) runShared() {
 	if slow || v.shared.disk.failed {
 		v.sayStorage()
 	}
-	if v.shared.disk.failed && !v.otherAble() {
+	elsewhere := v.otherAble() && (!v.stopped() || planted.On(planted.YieldStopped))
+	if v.shared.disk.failed && !elsewhere {
 		v.shared.disk.giveBack(&v.n.out)
 	}
 	switch {
-	case (slow || v.shared.disk.failed || v.shared.away || v.yields()) && v.otherAble():
+	case (slow || v.shared.disk.failed || v.shared.away || v.yields()) && elsewhere:
 		if slow || v.shared.disk.failed {
 			v.shared.trouble.count(v.n.now, v.patience())
 		}
@@ -340,6 +341,8 @@ func (n *Node) orderHandOver(o *model.Order) {
 		reason = "give the order to the host that runs the VM"
 	case !v.cfg.Shared:
 		reason = "its disk is no shared storage"
+	case v.stopped():
+		reason = vmRetired
 	case !v.otherAble():
 		reason = "the other home does not answer, or cannot run the VM"
 	default:

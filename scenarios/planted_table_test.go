@@ -194,6 +194,8 @@ var unreached = map[planted.Bug]string{
 	planted.WaitedFor:          "what policies demand takes longer than drawn plans leave components out of service; not in 2,000 plans",
 	planted.StoppedAwaited:     "what operators want is demanded by scripts only; not in 2,000 plans",
 	planted.RecordUntold:       "it costs a fault that is not counted, and a time-out; not in 2,000 plans",
+	planted.OrdersCross:        "what operators want is demanded by scripts only; not in 2,000 plans",
+	planted.MoveAnywhere:       "what operators want is demanded by scripts only; not in 2,000 plans",
 	planted.LivesForeign:       "it costs a VM a boot, and no drawn plan demands that there is none; not in 2,000 plans for shared storage",
 }
 

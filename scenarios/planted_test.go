@@ -109,6 +109,8 @@ var catch = map[planted.Bug]struct {
 	planted.WaitedFor:           {"found/policy-while-one-waits", []string{"expect"}},
 	planted.StoppedAwaited:      {"found/stopped-evacuated", []string{"expect"}},
 	planted.RecordUntold:        {"found/record-refused", []string{"expect"}},
+	planted.OrdersCross:         {"found/recovery-copy-replaced", []string{"expect"}},
+	planted.MoveAnywhere:        {"found/migrate-then-another-home", []string{"expect"}},
 	planted.SessionsShared:      {"found/level-after-power-loss", []string{"R1", "R6"}},
 	planted.RightAssumed:        {"ft/both-lost-primary-first-secondary-back-first", []string{"R2"}},
 }

@@ -311,10 +311,16 @@ func (p *Primary) record(o *op, out *model.Effects) {
 	e.ID, e.Data = o.id, fresh.Bytes()
 }
 
+// noRecord is said of a last copy that does not take records; see IntentDone.
+const noRecord = "the last copy in sync refuses to record what is about to be written; the guest waits until it does not"
+
 // IntentDone tells that the intent record id is durable, or failed.
 func (p *Primary) IntentDone(now model.Time, id uint64, failed bool, out *model.Effects) {
 	if p.resync.intentDone(id) {
 		if failed {
+			if p.resync.target == remote {
+				p.sayUnfit(noRecord, out)
+			}
 			p.giveUpTarget()
 			p.settle(now, out)
 			return
@@ -329,7 +335,11 @@ func (p *Primary) IntentDone(now model.Time, id uint64, failed bool, out *model.
 		return
 	}
 	if failed {
-		p.localFailed = p.localFailed || p.localState != InSync || p.remoteState == InSync // else it is asked for again, in its time
+		if p.localState == InSync && p.remoteState != InSync {
+			p.sayUnfit(noRecord, out) // it is asked for again, in its time
+			return
+		}
+		p.localFailed = true
 		p.settle(now, out)
 		return
 	}

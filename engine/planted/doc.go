@@ -239,6 +239,10 @@ const (
 	StoppedAwaited
 	// RecordUntold does not count a replica's disk as failed when it refuses an intent record.
 	RecordUntold
+	// OrdersCross carries out what an operator orders of a VM's level or recovery copy in any order.
+	OrdersCross
+	// MoveAnywhere moves a VM to whatever its other home is by now.
+	MoveAnywhere
 	numBugs
 )
 

@@ -136,6 +136,8 @@ var about = [numBugs]struct {
 	WaitedFor:           {"waited-for", []string{"R9"}, Policies},
 	StoppedAwaited:      {"stopped-awaited", []string{"R9"}, Takeover},
 	RecordUntold:        {"record-untold", []string{"R9"}, Mirror},
+	OrdersCross:         {"orders-cross", []string{"R9"}, Membership},
+	MoveAnywhere:        {"move-anywhere", []string{"R9"}, Takeover},
 }
 
 // Rules returns the rules that the bug breaks, "R1" to "R10", the first one most of all.

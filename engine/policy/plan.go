@@ -59,7 +59,7 @@ func (v *View) mend(b Breach, able model.NodeSet) Move {
 	for i := range v.VMs {
 		p := &v.VMs[i]
 		about := p.VM == b.VM || p.VM == b.Other
-		if !p.Whole || !able.Has(p.Primary) {
+		if !p.moves(able) {
 			continue
 		}
 		var m Move
@@ -84,6 +84,9 @@ func (v *View) mend(b Breach, able model.NodeSet) Move {
 	return Move{}
 }
 
+// moves reports whether the VM may be moved: it is whole, in service, and its host works.
+func (p *Placed) moves(able model.NodeSet) bool { return p.Whole && !p.Waits && able.Has(p.Primary) }
+
 // second returns the move of a second copy to the host where it is best, zero if no host takes it.
 func (v *View) second(p *Placed, able model.NodeSet) Move {
 	if p.Fixed {
@@ -99,7 +102,7 @@ func (v *View) second(p *Placed, able model.NodeSet) Move {
 // sides returns the exchange of a VM's homes, zero if that would cost a boot or break a rule.
 func (v *View) sides(p *Placed, able model.NodeSet) Move {
 	to := p.second()
-	if p.Level != model.LevelFT || !able.Has(to) || !v.Hosts.Has(to) || v.Admit(p.VM, p.Level, to, p.Primary) != nil {
+	if p.Level != model.LevelFT || !able.Has(to) || !v.Hosts.Has(to) || v.Unlinked.Has(to) || v.Admit(p.VM, p.Level, to, p.Primary) != nil {
 		return Move{}
 	}
 	return Move{Kind: MoveSides, VM: p.VM, From: p.Primary, To: to}
@@ -113,7 +116,7 @@ func (v *View) balance(able model.NodeSet) (best Move) {
 		p := &v.VMs[i]
 		memory := uint64(v.Rules.VM(p.VM).Memory)
 		from := p.second()
-		if memory == 0 || p.Fixed || !reserves(p.Level) || !able.Has(p.Primary) {
+		if memory == 0 || p.Fixed || !reserves(p.Level) || !p.moves(able) {
 			continue
 		}
 		for rest := able & v.Hosts &^ p.Homes; !rest.Empty(); rest = rest.Without(rest.First()) {

@@ -7,9 +7,10 @@ import (
 
 // View is a pool at one moment.
 type View struct {
-	Hosts model.NodeSet // that may get new copies
-	VMs   []Placed      // ascending VM
-	Rules *Rules
+	Hosts    model.NodeSet // that may get new copies
+	Unlinked model.NodeSet // whose guest network port is out of service: no VM moves there to run
+	VMs      []Placed      // ascending VM
+	Rules    *Rules
 }
 
 // Placed is a VM that has homes.
@@ -20,7 +21,7 @@ type Placed struct {
 	Primary model.NodeID
 	// Whole: both copies are in sync and the second home can take over.
 	Whole bool
-	// Waits: it, one of its homes or of its copies is out of service until a person has seen to it.
+	// Waits: it is out of service until a person has seen to it, or the copy that it lacks, or the host of that.
 	Waits bool
 	// Fixed: no other host can become the second home, because the homes share one disk, or because there is a
 	// recovery copy, with which a VM keeps its homes.

@@ -23,6 +23,11 @@ func (s *State) View() policy.View {
 		}
 	}
 	v := policy.View{Hosts: hosts, Rules: &s.rules, VMs: make([]policy.Placed, len(s.vms))}
+	for rest := s.members.Hosts; !rest.Empty(); rest = rest.Without(rest.First()) {
+		if id := rest.First(); s.Retired(Part{Component: model.ComponentNIC, Node: id}) {
+			v.Unlinked = v.Unlinked.With(id)
+		}
+	}
 	for i := range s.vms {
 		c := &s.vms[i]
 		v.VMs[i] = policy.Placed{
@@ -37,10 +42,10 @@ func (s *State) View() policy.View {
 	return v
 }
 
-// waits reports whether a VM, one of its homes or of its copies is out of service.
+// waits reports whether a VM is out of service, or a copy that it lacks, or the host of that.
 func (s *State) waits(c *Config) bool {
 	out := s.Retired(Part{Component: model.ComponentVM, VM: c.VM})
-	for rest := c.Homes; !rest.Empty() && !out; rest = rest.Without(rest.First()) {
+	for rest := c.Homes &^ c.InSync; !rest.Empty() && !out; rest = rest.Without(rest.First()) {
 		host := rest.First()
 		out = s.Retired(Part{Component: model.ComponentHost, Node: host}) || s.Retired(Part{Component: model.ComponentDisk, Node: host, VM: c.VM})
 	}

@@ -197,3 +197,34 @@ func TestOldSnapshotsAreRead(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, again.Rules().Empty())
 }
+
+// TestWaits: a VM waits for a person if it is out of service, or if the copy that it lacks or the host of that is; not if what it has is.
+func TestWaits(t *testing.T) {
+	whole := Config{VM: 1, Gen: 5, Level: model.LevelHA, Homes: model.Nodes(1, 2), Primary: 1, Secondary: 2, InSync: model.Nodes(1, 2)}
+	exposed, redirected := whole, whole
+	exposed.InSync, exposed.Secondary = model.Nodes(1), model.NoNode
+	redirected.InSync = model.Nodes(2)
+	for _, c := range []struct {
+		name string
+		cfg  Config
+		part Part
+		want bool
+	}{
+		{"nothing is out of service", exposed, Part{}, false},
+		{"the VM", whole, Part{Component: model.ComponentVM, VM: 1}, true},
+		{"the lost host", exposed, Part{Component: model.ComponentHost, Node: 2}, true},
+		{"the lost disk", exposed, Part{Component: model.ComponentDisk, Node: 2, VM: 1}, true},
+		{"the own disk, which is the lost one", redirected, Part{Component: model.ComponentDisk, Node: 1, VM: 1}, true},
+		{"the lost disk of another VM", exposed, Part{Component: model.ComponentDisk, Node: 2, VM: 2}, false},
+		{"the own host", exposed, Part{Component: model.ComponentHost, Node: 1}, false},
+		{"a host of a VM that lacks nothing", whole, Part{Component: model.ComponentHost, Node: 2}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := State{members: Members{Hosts: model.Nodes(1, 2)}, vms: []Config{c.cfg}}
+			if c.part != (Part{}) {
+				s.parts = []Health{{Part: c.part, Retired: true}}
+			}
+			require.Equal(t, c.want, s.View().VMs[0].Waits)
+		})
+	}
+}
