@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast/engine/model"
@@ -100,43 +101,46 @@ func (p *place) written(io *model.IO) *attachment {
 	return nil
 }
 
-// complete answers a request of the guest.
+// complete answers a request of the guest, once that does not hang.
 func (p *place) complete(e *model.Effect) {
 	failed := e.Flags.Has(model.FlagError)
 	hung := p.inst.machine != nil && p.inst.machine.CPU().Hung
-	for i := range p.inst.calls {
-		if c := &p.inst.calls[i]; c.io.ID == e.IO.ID && !c.done {
-			p.w.monitor.points[p.vm.id].completed(p.w, p, c, failed)
-			c.done = hung
-		}
-	}
-	for i := range p.late {
-		if c := &p.late[i]; c.io.ID == e.IO.ID && !c.done {
-			p.w.monitor.points[p.vm.id].completed(p.w, p, c, failed)
-			c.done = true
-		}
-	}
+	p.noteDone(p.inst.calls, e, hung && !failed)
+	p.noteDone(p.late, e, !failed)
+	answer := completion{effect: *e, data: p.answers.take(0, e.ID)}
 	if hung {
-		p.inst.unseen = append(p.inst.unseen, *e)
+		p.inst.unseen = append(p.inst.unseen, answer)
 		return
 	}
-	for i := range p.inst.asked {
-		if p.inst.asked[i] == e.IO.ID {
-			p.inst.asked = append(p.inst.asked[:i], p.inst.asked[i+1:]...)
-			break
+	p.answer(&answer)
+}
+
+// noteDone tells the monitor that a request is completed, the first time. One that failed may be asked for again, and succeed.
+func (p *place) noteDone(calls []call, e *model.Effect, done bool) {
+	for i := range calls {
+		if c := &calls[i]; c.io.ID == e.IO.ID && !c.done {
+			p.w.monitor.points[p.vm.id].completed(p.w, p, c, e.Flags.Has(model.FlagError))
+			c.done = done
 		}
+	}
+}
+
+// answer gives the guest the answer to a request that it waits for.
+func (p *place) answer(a *completion) {
+	defer p.w.drop(a.data)
+	id, failed := a.effect.IO.ID, a.effect.Flags.Has(model.FlagError)
+	if i := slices.Index(p.inst.asked, id); i >= 0 {
+		p.inst.asked = slices.Delete(p.inst.asked, i, i+1)
 	}
 	for i := range p.inst.calls {
 		c := &p.inst.calls[i]
-		if c.io.ID != e.IO.ID {
+		if c.io.ID != id {
 			continue
 		}
 		p.w.monitor.completed(p, c, failed)
-		data := p.answers.take(0, e.ID)
 		p.w.drop(c.att)
 		p.inst.calls = append(p.inst.calls[:i], p.inst.calls[i+1:]...)
-		p.answerGuest(e.IO.ID, !failed, data)
-		p.w.drop(data)
+		p.answerGuest(id, !failed, a.data)
 		return
 	}
 }
@@ -172,7 +176,7 @@ func (p *place) hang(on bool) {
 	unseen := p.inst.unseen
 	p.inst.unseen = nil
 	for i := range unseen {
-		p.complete(&unseen[i])
+		p.answer(&unseen[i])
 	}
 }
 

@@ -218,7 +218,8 @@ func (p *place) crashGuest() {
 func (p *place) adopt(e *model.Effect) {
 	p.inst.gen, p.inst.final = e.Gen, false
 	if e.Flags.Has(model.FlagOn) {
-		p.inst.voided, p.inst.asked = p.m.life, p.inst.asked[:0]
+		p.inst.voided = p.m.life
+		p.askAnew()
 		p.w.stage(StageAdopted, p)
 		p.voidMarks()
 	}
@@ -285,7 +286,11 @@ func (p *place) captured(flags model.Flags, gen model.Gen, epoch model.Epoch) {
 		return
 	}
 	if p.m.node == nil || p.staged == nil || p.stagedAs != epoch {
-		return // nobody is there to let it run: it stays suspended until it is adopted
+		if p.m.node != nil && p.inst.voided == p.m.life && !p.inst.final {
+			p.inst.suspended = false // another life has adopted it, and waits for no state of it
+			p.deliverWaiting()
+		}
+		return // if nobody is there to let it run, it stays suspended until it is adopted
 	}
 	pages := uint32(len(p.staged.ck.Pages))
 	life := p.inst.life

@@ -22,8 +22,9 @@ const (
 	// answerTime is what the log gets for a count or a retirement while nothing is in its way: some round trips and a write.
 	answerTime = 2 * time.Second
 	// electTime is what the others get to elect a leader that counts the loss of a host, after they suspect it. If their votes
-	// are split, which is likely where they are far from each other, raft tries again within twice its time-out of two seconds.
-	electTime = 5 * time.Second
+	// are split, which is likely where they are far from each other, raft tries again within twice its time-out of two seconds; they
+	// may be split twice.
+	electTime = 9 * time.Second
 	// settledIn is how long a member has to have worked undisturbed before anything is demanded of it: before that it may not
 	// know who leads, who else is there, or what the log says. It is longer than any suspicion takes.
 	settledIn = 3 * time.Second

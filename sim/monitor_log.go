@@ -91,6 +91,7 @@ func (o *monitor) undo(m *member) {
 			if o.points[v.truth[n].VM].undo(&v.truth[n]) {
 				v.failOver = true
 			}
+			v.joining = v.joining || v.truth[n].Cause == pool.KindAttach
 			v.truth, v.since, v.seenBy, v.exposure = v.truth[:n], v.since[:n], v.seenBy[:n], 0
 		}
 	}

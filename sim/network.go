@@ -31,7 +31,9 @@ const (
 	fullBandwidth  = 120_000 // KiB/s
 	messageBytes   = 160
 	bulkBytes      = 1500 // larger messages wait for each other
-	allChances     = 1_000_000
+	// queueTime is how long they may have to wait: a port holds no more, and what else is sent is lost.
+	queueTime  = 2 * time.Second
+	allChances = 1_000_000
 )
 
 // send puts the message of an EffectSend on its link.
@@ -76,7 +78,9 @@ func (w *World) transmit(wi *wire, link model.Link, msg *model.Message, att *att
 	}
 	start := w.now
 	bulk := size > bulkBytes || msg.Kind == model.MsgShipWrite || msg.Kind == model.MsgShipExtent
-	if bulk {
+	if bulk && wi.busyUntil > w.now.Add(queueTime) {
+		return // the port's queue is full
+	} else if bulk {
 		start = max(start, wi.busyUntil)
 	}
 	done := start.Add(time.Duration(size) * time.Second / time.Duration(rate*1024))

@@ -84,11 +84,17 @@ type instance struct {
 	since     model.Time // on the host's clock
 	asked     []uint64   // guest requests that this life of the daemon was told of
 	waiting   []guest.Packet
-	unseen    []model.Effect // completions for a guest that hangs
-	capture   *model.Effect  // to be begun when the one under way has ended
-	launch    *model.Effect  // to be begun when the toolstack does not hang any more
-	stalled   *model.Effect  // to be begun when the disk does not hang any more
-	calls     []call         // requests that the guest waits for
+	unseen    []completion  // for a guest that hangs
+	capture   *model.Effect // to be begun when the one under way has ended
+	launch    *model.Effect // to be begun when the toolstack does not hang any more
+	stalled   *model.Effect // to be begun when the disk does not hang any more
+	calls     []call        // requests that the guest waits for
+}
+
+// completion is the answer to a request of the guest, with what was read.
+type completion struct {
+	effect model.Effect
+	data   *attachment
 }
 
 // call is a disk request that the guest waits for, with the data of a write.
@@ -96,7 +102,7 @@ type call struct {
 	io  model.IO
 	at  model.Time
 	att *attachment
-	// done: the mirror completed it, and the guest, which hangs, has not been told.
+	// done: the mirror completed it, without an error, and the guest, which hangs, has not been told.
 	done bool
 }
 
@@ -119,6 +125,15 @@ func newPlace(w *World, m *member, v *load) (*place, error) {
 	return p, nil
 }
 
+// askAnew forgets what the daemon was asked for: it is told of all requests again, also of those that it completed and the guest, which
+// hangs, has not seen.
+func (p *place) askAnew() {
+	for i := range p.inst.unseen {
+		p.w.drop(p.inst.unseen[i].data)
+	}
+	p.inst.asked, p.inst.unseen = p.inst.asked[:0], p.inst.unseen[:0]
+}
+
 // forget drops what the daemon held in memory.
 func (p *place) forget() {
 	w := p.w
@@ -134,7 +149,7 @@ func (p *place) forget() {
 	p.inst.capture, p.inst.stalled = nil, nil
 	p.dropLate()
 	p.opening, p.recovery.opening = opening{}, opening{}
-	p.inst.asked, p.inst.unseen = p.inst.asked[:0], nil // the next life is asked again
+	p.askAnew() // the next life
 	p.forwardTo = model.NoNode
 	if p.inst.fed && p.inst.booting && p.inst.machine == nil {
 		p.destroy() // the daemon was building it
@@ -175,6 +190,7 @@ func (p *place) endInstance() {
 		}
 		p.w.drop(p.inst.calls[i].att)
 	}
+	p.askAnew()
 	p.inst = instance{life: p.w.nextLife(), calls: p.inst.calls[:0], waiting: p.inst.waiting[:0], asked: p.inst.asked[:0]}
 	p.plug.reset()
 	p.via = model.NoNode

@@ -66,8 +66,8 @@ func (r *ring) clear(w *World) {
 // shelf holds data until the message or operation that it belongs to asks for it. What was put there first gives way.
 type shelf struct{ entries []kept }
 
-// shelfSize is far more than what the engine has under way at a time, so that repetitions push out nothing that is needed.
-const shelfSize = 16
+// shelfSize is more than a resync of a whole copy puts there while one extent is lost on its way and waits to be sent again.
+const shelfSize = 2 * diskExtents
 
 // keep puts data on the shelf, in place of what there was under these numbers.
 func (s *shelf) keep(w *World, session, id uint64, att *attachment) {

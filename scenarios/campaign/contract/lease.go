@@ -10,10 +10,10 @@ import (
 
 // What the lease is made for, as package sim configures it: see the section about shared storage of
 // docs/protocol.md. Of the margin, within which the last write of a host that was reset reaches the storage, plans use
-// less than all, because one short jump of the waiting host's clock counts against it too.
+// less than all, because one short jump of the waiting host's clock counts against it too, and two faults may make one write late.
 const (
 	maxDrift     = 10_000 // parts per million, of watchdogs and of clocks
-	maxWriteLate = 300 * time.Millisecond
+	maxWriteLate = 150 * time.Millisecond
 	maxShortJump = 100 * time.Millisecond
 )
 
