@@ -153,12 +153,15 @@ func (v *vm) retired(component model.Component) bool {
 }
 
 // vmRetired is why a VM that is out of service is not moved or started.
-const vmRetired = "the VM is out of service because it failed too often; have its faults cleared, then it is moved, or started if it does not run"
+const vmRetired = "the VM is out of service because of its failures, and stays where it is; have its faults cleared, and give the order again if it is to be moved"
 
-// stopped reports whether the VM failed so often that it is not to be started any more.
+// stopped reports whether the VM is out of service, so that it is not to be started any more.
 func (v *vm) stopped() bool {
 	return v.n.outOfService(pool.Part{Component: model.ComponentVM, VM: v.id})
 }
+
+// pinned reports whether the VM stays where it runs: it is out of service, so nobody may start it elsewhere.
+func (v *vm) pinned() bool { return v.stopped() && !planted.On(planted.YieldStopped) }
 
 // held reports whether the right to launch is not to be used because the VM is out of service: it may have been won by a home that
 // had not heard of that. What an operator ordered is carried out.

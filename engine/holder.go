@@ -106,7 +106,7 @@ func (n *Node) touchShared() {
 // leaseAt returns when keepLease has something to do.
 func (n *Node) leaseAt() model.Time {
 	if n.needs.home == 0 {
-		return model.Never // this host may have forgotten, with a log that was overridden, what the lease is for: its watchdog goes on
+		return model.Never // an override may have discarded why this host has a lease; the watchdog is left as it is
 	}
 	at := n.lease.NextWake()
 	if _, asking := n.lease.Asking(); asking {

@@ -117,6 +117,7 @@ func (n *Node) restore(snapshot []byte) {
 	}
 	was := n.member()
 	n.pool = state
+	n.unknown(state)
 	if snapshot != nil && was && !n.member() {
 		n.giveUpOrders(nil)
 	}

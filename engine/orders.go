@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"holdfast/engine/model"
@@ -131,16 +132,17 @@ func (n *Node) orderChecked(cmd pool.Command) {
 	if cmd.Kind.Recovery() {
 		cmd.Expect = n.pool.VM(cmd.VM).Gen
 	}
-	before := len(n.orders)
-	n.supersede(&cmd)
-	followed := n.followed(&cmd)
-	if (cmd.Kind.Recovery() || len(n.orders) < before) && !followed && n.agreed(&cmd) {
+	orders := slices.Clone(n.orders) // cmd takes none back unless it is taken itself
+	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool { return n.takesBack(&cmd, &o) })
+	follows := n.hasToFollow(&cmd)
+	if (cmd.Kind.Recovery() || len(n.orders) < len(orders)) && !follows && n.agreed(&cmd) {
 		return
 	}
-	if _, err := n.pool.Check(cmd); err != nil && !waits(&cmd, err) && !followed && !(cmd.Kind.Numbered() && n.ordering()) {
+	if _, err := n.pool.Check(cmd); err != nil && !waits(&cmd, err) && !follows && !(cmd.Kind.Numbered() && n.ordering()) {
 		reason = err.Error()
 	}
 	if reason != "" {
+		n.orders = orders
 		n.refuse(cmd.VM, cmd.Node, reason)
 		return
 	}

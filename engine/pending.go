@@ -15,7 +15,7 @@ type pendingOrder struct {
 	cmd      pool.Command
 	at       model.Time // when to propose it (again)
 	waits    bool       // for an order before it that is not decided
-	proposed bool       // it may be decided
+	proposed bool       // the log was asked, so it may be decided; not kept for creations, which nothing takes back
 }
 
 // keepOrder proposes an order until the log has decided it. Those that have numbers are proposed one after the other, so that they
@@ -32,24 +32,32 @@ func (n *Node) keepOrder(cmd pool.Command) {
 	n.pushOrders()
 }
 
-// follows reports whether cmd changes what the order before it is about: both have no number, and are carried out in turn.
-func (o *pendingOrder) follows(cmd *pool.Command) bool {
+// precedes reports whether cmd, given after o, has to wait for it: both are about the VM's level, or about its recovery copy. These
+// have no numbers that keep them in turn.
+func (o *pendingOrder) precedes(cmd *pool.Command) bool {
 	level := o.cmd.Kind == pool.KindLevel && cmd.Kind == pool.KindLevel
 	recovery := o.cmd.Kind.Recovery() && cmd.Kind.Recovery()
 	return (level || recovery) && o.cmd.VM == cmd.VM && !planted.On(planted.OrdersCross)
 }
 
-// followed reports whether an order is pending that cmd has to follow.
-func (n *Node) followed(cmd *pool.Command) bool {
-	return slices.ContainsFunc(n.orders, func(o pendingOrder) bool { return o.follows(cmd) })
+// hasToFollow reports whether an order is pending that has to be carried out before cmd.
+func (n *Node) hasToFollow(cmd *pool.Command) bool {
+	return slices.ContainsFunc(n.orders, func(o pendingOrder) bool { return o.precedes(cmd) })
 }
 
-// supersede gives up the orders that cmd takes back and that were never proposed: they cannot be decided any more.
-func (n *Node) supersede(cmd *pool.Command) {
-	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
-		back := cmd.Kind == pool.KindLevel || o.cmd.Kind == pool.KindAddRecovery && cmd.Kind == pool.KindRemoveRecovery
-		return back && o.follows(cmd) && !o.proposed
-	})
+// takesBack reports whether cmd makes o of no account: it was never proposed, so that it cannot be decided any more.
+func (n *Node) takesBack(cmd *pool.Command, o *pendingOrder) bool {
+	if o.proposed || !o.precedes(cmd) {
+		return false
+	}
+	switch cmd.Kind {
+	case pool.KindLevel:
+		return true
+	case pool.KindRemoveRecovery:
+		return o.cmd.Kind == pool.KindAddRecovery
+	default: // the very copy that was to be removed
+		return o.cmd.Kind == pool.KindRemoveRecovery && n.agreed(cmd)
+	}
 }
 
 // ordering reports whether an order that has a number is not decided, so that what the pool's state says may be about to change.
@@ -58,12 +66,27 @@ func (n *Node) ordering() bool {
 }
 
 // carriedOut forgets the order, one without a number, that the log has just carried out as cmd: what is decided after it must not have it
-// asked for again.
+// asked for again. An equal one after it waits for what is between them.
 func (n *Node) carriedOut(cmd *pool.Command) {
-	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
+	i := slices.IndexFunc(n.orders, func(o pendingOrder) bool {
 		same := o.cmd
 		same.Expect = cmd.Expect
-		return same == *cmd && o.follows(cmd)
+		return same == *cmd && o.precedes(cmd)
+	})
+	if i >= 0 {
+		n.orders = slices.Delete(n.orders, i, i+1)
+	}
+}
+
+// unknown gives up the orders without a number that may have been carried out among the decisions that this member has by a snapshot
+// only: somebody else may have taken them back since.
+func (n *Node) unknown(state *pool.State) {
+	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
+		gone := o.proposed && o.precedes(&o.cmd) && o.cmd.Expect < state.VM(o.cmd.VM).Gen
+		if gone {
+			n.refuse(o.cmd.VM, o.cmd.Node, "it is not known what became of the order while this host was away; look at the VM, and give it again if need be")
+		}
+		return gone
 	})
 }
 
@@ -112,7 +135,7 @@ func (n *Node) pushOrders() {
 	kept := n.orders[:0]
 	numbered, places := false, false // whether an order before has a number, or placement depends on it
 	for _, o := range n.orders {
-		behind := slices.ContainsFunc(kept, func(p pendingOrder) bool { return p.follows(&o.cmd) })
+		behind := slices.ContainsFunc(kept, func(p pendingOrder) bool { return p.precedes(&o.cmd) })
 		if !behind && n.decided(&o.cmd) {
 			continue
 		}

@@ -37,10 +37,11 @@ func (v *vm) reconcileElsewhere() {
 func (v *vm) keepRecovery() {
 	n, r := v.n, &v.recovery
 	if r.openedFor != v.cfg.History && !planted.On(planted.HistoryKept) {
-		r.tgt, r.opening = nil, 0 // it was removed and added again, perhaps within one step
+		v.leaveRecovery() // it was removed and added again, perhaps within one step
 	}
 	if r.tgt != nil && r.tgt.Failed() {
 		r.tgt = nil
+		v.endTest("the recovery copy failed during the test; give the order again when it works")
 		v.failRecovery()
 	}
 	if r.tgt != nil || r.opening != 0 {
@@ -80,10 +81,15 @@ func (v *vm) leaveRecovery() {
 		v.n.refuse(v.id, v.self(), copyGone)
 	}
 	r.tgt, r.opening, r.takeover = nil, 0, false
-	if r.testing != 0 {
+	v.endTest(copyGone)
+}
+
+// endTest ends a test that is under way, without an outcome.
+func (v *vm) endTest(why string) {
+	if r := &v.recovery; r.testing != 0 {
 		r.testing = 0
 		v.n.out.Add(model.EffectTestStop, v.id)
-		v.n.refuse(v.id, v.self(), copyGone)
+		v.n.refuse(v.id, v.self(), why)
 	}
 }
 

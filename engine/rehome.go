@@ -196,7 +196,7 @@ func (n *Node) sweep() {
 // yields reports whether this host should give the VM to the other home, and can: that has all of it and says that it is able to run it, and the
 // VM is in service, so that it may be started there.
 func (v *vm) yields() bool {
-	if r, known := v.reported(); known && r.flags.Has(model.FlagCannotRun) && !planted.On(planted.YieldAnyway) || v.stopped() && !planted.On(planted.YieldStopped) {
+	if r, known := v.reported(); known && r.flags.Has(model.FlagCannotRun) && !planted.On(planted.YieldAnyway) || v.pinned() {
 		return false
 	}
 	return v.elsewhere() && v.complete() && !v.peer().suspected
@@ -219,20 +219,20 @@ func (v *vm) elsewhere() bool {
 // sayStays says, once in a generation, that the VM is out of service and stays where it is, although a host is to be emptied or the disk here
 // failed: it is not started on the other home, and gets another second home only while it runs.
 func (v *vm) sayStays() {
-	if v.staysIn == v.cfg.Gen || !v.stopped() {
-		return
-	}
 	members := v.n.pool.Members()
 	wanted := members.Leaving&v.cfg.Homes != 0 || members.Maintenance.Has(v.self()) && !v.leftAlone()
 	if v.instance != absent {
-		wanted = (members.Leaving | members.Maintenance).Has(v.self()) || v.main != nil && v.main.LocalFailed() && v.cfg.Level != model.LevelHA
+		broken := v.main != nil && v.main.LocalFailed() && v.cfg.Level != model.LevelHA
+		wanted = (members.Leaving | members.Maintenance).Has(v.self()) || v.moving || broken
 	}
-	if !wanted {
-		return
+	switch {
+	case !wanted || !v.stopped():
+		v.staysIn = 0
+	case v.staysIn != v.cfg.Gen:
+		v.staysIn = v.cfg.Gen
+		notice := v.n.out.Notify(model.NoticeRefused, v.id, v.self())
+		notice.Gen, notice.Detail = v.cfg.Gen, vmRetired
 	}
-	v.staysIn = v.cfg.Gen
-	notice := v.n.out.Notify(model.NoticeRefused, v.id, v.self())
-	notice.Gen, notice.Detail = v.cfg.Gen, vmRetired
 }
 
 // complete reports whether the other home has all of the VM: it is in sync, be it as the only one.

@@ -208,12 +208,12 @@ func (v *vm) runShared() {
 	if slow || v.shared.disk.failed {
 		v.sayStorage()
 	}
-	elsewhere := v.otherAble() && (!v.stopped() || planted.On(planted.YieldStopped))
-	if v.shared.disk.failed && !elsewhere {
+	movable := v.otherAble() && !v.pinned()
+	if v.shared.disk.failed && !movable {
 		v.shared.disk.giveBack(&v.n.out)
 	}
 	switch {
-	case (slow || v.shared.disk.failed || v.shared.away || v.yields()) && elsewhere:
+	case (slow || v.shared.disk.failed || v.shared.away || v.yields()) && movable:
 		if slow || v.shared.disk.failed {
 			v.shared.trouble.count(v.n.now, v.patience())
 		}

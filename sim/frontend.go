@@ -101,7 +101,7 @@ func (p *place) written(io *model.IO) *attachment {
 	return nil
 }
 
-// complete answers a request of the guest, once that does not hang.
+// complete answers a request of the guest; one that hangs is told when it goes on.
 func (p *place) complete(e *model.Effect) {
 	failed := e.Flags.Has(model.FlagError)
 	hung := p.inst.machine != nil && p.inst.machine.CPU().Hung

@@ -31,7 +31,7 @@ const (
 	fullBandwidth  = 120_000 // KiB/s
 	messageBytes   = 160
 	bulkBytes      = 1500 // larger messages wait for each other
-	// queueTime is how long they may have to wait: a port holds no more, and what else is sent is lost.
+	// queueTime bounds the backlog of a port: what comes while larger messages wait for longer is lost.
 	queueTime  = 2 * time.Second
 	allChances = 1_000_000
 )
@@ -78,9 +78,10 @@ func (w *World) transmit(wi *wire, link model.Link, msg *model.Message, att *att
 	}
 	start := w.now
 	bulk := size > bulkBytes || msg.Kind == model.MsgShipWrite || msg.Kind == model.MsgShipExtent
-	if bulk && wi.busyUntil > w.now.Add(queueTime) {
-		return // the port's queue is full
-	} else if bulk {
+	if bulk {
+		if wi.busyUntil > w.now.Add(queueTime) {
+			return // the port's queue is full
+		}
 		start = max(start, wi.busyUntil)
 	}
 	done := start.Add(time.Duration(size) * time.Second / time.Duration(rate*1024))

@@ -55,9 +55,13 @@ func (p *Primary) localError(now model.Time, o *op, out *model.Effects) {
 func (p *Primary) sayUnfit(what string, out *model.Effects) {
 	if !p.unfit {
 		p.unfit = true
-		notice := out.Notify(model.NoticeDiskFault, p.vm, model.NoNode)
-		notice.Gen, notice.Detail = p.gen, what
+		p.sayFault(what, out)
 	}
+}
+
+func (p *Primary) sayFault(what string, out *model.Effects) {
+	notice := out.Notify(model.NoticeDiskFault, p.vm, model.NoNode)
+	notice.Gen, notice.Detail = p.gen, what
 }
 
 // MirrorAck takes the replica's acknowledgement.

@@ -15,6 +15,7 @@ type Primary struct {
 	localState, remoteState   CopyState
 	localFailed, remoteFailed bool
 	unfit                     bool // it was said that the last copy fails
+	unrecorded                bool // it was said that the last copy takes no records
 
 	session   uint64
 	connected bool   // the replica has answered in this session
@@ -312,14 +313,23 @@ func (p *Primary) record(o *op, out *model.Effects) {
 }
 
 // noRecord is said of a last copy that does not take records; see IntentDone.
-const noRecord = "the last copy in sync refuses to record what is about to be written; the guest waits until it does not"
+const noRecord = "the last copy in sync refuses to record which blocks are about to differ; writes to others wait, and no second copy is made, until it takes records again"
 
-// IntentDone tells that the intent record id is durable, or failed.
+// sayUnrecorded says, once until a record succeeds, that the last copy takes none.
+func (p *Primary) sayUnrecorded(out *model.Effects) {
+	if !p.unrecorded {
+		p.unrecorded = true
+		p.sayFault(noRecord, out)
+	}
+}
+
+// IntentDone tells that the intent record id is durable, or failed. One that failed may be durable all the same; that only marks too much.
 func (p *Primary) IntentDone(now model.Time, id uint64, failed bool, out *model.Effects) {
+	p.unrecorded = p.unrecorded && failed
 	if p.resync.intentDone(id) {
 		if failed {
 			if p.resync.target == remote {
-				p.sayUnfit(noRecord, out)
+				p.sayUnrecorded(out)
 			}
 			p.giveUpTarget()
 			p.settle(now, out)
@@ -336,7 +346,7 @@ func (p *Primary) IntentDone(now model.Time, id uint64, failed bool, out *model.
 	}
 	if failed {
 		if p.localState == InSync && p.remoteState != InSync {
-			p.sayUnfit(noRecord, out) // it is asked for again, in its time
+			p.sayUnrecorded(out) // it is asked for again, in its time
 			return
 		}
 		p.localFailed = true

@@ -77,7 +77,7 @@ const (
 	// EffectTrust: the pool counts on this host's copy of VM again; what it lost before is no longer of interest.
 	EffectTrust
 	// EffectIntent: record the extents in Data (bitmap) as about to be written,
-	// durably → EventIntent with ID. EffectForget clears the extents in Data as recorded by what came before it, answered or
+	// durably → EventIntent with ID; FlagError: it failed. EffectForget clears the extents in Data as recorded by what came before it, answered or
 	// not, in its own time, and never what a later EffectIntent records; they go to the change record first.
 	EffectIntent
 	EffectForget

@@ -131,7 +131,8 @@ func TestBrokenAndPlan(t *testing.T) {
 	}
 	exposed := func(p Placed) Placed { p.Whole = false; return p }
 	ha := func(p Placed) Placed { p.Level = model.LevelHA; return p }
-	waits := func(p Placed) Placed { p.Waits = true; return p }
+	stopped := func(p Placed) Placed { p.Stopped = true; return p }
+	waits := func(p Placed) Placed { p.Waits, p.Whole = true, false; return p }
 	fixed := func(p Placed) Placed { p.Level, p.Fixed = model.LevelRestart, true; return p }
 	all := model.Nodes(1, 2, 3)
 	for _, c := range []struct {
@@ -158,9 +159,11 @@ func TestBrokenAndPlan(t *testing.T) {
 			[]string{"host 1 runs VM 1 and VM 2, which are kept apart"}, Move{}},
 		{"another one's host is lost", rules(group(1, model.ApartPrimaries, 0, 1, 2)), []Placed{at(1, 1, 2), exposed(at(2, 1, 3))}, model.Nodes(1, 2),
 			[]string{"host 1 runs VM 1 and VM 2, which are kept apart"}, Move{MoveSides, 1, 1, 2}},
-		{"one is on the way back, and cannot be before a person comes", rules(group(1, model.ApartPrimaries, 0, 1, 2)), []Placed{at(1, 1, 2), at(2, 1, 3), waits(exposed(at(3, 2, 3)))}, all,
+		{"one is on the way back, and cannot be before a person comes", rules(group(1, model.ApartPrimaries, 0, 1, 2)), []Placed{at(1, 1, 2), at(2, 1, 3), waits(fixed(at(3, 2, 3)))}, all,
 			[]string{"host 1 runs VM 1 and VM 2, which are kept apart"}, Move{MoveSides, 1, 1, 2}},
-		{"the first is out of service", rules(group(1, model.ApartPrimaries, 0, 1, 2)), []Placed{waits(at(1, 1, 2)), at(2, 1, 3)}, all,
+		{"one is on the way back to another host", rules(group(1, model.ApartPrimaries, 0, 1, 2)), []Placed{at(1, 1, 2), at(2, 1, 3), waits(at(3, 2, 3))}, all,
+			[]string{"host 1 runs VM 1 and VM 2, which are kept apart"}, Move{}},
+		{"the first is out of service", rules(group(1, model.ApartPrimaries, 0, 1, 2)), []Placed{stopped(at(1, 1, 2)), at(2, 1, 3)}, all,
 			[]string{"host 1 runs VM 1 and VM 2, which are kept apart"}, Move{MoveSides, 2, 1, 3}},
 		{"the other home of the first has no guest network", rules(group(1, model.ApartPrimaries, 0, 1, 2)), []Placed{at(1, 1, 4), at(2, 1, 3)}, model.Nodes(1, 2, 3, 4),
 			[]string{"host 1 runs VM 1 and VM 2, which are kept apart"}, Move{MoveSides, 2, 1, 3}},
@@ -173,8 +176,8 @@ func TestBrokenAndPlan(t *testing.T) {
 		{"primary's host is silent", rules(demand(1, 1024, model.SiteOther)), []Placed{at(1, 1, 2)}, model.Nodes(2, 3),
 			[]string{"host 2: same site as host 1"}, Move{}},
 		{"unbalanced", rules(), []Placed{at(1, 1, 2), at(2, 1, 2)}, all, nil, Move{MoveSecond, 1, 2, 3}},
-		{"unbalanced by one that is out of service", rules(), []Placed{waits(at(1, 1, 2)), at(2, 1, 2)}, all, nil, Move{MoveSecond, 2, 2, 3}},
-		{"unbalanced by one that lacks a copy", rules(), []Placed{waits(exposed(at(1, 1, 2))), at(2, 1, 2)}, all, nil, Move{MoveSecond, 2, 2, 3}},
+		{"unbalanced by one that is out of service", rules(), []Placed{stopped(at(1, 1, 2)), at(2, 1, 2)}, all, nil, Move{MoveSecond, 2, 2, 3}},
+		{"unbalanced by one that lacks a copy", rules(), []Placed{waits(fixed(at(1, 1, 2))), at(2, 1, 2)}, all, nil, Move{MoveSecond, 2, 2, 3}},
 		{"unbalanced, and a host is lost", rules(), []Placed{at(1, 1, 2), exposed(at(2, 1, 2))}, model.Nodes(1, 3), nil, Move{}},
 		{"unbalanced by one that shares its disk", rules(), []Placed{fixed(at(1, 1, 2)), fixed(at(2, 1, 2))}, all, nil, Move{}},
 		{"too much memory, and only one can get another home", rules(host(2, 1, 2048)), []Placed{fixed(at(1, 1, 2)), at(2, 2, 1), at(3, 1, 2)}, all,

@@ -27,8 +27,8 @@ type Move struct {
 }
 
 // Plan returns the next move that should be made, looking for new homes among the hosts able, which are
-// those that work; zero if there is none. Nothing moves while a VM is on the way back to its redundancy, or while
-// it could be and waits for no person: one move at a time, and none of a VM that is exposed. Each move mends a breach without making another,
+// those that work; zero if there is none. Nothing moves while a VM is on the way back to its redundancy, or
+// could be; one that waits for a person is passed by. One move at a time, and none of a VM that is exposed. Each move mends a breach without making another,
 // or brings two loads nearer to each other, so that moves come to an end.
 func (v *View) Plan(able model.NodeSet) Move {
 	whole := true
@@ -37,11 +37,11 @@ func (v *View) Plan(able model.NodeSet) Move {
 		if p.Level == model.LevelNone {
 			continue // it has one copy, which is all that it should have
 		}
-		waits := p.Waits || p.second() == model.NoNode // on its recovery copy it waits for a person, too, and nobody for it
-		if !p.Whole && p.Homes&^able == 0 && !waits {
-			return Move{}
+		waits := v.waits(p, able)
+		if !p.Whole && p.Homes&^able == 0 && !waits && p.second() != model.NoNode {
+			return Move{} // one on its recovery copy waits for a person, and nobody for it
 		}
-		whole = whole && (p.Whole || p.Waits)
+		whole = whole && (p.Whole || waits)
 	}
 	for _, b := range v.Broken() {
 		if m := v.mend(b, able); m.Kind != 0 {
@@ -84,8 +84,13 @@ func (v *View) mend(b Breach, able model.NodeSet) Move {
 	return Move{}
 }
 
+// waits reports whether nothing more becomes of the VM before a person has cleared faults.
+func (v *View) waits(p *Placed, able model.NodeSet) bool {
+	return p.Stopped || p.Waits && v.second(p, able).Kind == 0
+}
+
 // moves reports whether the VM may be moved: it is whole, in service, and its host works.
-func (p *Placed) moves(able model.NodeSet) bool { return p.Whole && !p.Waits && able.Has(p.Primary) }
+func (p *Placed) moves(able model.NodeSet) bool { return p.Whole && !p.Stopped && able.Has(p.Primary) }
 
 // second returns the move of a second copy to the host where it is best, zero if no host takes it.
 func (v *View) second(p *Placed, able model.NodeSet) Move {

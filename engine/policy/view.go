@@ -21,7 +21,9 @@ type Placed struct {
 	Primary model.NodeID
 	// Whole: both copies are in sync and the second home can take over.
 	Whole bool
-	// Waits: it is out of service until a person has seen to it, or the copy that it lacks, or the host of that.
+	// Stopped: it is out of service, and stays where it is until a person has cleared its faults.
+	Stopped bool
+	// Waits: the copy that it lacks is out of service, or the host of that. It waits for a person, unless another host can take it.
 	Waits bool
 	// Fixed: no other host can become the second home, because the homes share one disk, or because there is a
 	// recovery copy, with which a VM keeps its homes.

@@ -32,8 +32,9 @@ func (s *State) View() policy.View {
 		c := &s.vms[i]
 		v.VMs[i] = policy.Placed{
 			VM: c.VM, Level: c.Level, Homes: c.Homes, Primary: c.Primary, Whole: c.InSync == c.Homes && !c.Exposed(),
-			Waits: s.waits(c) && !planted.On(planted.WaitedFor),
-			Fixed: c.Shared || c.KeepsHomes() && !planted.On(planted.RecoveryMoves), Elsewhere: c.Holders() &^ c.Homes,
+			Stopped: s.Retired(Part{Component: model.ComponentVM, VM: c.VM}) && !planted.On(planted.WaitedFor),
+			Waits:   s.waits(c) && !planted.On(planted.WaitedFor),
+			Fixed:   c.Shared || c.KeepsHomes() && !planted.On(planted.RecoveryMoves), Elsewhere: c.Holders() &^ c.Homes,
 		}
 		if planted.On(planted.RecoveryRoomFree) {
 			v.VMs[i].Elsewhere = 0
@@ -42,14 +43,15 @@ func (s *State) View() policy.View {
 	return v
 }
 
-// waits reports whether a VM is out of service, or a copy that it lacks, or the host of that.
+// waits reports whether the copy that a VM lacks is out of service, or the host of that.
 func (s *State) waits(c *Config) bool {
-	out := s.Retired(Part{Component: model.ComponentVM, VM: c.VM})
-	for rest := c.Homes &^ c.InSync; !rest.Empty() && !out; rest = rest.Without(rest.First()) {
+	for rest := c.Homes &^ c.InSync; !rest.Empty(); rest = rest.Without(rest.First()) {
 		host := rest.First()
-		out = s.Retired(Part{Component: model.ComponentHost, Node: host}) || s.Retired(Part{Component: model.ComponentDisk, Node: host, VM: c.VM})
+		if s.Retired(Part{Component: model.ComponentHost, Node: host}) || s.Retired(Part{Component: model.ComponentDisk, Node: host, VM: c.VM}) {
+			return true
+		}
 	}
-	return out
+	return false
 }
 
 // Place returns the homes that a new VM should have. Errors wrap policy.ErrNoPlace.

@@ -198,7 +198,7 @@ func TestOldSnapshotsAreRead(t *testing.T) {
 	require.True(t, again.Rules().Empty())
 }
 
-// TestWaits: a VM waits for a person if it is out of service, or if the copy that it lacks or the host of that is; not if what it has is.
+// TestWaits: a VM may wait for a person if the copy that it lacks or the host of that is out of service; not if what it has is.
 func TestWaits(t *testing.T) {
 	whole := Config{VM: 1, Gen: 5, Level: model.LevelHA, Homes: model.Nodes(1, 2), Primary: 1, Secondary: 2, InSync: model.Nodes(1, 2)}
 	exposed, redirected := whole, whole
@@ -211,7 +211,7 @@ func TestWaits(t *testing.T) {
 		want bool
 	}{
 		{"nothing is out of service", exposed, Part{}, false},
-		{"the VM", whole, Part{Component: model.ComponentVM, VM: 1}, true},
+		{"the VM", exposed, Part{Component: model.ComponentVM, VM: 1}, false},
 		{"the lost host", exposed, Part{Component: model.ComponentHost, Node: 2}, true},
 		{"the lost disk", exposed, Part{Component: model.ComponentDisk, Node: 2, VM: 1}, true},
 		{"the own disk, which is the lost one", redirected, Part{Component: model.ComponentDisk, Node: 1, VM: 1}, true},
@@ -224,7 +224,9 @@ func TestWaits(t *testing.T) {
 			if c.part != (Part{}) {
 				s.parts = []Health{{Part: c.part, Retired: true}}
 			}
-			require.Equal(t, c.want, s.View().VMs[0].Waits)
+			p := s.View().VMs[0]
+			require.Equal(t, c.want, p.Waits)
+			require.Equal(t, c.part.Component == model.ComponentVM, p.Stopped)
 		})
 	}
 }
