@@ -128,9 +128,32 @@ func scale(h *history.History, factor float64) *history.History {
 	return &out
 }
 
+// standing is how often a guest that stands still on all hosts is looked at before it counts as one that nobody runs: it may be
+// suspended for a checkpoint.
+const (
+	standing     = 20
+	betweenLooks = 200 * time.Millisecond
+)
+
 // whoRuns returns the hosts on which the guest runs now. known is false if a host did not tell: then the run is not judged, because a host that
 // is silent is not a host that runs nothing.
 func (r *run) whoRuns(ctx context.Context) (hosts []string, known bool) {
+	for range standing {
+		var stands bool
+		if hosts, stands, known = r.whoHas(ctx); len(hosts) > 0 || !stands || !known {
+			break
+		}
+		select {
+		case <-time.After(betweenLooks):
+		case <-ctx.Done():
+			return nil, false
+		}
+	}
+	return hosts, known
+}
+
+// whoHas returns the hosts on which the guest runs now; stands is true if it stands still on one.
+func (r *run) whoHas(ctx context.Context) (hosts []string, stands, known bool) {
 	known = true
 	for _, host := range r.pool.Hosts() {
 		if !r.reachable(host) {
@@ -147,8 +170,9 @@ func (r *run) whoRuns(ctx context.Context) (hosts []string, known bool) {
 		if slices.ContainsFunc(domains, func(d Domain) bool { return d.Alive() }) {
 			hosts = append(hosts, host)
 		}
+		stands = stands || slices.ContainsFunc(domains, func(d Domain) bool { return d.Standing() })
 	}
-	return hosts, known
+	return hosts, stands, known
 }
 
 // askTwice asks a host for its domains, and once more if that fails.

@@ -154,6 +154,9 @@ type Domain struct {
 // Alive reports whether it can serve.
 func (d *Domain) Alive() bool { return !strings.ContainsAny(d.State, "pscd") }
 
+// Standing reports whether it serves nobody now, and may go on: it is paused, or shut down to be suspended.
+func (d *Domain) Standing() bool { return !d.Alive() && !strings.ContainsAny(d.State, "cd") }
+
 // Domains returns the domains of the guest on a host: it, and such as are being received under another name.
 func (p *Pool) Domains(ctx context.Context, host string) ([]Domain, error) {
 	text, err := p.Shell(ctx, host, "xl list")

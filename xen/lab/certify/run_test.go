@@ -102,6 +102,25 @@ func TestAMoveIsNotTwoSides(t *testing.T) {
 	require.Greater(t, l.hosts["b"].moved, 1)
 }
 
+// A guest that stands still when it is looked at, as in the middle of a checkpoint, is not one that nobody runs.
+func TestStandingForAMoment(t *testing.T) {
+	t.Parallel()
+	l := newFakeLab(t)
+	healed, lists := false, 0
+	l.hook = func(_ context.Context, what string) error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if healed = healed || what == "heal-all"; healed && what == "xl list a" {
+			lists++
+			l.hosts["a"].paused = lists < 6
+		}
+		return nil
+	}
+	r := play(t, l, fakeDriver{}, "run 100ms\n")
+	require.Equal(t, reports.Pass, r.Scenario.Outcome, "%v", r.Scenario.Failures)
+	require.GreaterOrEqual(t, lists, 6)
+}
+
 func TestNobodyComesBack(t *testing.T) {
 	t.Parallel()
 	r := play(t, newFakeLab(t), fakeDriver{state: State{"nobody starts it again", true}}, "at 100ms power-off primary(db)\nrun 200ms\nexpect served(db) from 150ms to 200ms\n")
