@@ -68,6 +68,8 @@ func TestRules(t *testing.T) {
 		{"guest", threeVoters, ft, "at 2s crash-vm db\n", "", false, nil},
 		{"guest that hangs again", threeVoters, ft, "at 2s hang-vm db for 2s\nat 5s hang-vm db for 2s\nat 9s hang-vm db for 2s\n", "", false,
 			[]string{"at 2s hang-vm db for 2s", "at 9s hang-vm db for 2s"}},
+		{"guest that hangs again when its host is not frozen any more", threeVoters, ft, "at 2s hang-vm db for 2s\nat 4.9s freeze a for 1.25s\nat 6.2s hang-vm db for 2s\nat 9s hang-vm db for 2s\n", "", false,
+			[]string{"at 2s hang-vm db for 2s", "at 4.9s freeze a for 1.25s", "at 9s hang-vm db for 2s"}},
 		{"guest that hangs again when all is healed", threeVoters, ft, "at 2s hang-vm db for 2s\nat 5s heal-all\nat 5s hang-vm db for 2s\n", "", false,
 			[]string{"at 2s hang-vm db for 2s", "at 5s heal-all"}},
 		{"guest at level ha", threeVoters, ha, "at 2s crash-vm db\n", "", false, []string{"at 2s crash-vm db"}},

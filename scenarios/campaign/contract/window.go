@@ -32,8 +32,15 @@ func (w *window) touches(id model.NodeID) bool {
 	return len(w.members) == 0 || slices.Contains(w.members, id)
 }
 
-// expire forgets what is over.
+// expire forgets what is over. That a guest does not hang any more is not noticed while a host is frozen.
 func (c *Contract) expire(now time.Duration) {
+	for i := range c.active {
+		for _, f := range c.active {
+			if h := &c.active[i]; h.kind == faults.HangVM && f.kind == faults.Freeze && f.began < h.until && h.until < forever {
+				h.until = max(h.until, min(f.until, now)+unnoticed)
+			}
+		}
+	}
 	c.active = slices.DeleteFunc(c.active, func(w window) bool {
 		if w.until <= now {
 			c.ended = max(c.ended, w.until)
