@@ -21,7 +21,16 @@ type right struct {
 func (v *vm) entitle(cfg *pool.Config) {
 	before, r := &v.cfg, &v.right
 	if cfg.Cause == pool.KindStart || cfg.Primary != v.cfg.Primary {
+		if v.moving && cfg.Primary == v.self() {
+			v.n.refuse(v.id, v.self(), "the VM could not be moved; give the order again if it is to run on its other home")
+		}
 		v.moving = false // it was done, or could not be
+	}
+	if p := &v.partner; cfg.Primary != v.self() && p.instead != model.NoNode {
+		if !p.governed {
+			v.n.refuse(v.id, v.self(), "the VM runs on its other home by now; give the order again there if it is to have another second home")
+		}
+		p.instead, p.governed = model.NoNode, false
 	}
 	own := cfg.By == v.self() && (cfg.Incarnation == v.n.incarnation || planted.On(planted.RightAssumed))
 	switch cfg.Cause {

@@ -22,10 +22,7 @@ func (n *Node) drain() {
 }
 
 func (n *Node) apply(index uint64, data []byte) {
-	cmd, err := pool.Decode(data)
-	if err == nil && cmd.Format() > n.cfg.Protocol {
-		err = fmt.Errorf("%w: %v is of protocol %d", pool.ErrCommand, cmd.Kind, cmd.Format())
-	}
+	cmd, err := n.read(data)
 	if err != nil {
 		n.outgrow(err)
 	}
@@ -43,7 +40,7 @@ func (n *Node) apply(index uint64, data []byte) {
 		n.carriedOut(&cmd)
 	}
 	if before.All().Has(n.cfg.ID) && !n.member() {
-		n.giveUpOrders(&cmd)
+		n.giveUpOrders()
 	}
 	n.resumeOrders()
 	if cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation {
@@ -64,6 +61,15 @@ func (n *Node) apply(index uint64, data []byte) {
 	if cmd.Kind == pool.KindRenew && result.OK {
 		n.renewed(&cmd)
 	}
+}
+
+// read decodes an entry of the log, which may come from a newer version.
+func (n *Node) read(data []byte) (pool.Command, error) {
+	cmd, err := pool.Decode(data)
+	if err == nil && cmd.Format() > n.cfg.Protocol {
+		err = fmt.Errorf("%w: %v is of protocol %d", pool.ErrCommand, cmd.Kind, cmd.Format())
+	}
+	return cmd, err
 }
 
 // answered takes what the log decided about something that this life of this node asked for, and tells people of a refusal unless
@@ -119,7 +125,7 @@ func (n *Node) restore(snapshot []byte) {
 	n.pool = state
 	n.unknown(state)
 	if snapshot != nil && was && !n.member() {
-		n.giveUpOrders(nil)
+		n.giveUpOrders()
 	}
 	for _, v := range n.vms {
 		if next := state.VM(v.id); next.Gen < v.cfg.Gen || !v.goesOn(&next) {

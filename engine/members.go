@@ -141,11 +141,14 @@ func (n *Node) orderMembers(cmd pool.Command) {
 		return
 	}
 	if _, err := n.pool.Check(cmd); err != nil && !n.ordering() {
-		stranger := cmd.Kind == pool.KindLeave && !n.pool.Members().Hosts.Has(cmd.Node)
-		if stranger || !n.agreed(&cmd) {
+		stranger, known := cmd.Kind == pool.KindLeave && !n.pool.Members().Hosts.Has(cmd.Node), n.decidable()
+		if !n.agreed(&cmd) || stranger && known {
 			n.refuse(0, cmd.Node, err.Error())
+			return
 		}
-		return
+		if known {
+			return
+		}
 	}
 	n.keepOrder(cmd)
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -82,8 +83,17 @@ func (n *Node) orderCreation(cmd pool.Command) {
 // without it is void, so the VMs go on in generations above theirs, those of an era that no other override
 // has. Members of the first version could not read that; they cannot read a pool with recovery copies either.
 func (n *Node) orderOverride(cmd pool.Command) {
+	reason := ""
 	if _, err := n.pool.Check(cmd); err != nil {
-		n.refuse(0, cmd.Node, err.Error())
+		reason = err.Error()
+	}
+	n.log.Unapplied(func(_ uint64, data []byte) {
+		if _, err := n.read(data); err != nil {
+			reason = "upgrade this member first, which would have to decide what it cannot read: " + err.Error()
+		}
+	})
+	if reason != "" {
+		n.refuse(0, cmd.Node, reason)
 		return
 	}
 	plain := n.tooOld(model.Protocol2) != "" && n.pool.Format() < model.Protocol2 || n.cfg.Protocol < model.Protocol2
@@ -135,10 +145,14 @@ func (n *Node) orderChecked(cmd pool.Command) {
 	orders := slices.Clone(n.orders) // cmd takes none back unless it is taken itself
 	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool { return n.takesBack(&cmd, &o) })
 	follows := n.hasToFollow(&cmd)
-	if (cmd.Kind.Recovery() || len(n.orders) < len(orders)) && !follows && n.agreed(&cmd) {
+	agreed, known := n.agreed(&cmd), n.decidable()
+	if (cmd.Kind.Recovery() || len(n.orders) < len(orders)) && !follows && agreed && known {
 		return
 	}
-	if _, err := n.pool.Check(cmd); err != nil && !waits(&cmd, err) && !follows && !(cmd.Kind.Numbered() && n.ordering()) {
+	_, err := n.pool.Check(cmd)
+	stranger := cmd.Kind == pool.KindRemoveRecovery && errors.Is(err, pool.ErrUnknownVM) && known
+	soon := waits(&cmd, err) && !stranger || cmd.Kind.Numbered() && n.ordering()
+	if err != nil && !soon && !follows && !(agreed && !known) {
 		reason = err.Error()
 	}
 	if reason != "" {

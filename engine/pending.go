@@ -15,14 +15,20 @@ type pendingOrder struct {
 	cmd      pool.Command
 	at       model.Time // when to propose it (again)
 	waits    bool       // for an order before it that is not decided
-	proposed bool       // the log was asked, so it may be decided; not kept for creations, which nothing takes back
+	proposed bool       // the log was asked
+	asked    model.Gen  // what it was asked for last names this generation, if it is about a VM that exists
+}
+
+// open reports whether what the log was asked for may still be decided: it can be in the generation that it names only.
+func (o *pendingOrder) open(state *pool.State) bool {
+	return o.proposed && o.asked >= state.VM(o.cmd.VM).Gen
 }
 
 // keepOrder proposes an order until the log has decided it. Those that have numbers are proposed one after the other, so that they
-// are decided in the order in which they were given.
+// are decided in the order in which they were given. What is already so is not ordered, unless this member may not know what is.
 func (n *Node) keepOrder(cmd pool.Command) {
 	if cmd.Kind.Numbered() {
-		if !n.ordering() && n.agreed(&cmd) {
+		if !n.ordering() && n.decidable() && n.agreed(&cmd) {
 			return
 		}
 		n.lastOrder++
@@ -45,9 +51,9 @@ func (n *Node) hasToFollow(cmd *pool.Command) bool {
 	return slices.ContainsFunc(n.orders, func(o pendingOrder) bool { return o.precedes(cmd) })
 }
 
-// takesBack reports whether cmd makes o of no account: it was never proposed, so that it cannot be decided any more.
+// takesBack reports whether cmd makes o of no account, which cannot be decided any more unless it is proposed again.
 func (n *Node) takesBack(cmd *pool.Command, o *pendingOrder) bool {
-	if o.proposed || !o.precedes(cmd) {
+	if o.open(n.pool) || !o.precedes(cmd) {
 		return false
 	}
 	switch cmd.Kind {
@@ -60,33 +66,73 @@ func (n *Node) takesBack(cmd *pool.Command, o *pendingOrder) bool {
 	}
 }
 
+// takeBack forgets the orders that a later one makes of no account, if that is so already or can be carried out now.
+func (n *Node) takeBack() {
+	for i := 1; i < len(n.orders); i++ {
+		later := n.orders[i].cmd
+		if !later.Kind.Recovery() && later.Kind != pool.KindLevel {
+			continue
+		}
+		later.Expect = n.pool.VM(later.VM).Gen
+		if _, err := n.pool.Check(later); err != nil && !n.agreed(&later) {
+			continue
+		}
+		for j := i - 1; j >= 0; j-- {
+			if n.takesBack(&later, &n.orders[j]) {
+				n.orders = slices.Delete(n.orders, j, j+1)
+				i--
+			}
+		}
+	}
+}
+
 // ordering reports whether an order that has a number is not decided, so that what the pool's state says may be about to change.
 func (n *Node) ordering() bool {
 	return slices.ContainsFunc(n.orders, func(o pendingOrder) bool { return o.cmd.Kind.Numbered() && !n.decided(&o.cmd) })
 }
 
 // carriedOut forgets the order, one without a number, that the log has just carried out as cmd: what is decided after it must not have it
-// asked for again. An equal one after it waits for what is between them.
+// asked for again. An equal one after it waits for what is between them. Of several creations of a VM one is carried out.
 func (n *Node) carriedOut(cmd *pool.Command) {
 	i := slices.IndexFunc(n.orders, func(o pendingOrder) bool {
 		same := o.cmd
 		same.Expect = cmd.Expect
-		return same == *cmd && o.precedes(cmd)
+		return same == *cmd && (o.precedes(cmd) || cmd.Kind == pool.KindStart || cmd.Kind == pool.KindCreate)
 	})
+	if own := cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation; i < 0 && own {
+		i = slices.IndexFunc(n.orders, func(o pendingOrder) bool { return o.chosen(cmd) })
+	}
 	if i >= 0 {
 		n.orders = slices.Delete(n.orders, i, i+1)
 	}
+	if cmd.Kind != pool.KindCreate {
+		return
+	}
+	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
+		late := o.cmd.Kind == pool.KindCreate && o.cmd.VM == cmd.VM
+		if late {
+			n.refuse(cmd.VM, o.cmd.Node, pool.ErrExists.Error())
+		}
+		return late
+	})
 }
 
 // unknown gives up the orders without a number that may have been carried out among the decisions that this member has by a snapshot
 // only: somebody else may have taken them back since.
 func (n *Node) unknown(state *pool.State) {
 	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
-		gone := o.proposed && o.precedes(&o.cmd) && o.cmd.Expect < state.VM(o.cmd.VM).Gen
-		if gone {
-			n.refuse(o.cmd.VM, o.cmd.Node, "it is not known what became of the order while this host was away; look at the VM, and give it again if need be")
+		why := ""
+		switch cfg := state.VM(o.cmd.VM); {
+		case o.cmd.Kind == pool.KindCreate && cfg.Gen != 0 && !o.proposed:
+			why = pool.ErrExists.Error()
+		case o.cmd.Kind == pool.KindCreate && cfg.Gen != 0, o.proposed && o.precedes(&o.cmd) && o.asked < cfg.Gen,
+			o.proposed && o.cmd.Kind == pool.KindStart && o.asked < cfg.Gen && !n.started(&cfg):
+			why = "it is not known what became of the order while this host was away; look at the VM, and give it again if need be"
 		}
-		return gone
+		if why != "" {
+			n.refuse(o.cmd.VM, o.cmd.Node, why)
+		}
+		return why != ""
 	})
 }
 
@@ -104,17 +150,18 @@ func (n *Node) forgetOrders(cmd *pool.Command) {
 	})
 }
 
-// giveUpOrders gives up the orders that have numbers, because this member does not belong to the pool any more: the log takes none of
-// them. Were one proposed until it is back, it would be carried out then. left is what made it leave, if that is known.
-func (n *Node) giveUpOrders(left *pool.Command) {
+// giveUpOrders gives up the orders, because this member does not belong to the pool any more. Were one proposed until it is back, it would
+// be carried out then.
+func (n *Node) giveUpOrders() {
 	if planted.On(planted.LeaverOrders) {
 		return
 	}
 	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
-		if o.cmd.Kind.Numbered() && o.cmd.Kind != pool.KindFault && (left == nil || o.cmd != *left) {
+		left := o.cmd.Kind == pool.KindLeave && o.cmd.Node == n.cfg.ID
+		if o.cmd.Kind != pool.KindFault && !left {
 			n.refuse(o.cmd.VM, o.cmd.Node, "this host has left the pool; give the order to a member")
 		}
-		return o.cmd.Kind.Numbered()
+		return true
 	})
 }
 
@@ -132,21 +179,24 @@ func (n *Node) heardAgain(id model.NodeID) {
 
 // pushOrders proposes the orders that are due and forgets those that are decided.
 func (n *Node) pushOrders() {
+	n.takeBack()
 	kept := n.orders[:0]
 	numbered, places := false, false // whether an order before has a number, or placement depends on it
 	for _, o := range n.orders {
 		behind := slices.ContainsFunc(kept, func(p pendingOrder) bool { return p.precedes(&o.cmd) })
-		if !behind && n.decided(&o.cmd) {
+		decided := n.decided(&o.cmd)
+		if !behind && decided && !n.unsure(&o.cmd) {
+			n.sayPassed(&o.cmd)
 			continue
 		}
 		if n.now >= o.at {
 			o.waits = behind || numbered && o.cmd.Kind.Numbered() || places && (o.cmd.Kind == pool.KindCreate || o.cmd.Kind == pool.KindPolicy)
 			switch placed := o.cmd; {
-			case o.waits:
+			case o.waits || decided:
 			case o.cmd.Kind != pool.KindCreate || o.cmd.Homes != 0:
-				o.proposed = n.proposeOrder(&o.cmd) || o.proposed
+				o.propose(n, &o.cmd)
 			case n.placeOrder(&placed):
-				n.proposeOrder(&placed)
+				o.propose(n, &placed)
 			default:
 				continue
 			}
@@ -158,6 +208,29 @@ func (n *Node) pushOrders() {
 	n.orders = kept
 }
 
+// propose asks the log for cmd, which is the order or what was made of it.
+func (o *pendingOrder) propose(n *Node, cmd *pool.Command) {
+	if n.proposeOrder(cmd) {
+		o.proposed, o.asked = true, cmd.Expect
+	}
+}
+
+// sayPassed tells people of a start at their word that can never be decided, because the VM's generation has moved: they were told
+// that they answer for it. What this life started itself is what they wanted.
+func (n *Node) sayPassed(cmd *pool.Command) {
+	if cmd.Kind != pool.KindStart {
+		return
+	}
+	if cfg := n.pool.VM(cmd.VM); !n.started(&cfg) {
+		n.refuse(cmd.VM, cmd.Node, "the VM was changed before it could be started; look at it, and give the order again if need be")
+	}
+}
+
+// started reports whether it was this life that started the VM in its present configuration.
+func (n *Node) started(cfg *pool.Config) bool {
+	return cfg.Cause == pool.KindStart && cfg.By == n.cfg.ID && cfg.Incarnation == n.incarnation
+}
+
 // ordersAt returns when pushOrders has something to do.
 func (n *Node) ordersAt() model.Time {
 	at := model.Never
@@ -165,6 +238,11 @@ func (n *Node) ordersAt() model.Time {
 		at = min(at, n.orders[i].at)
 	}
 	return at
+}
+
+// unsure reports whether an order seems to be carried out already to a member that may not know what has changed since.
+func (n *Node) unsure(cmd *pool.Command) bool {
+	return (cmd.Kind == pool.KindLevel || cmd.Kind.Recovery()) && !n.decidable()
 }
 
 // decided reports whether an order need not be proposed (again).
@@ -175,7 +253,8 @@ func (n *Node) decided(cmd *pool.Command) bool {
 	return n.agreed(cmd)
 }
 
-// agreed reports whether the log has passed the point at which cmd could still be carried out, or already says the same.
+// agreed reports whether the log has passed the point at which cmd could still be carried out, or already says the same, as far as this
+// member knows.
 func (n *Node) agreed(cmd *pool.Command) bool {
 	switch cmd.Kind {
 	case pool.KindCreate:
@@ -191,7 +270,8 @@ func (n *Node) agreed(cmd *pool.Command) bool {
 	case pool.KindRepair:
 		return n.pool.Health(cmd.Part()).Rule == cmd.Repair
 	case pool.KindLevel:
-		return n.pool.VM(cmd.VM).Level == cmd.Level
+		cfg := n.pool.VM(cmd.VM)
+		return cfg.Gen != 0 && cfg.Level == cmd.Level
 	case pool.KindMaintain:
 		return n.pool.Members().Maintenance.Has(cmd.Node) != cmd.Override
 	case pool.KindJoin:
@@ -202,7 +282,8 @@ func (n *Node) agreed(cmd *pool.Command) bool {
 		cfg := n.pool.VM(cmd.VM)
 		return cfg.Recovery == cmd.Node && cfg.TargetMS == cmd.TargetMS
 	case pool.KindRemoveRecovery:
-		return n.pool.VM(cmd.VM).Recovery == model.NoNode
+		cfg := n.pool.VM(cmd.VM)
+		return cfg.Gen != 0 && cfg.Recovery == model.NoNode
 	default:
 		for _, o := range n.pool.Overrides() {
 			if o.By == cmd.By && o.Kind == cmd.Kind && o.Node == cmd.Node && o.Incarnation == cmd.Incarnation {
@@ -241,8 +322,11 @@ func (v *vm) canBeAlone() bool {
 }
 
 // waits reports whether an order that is refused at present is kept until it is possible: one about a recovery copy, until
-// the VM exists and is protected.
+// the VM exists and is protected, and one about its level, which is asked for again in the generation that the VM has by now.
 func waits(cmd *pool.Command, err error) bool {
+	if cmd.Kind == pool.KindLevel && errors.Is(err, pool.ErrStale) {
+		return true
+	}
 	ordered := cmd.Kind == pool.KindAddRecovery || cmd.Kind == pool.KindRemoveRecovery
 	return ordered && (errors.Is(err, pool.ErrUnknownVM) || errors.Is(err, pool.ErrStale) || errors.Is(err, pool.ErrExposed))
 }
@@ -266,9 +350,13 @@ func (n *Node) placeOrder(cmd *pool.Command) bool {
 // choose again.
 func (n *Node) replaced(cmd *pool.Command, why error) bool {
 	for i := range n.orders {
-		if o := &n.orders[i]; o.chosen(cmd) && errors.Is(why, policy.ErrNoPlace) {
-			o.at = n.now
-			return true
+		if o := &n.orders[i]; o.chosen(cmd) && n.pool.VM(cmd.VM).Gen == 0 {
+			for _, lost := range []error{policy.ErrNoPlace, pool.ErrMaintenance, pool.ErrLeaving, pool.ErrHomes} {
+				if errors.Is(why, lost) {
+					o.at = n.now
+					return true
+				}
+			}
 		}
 	}
 	return false

@@ -182,6 +182,7 @@ func TestOrdersOfOneThatLeft(t *testing.T) {
 		n.pool.Apply(1, pool.Command{Kind: pool.KindJoin, By: 1, Node: 4})
 		n.order(&model.Order{Kind: model.OrderLeave, Node: 1})
 		n.order(&model.Order{Kind: model.OrderMaintain, Node: 2})
+		n.order(&model.Order{Kind: model.OrderCreate, VM: 7, Node: 2, Level: model.LevelHA, Homes: model.Nodes(2, 3)})
 		leave := n.orders[0].cmd
 		if snapshot {
 			state, err := pool.Restore(n.pool.Snapshot())
@@ -193,7 +194,7 @@ func TestOrdersOfOneThatLeft(t *testing.T) {
 		}
 		require.False(t, n.member())
 		require.Empty(t, n.orders)
-		require.True(t, noticed(n, model.NoticeRefused), "to maintain a host")
+		require.Len(t, said(n), 2, "to maintain a host, and a creation")
 
 		decide(n, pool.Command{Kind: pool.KindRepair, By: 2, VM: 7, Component: ownVM.Component, Repair: model.Repair{Mode: model.RepairNever}})
 		n.fault(ownVM)

@@ -228,11 +228,13 @@ func (v *vm) sayStays() {
 	switch {
 	case !wanted || !v.stopped():
 		v.staysIn = 0
+		return
 	case v.staysIn != v.cfg.Gen:
 		v.staysIn = v.cfg.Gen
 		notice := v.n.out.Notify(model.NoticeRefused, v.id, v.self())
 		notice.Gen, notice.Detail = v.cfg.Gen, vmRetired
 	}
+	v.moving = false
 }
 
 // complete reports whether the other home has all of the VM: it is in sync, be it as the only one.

@@ -109,6 +109,36 @@ func TestOldWitnessInANewPool(t *testing.T) {
 	require.Equal(t, model.Nodes(1, 2), r.members[1].node.Pool().VM(1).InSync)
 }
 
+// TestOverrideWhereADecisionCannotBeRead: an override would decide what is in the member's log. It must not decide what it cannot read:
+// the pool's state would be lost.
+func TestOverrideWhereADecisionCannotBeRead(t *testing.T) {
+	r := protectedPool(t, nil)
+	leader := r.members[1].node.Leader()
+	follower := model.Nodes(1, 2).Without(leader).First()
+	for _, id := range []model.NodeID{leader, 3} { // the entry comes to the follower, and nobody learns that it has it
+		r.members[follower].cut[id] = true
+	}
+	r.members[leader].cut[3] = true
+	list, err := r.members[leader].node.ProposeRaw(r.now, []byte{model.FormatVersion + 1, 7})
+	require.NoError(t, err)
+	for i := range list {
+		r.perform(leader, r.members[leader], &list[i])
+	}
+	r.run(20 * time.Millisecond)
+	r.kill(leader, true)
+	r.kill(3, true)
+	r.run(2 * time.Second)
+	before := r.members[follower].node.Pool().VM(1)
+
+	r.trace = nil
+	r.order(follower, model.Order{Kind: model.OrderDeclareDead, Node: leader})
+	r.run(2 * time.Second)
+	trace := strings.Join(r.trace, "\n")
+	require.Contains(t, trace, "notify refused")
+	require.NotContains(t, trace, "outgrown")
+	require.Equal(t, before, r.members[follower].node.Pool().VM(1))
+}
+
 func TestMemberThatCannotReadADecisionLetsNothingOut(t *testing.T) {
 	r := protectedPool(t, nil)
 	leader := r.members[1].node.Leader()

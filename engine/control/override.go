@@ -18,6 +18,15 @@ func (l *Log) ForceAlone(now model.Time, record func(era uint64) []byte) {
 	l.now, l.alone = now, record
 }
 
+// Unapplied visits what this member has in its log and has not applied, be it committed or not: ForceAlone applies it.
+func (l *Log) Unapplied(visit func(index uint64, data []byte)) {
+	for _, e := range l.entriesAfter(l.applied) {
+		if e.GetType() == pb.EntryNormal && len(e.GetData()) > 0 {
+			visit(e.GetIndex(), e.GetData())
+		}
+	}
+}
+
 // forceAlone replaces the log by a snapshot that stands one index behind its
 // end, in a term of its own. No other log contains that entry, so that everybody who
 // returns is given the snapshot and with it the configuration of one voter: a
@@ -33,11 +42,7 @@ func (l *Log) forceAlone(out *model.Effects, apply func(uint64, []byte)) {
 		l.state.commit = last
 		l.persistTail(out, nil)
 	}
-	for _, e := range l.entriesAfter(l.applied) {
-		if e.GetType() == pb.EntryNormal && len(e.GetData()) > 0 {
-			apply(e.GetIndex(), e.GetData())
-		}
-	}
+	l.Unapplied(apply)
 	next := Store{state: l.state}
 	highest := max(l.state.term, l.state.peak.Term, l.state.floor)
 	for _, p := range l.state.known {

@@ -1,0 +1,154 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/engine/model"
+	"holdfast/engine/pool"
+)
+
+// said returns what people were told of orders that are refused.
+func said(n *Node) (reasons []string) {
+	for i := range n.out.List {
+		if e := &n.out.List[i]; e.Kind == model.EffectNotify && e.Notice.Kind == model.NoticeRefused {
+			reasons = append(reasons, e.Notice.Detail)
+		}
+	}
+	return reasons
+}
+
+// protect has VM 7 protected, with this node as its primary.
+func protect(n *Node, level model.Level) {
+	decide(n, pool.Command{Kind: pool.KindCreate, VM: 7, By: 2, Node: 1, Level: level, Homes: model.Nodes(1, 2)})
+}
+
+// bump has somebody else move the generation of VM 7.
+func bump(n *Node) {
+	before := n.pool.VM(7).Gen
+	decide(n, pool.Command{Kind: pool.KindBump, VM: 7, By: 1, Incarnation: 9, Expect: before})
+	if n.pool.VM(7).Gen == before {
+		panic("it was not moved")
+	}
+}
+
+// asked has the log be asked for the pending orders as they are now, as if it had a leader.
+func asked(n *Node) {
+	for i := range n.orders {
+		o := &n.orders[i]
+		o.proposed, o.asked = true, n.pool.VM(o.cmd.VM).Gen
+	}
+}
+
+// TestSecondCreation: of two creations of a VM at two members one is carried out, and whoever gave the other is told so.
+func TestSecondCreation(t *testing.T) {
+	for name, homes := range map[string]model.NodeSet{"with homes": model.Nodes(1, 2), "homes are chosen": 0} {
+		t.Run(name, func(t *testing.T) {
+			create := pool.Command{Kind: pool.KindCreate, VM: 7, By: 1, Node: 1, Level: model.LevelHA, Homes: homes}
+			n := testNode(t, 1)
+			n.orders = append(n.orders, pendingOrder{cmd: create})
+			protect(n, model.LevelHA)
+			require.Empty(t, n.orders)
+			require.Equal(t, []string{pool.ErrExists.Error()}, said(n))
+
+			n = testNode(t, 1)
+			n.orders = append(n.orders, pendingOrder{cmd: create})
+			won := create
+			won.Homes = model.Nodes(1, 2)
+			decide(n, won)
+			require.Empty(t, n.orders)
+			decide(n, won) // a copy that comes late
+			require.Empty(t, said(n))
+		})
+	}
+}
+
+// TestCreationInSnapshot: whether this member's creation was the one that was carried out is not known.
+func TestCreationInSnapshot(t *testing.T) {
+	for _, proposed := range []bool{false, true} {
+		n, other := testNode(t, 1), testNode(t, 2)
+		n.order(&model.Order{Kind: model.OrderCreate, VM: 7, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)})
+		if proposed {
+			asked(n)
+		}
+		protect(other, model.LevelHA)
+		n.restore(other.pool.Snapshot())
+		require.Empty(t, n.orders)
+		require.Len(t, said(n), 1)
+		require.Equal(t, !proposed, said(n)[0] == pool.ErrExists.Error())
+	}
+}
+
+// TestForcedStartOvertaken: people who answered for a start are told if it never happens.
+func TestForcedStartOvertaken(t *testing.T) {
+	for name, c := range map[string]struct {
+		decided func(n *Node, start pool.Command)
+		refused bool
+	}{
+		"carried out":           {func(n *Node, start pool.Command) { decide(n, start) }, false},
+		"carried out, and more": {func(n *Node, start pool.Command) { decide(n, start); bump(n) }, false},
+		"somebody was faster":   {func(n *Node, _ pool.Command) { bump(n) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := testNode(t, 1)
+			protect(n, model.LevelHA)
+			n.order(&model.Order{Kind: model.OrderForceStart, VM: 7, Node: 1})
+			require.True(t, noticed(n, model.NoticeOverride))
+			c.decided(n, n.orders[0].cmd)
+			n.now = n.now.Add(time.Second)
+			n.pushOrders()
+			require.Empty(t, n.orders)
+			require.Equal(t, c.refused, noticed(n, model.NoticeRefused))
+		})
+	}
+}
+
+// TestStaleLevel: a level is asked for again if somebody moved the generation, and nobody is told that it is refused.
+func TestStaleLevel(t *testing.T) {
+	n := testNode(t, 1)
+	protect(n, model.LevelHA)
+	n.order(&model.Order{Kind: model.OrderLevel, VM: 7, Level: model.LevelRestart})
+	require.Empty(t, said(n))
+	late := n.orders[0].cmd
+	bump(n)
+	decide(n, late)
+	require.Empty(t, said(n))
+	require.Len(t, n.orders, 1)
+}
+
+// TestTakenBackInTime: what cannot be decided any more, because the generation has moved, can be taken back; what can be is carried out
+// first.
+func TestTakenBackInTime(t *testing.T) {
+	for _, moved := range []bool{false, true} {
+		n := testNode(t, 1)
+		protect(n, model.LevelHA)
+		n.order(&model.Order{Kind: model.OrderAddRecovery, VM: 7, Node: 3, Target: time.Second})
+		asked(n)
+		n.order(&model.Order{Kind: model.OrderRemoveRecovery, VM: 7})
+		require.Len(t, n.orders, 2)
+		if moved {
+			bump(n)
+		}
+		n.takeBack()
+		require.Len(t, n.orders, map[bool]int{false: 2, true: 1}[moved])
+		require.Equal(t, moved, n.orders[0].cmd.Kind == pool.KindRemoveRecovery)
+	}
+}
+
+// TestOrderWhereNothingIsKnown: a member that may not know what has changed does not take it that an order is carried out already.
+func TestOrderWhereNothingIsKnown(t *testing.T) {
+	n := testNode(t, 1)
+	require.False(t, n.decidable())
+	n.order(&model.Order{Kind: model.OrderClear})
+	n.order(&model.Order{Kind: model.OrderJoin, Node: 2})
+	n.order(&model.Order{Kind: model.OrderRemoveRecovery, VM: 7})
+	protect(n, model.LevelHA)
+	n.order(&model.Order{Kind: model.OrderLevel, VM: 7, Level: model.LevelRestart})
+	n.restore(nil)
+	n.now = n.now.Add(time.Second)
+	n.pushOrders()
+	require.Len(t, n.orders, 4)
+	require.Empty(t, said(n))
+}
