@@ -101,7 +101,7 @@ lab: build ## start two real Xen hosts in emulated machines, with a guest, and c
 	bin/holdfast lab check
 
 lab-test: build ## test the lab with real Xen hosts, from start to end, and each of its faults from inside
-	HOLDFAST_LAB=1 $(GO) test -count=1 -timeout 40m -p 1 -run 'Boot|FaultsOnHosts' -v ./xen/lab ./xen/lab/certify
+	HOLDFAST_LAB=1 $(GO) test -count=1 -timeout 40m -p 1 -run 'Boot|FaultsOnHosts|EndsOnHosts' -v ./xen/lab ./xen/lab/certify
 
 lab-ci: build ## a short job with real Xen hosts, if this machine can run them: one loss of power with each driver
 	@command -v qemu-system-x86_64 >/dev/null || { echo "make lab-ci: skipped: there is no QEMU here (make lab-deps installs it)"; exit 0; }; \

@@ -152,3 +152,36 @@ func TestOrderWhereNothingIsKnown(t *testing.T) {
 	require.Len(t, n.orders, 4)
 	require.Empty(t, said(n))
 }
+
+// TestWishesEnd: what an operator wanted of the homes of a VM does not come true when nobody expects it any more, and is told to be void.
+func TestWishesEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		wish func(*vm)
+		next func(*pool.Config)
+		told bool
+	}{
+		"moved":                     {func(v *vm) { v.moving = true }, func(c *pool.Config) { c.Primary = 2 }, false},
+		"started here again":        {func(v *vm) { v.moving = true }, func(*pool.Config) {}, true},
+		"another home, and it left": {func(v *vm) { v.partner.instead = 3 }, func(c *pool.Config) { c.Primary = 2 }, true},
+		"a policy's, and it left":   {func(v *vm) { v.partner.instead, v.partner.governed = 3, true }, func(c *pool.Config) { c.Primary = 2 }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := homes(t, 1, 2)
+			v.n.out.Reset()
+			c.wish(v)
+			next := v.cfg
+			next.Gen, next.Cause = next.Gen+1, pool.KindStart
+			c.next(&next)
+			v.entitle(&next)
+			require.Equal(t, c.told, len(said(v.n)) == 1)
+			require.False(t, v.moving || v.partner.instead != model.NoNode)
+		})
+	}
+
+	v := homes(t, 1, 2) // out of service, it is told that it stays, and does not move when it is cleared
+	v.instance, v.moving = running, true
+	v.n.orders = append(v.n.orders, pendingOrder{cmd: v.n.about(pool.KindFault, ownVM)})
+	v.sayStays()
+	require.Equal(t, vmRetired, said(v.n)[0])
+	require.False(t, v.moving)
+}

@@ -133,7 +133,7 @@ func (a *app) checkFaults(ctx context.Context, c *lab.Client, s lab.Status, gues
 		return err
 	}
 	if len(domains) == 0 {
-		return fmt.Errorf("host %s has no guest %s; \"holdfast lab up --guest\" starts a lab with it", s.Hosts[0].Name, guest.Name)
+		return fmt.Errorf("host %s has no guest %s, which this needs; \"holdfast lab down\", then \"lab up --guest\", starts a lab with it", s.Hosts[0].Name, guest.Name)
 	}
 	say := a.steps(a.out)
 	return certify.CheckFaults(ctx, pool.Lab, guest, func(seen certify.Seen) {

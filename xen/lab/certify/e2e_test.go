@@ -3,14 +3,18 @@ package certify
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"holdfast/reports"
 	"holdfast/scenarios/baseline"
 	"holdfast/xen/lab"
 	"holdfast/xen/lab/image"
@@ -59,56 +63,107 @@ func inTime(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithCancel(t.Context())
 }
 
+// loss is what a loss of power comes to with a driver.
+type loss struct {
+	Verdict     string
+	Ends        string // the hosts that run the guest at the end
+	Boots       int    // starts of the guest that clients met
+	Recovered   bool   // the guest served again
+	Checkpoints bool   // its memory went to the other host before
+}
+
+func lossOf(r *Real) loss {
+	return loss{r.Verdict, strings.Join(r.Ends, " "), r.Boots, r.RecoveryNS > 0, r.Checkpoint.Count > 0}
+}
+
+// tries is how often a loss of power is tried if what came of it says nothing: because a machine failed, or because xl remus did.
+const tries = 3
+
 // One loss of power for each driver, with what it does to each of them.
 func TestDriversOnHosts(t *testing.T) {
 	c := hosts(t, "ci")
 	longest := time.Duration(0)
+	var summary strings.Builder
+	defer func() { t.Logf("what came of it:\n%s", &summary) }()
 	for _, trial := range []struct {
 		driver, script string
-		check          func(t *testing.T, r *Result)
+		want           []loss
 	}{
-		{"watcher", "power-loss-restart", func(t *testing.T, r *Result) {
-			require.Equal(t, "linearizable", r.Real.Verdict, r.Real.Message)
-			require.Equal(t, []string{"b"}, r.Real.Ends)
-			require.Equal(t, 2, r.Real.Boots)
-			require.Positive(t, r.Real.RecoveryNS)
+		{"watcher", "power-loss-restart", []loss{{Verdict: "linearizable", Ends: "b", Boots: 2, Recovered: true}}},
+		// Of one boot: its memory went on. Often that was not what clients had seen last: docs/baseline.md.
+		{"remus", "power-loss-ft", []loss{
+			{Verdict: "linearizable", Ends: "b", Boots: 1, Recovered: true, Checkpoints: true},
+			{Verdict: "illegal", Ends: "b", Boots: 1, Recovered: true, Checkpoints: true},
 		}},
-		{"remus", "power-loss-ft", func(t *testing.T, r *Result) {
-			require.Equal(t, []string{"b"}, r.Real.Ends)
-			require.Equal(t, 1, r.Real.Boots, "its memory went on")
-			require.Positive(t, r.Real.RecoveryNS)
-			require.Positive(t, r.Real.Checkpoint.Count)
-		}},
-		{"none", "power-loss-restart", func(t *testing.T, r *Result) {
-			require.Empty(t, r.Real.Ends)
-			require.Equal(t, int64(-1), r.Real.RecoveryNS)
-		}},
+		{"none", "power-loss-restart", []loss{{Verdict: "linearizable", Boots: 1}}},
 	} {
 		t.Run(trial.driver, func(t *testing.T) {
-			if end, ok := t.Deadline(); ok && time.Until(end) < longest+spare {
-				t.Skipf("too little time is left: the driver before took %v, and %v are left", longest, time.Until(end))
-			}
-			start := time.Now()
-			ctx, cancel := inTime(t)
-			defer cancel()
 			s, err := baseline.Get(trial.script)
 			require.NoError(t, err)
-			r, err := RunAlone(ctx, c, s, trial.driver, Options{Seed: 1, Say: t.Logf})
-			if ctx.Err() != nil {
-				t.Skipf("this machine is too slow now: no result after %v", time.Since(start))
+			came := ""
+			defer func() { fmt.Fprintf(&summary, "%s: %s\n", trial.driver, came) }()
+			for try := 1; ; try++ {
+				if end, ok := t.Deadline(); ok && time.Until(end) < longest+spare {
+					came += fmt.Sprintf("skipped: the longest run before took %v, and %v are left", longest, time.Until(end))
+					t.Skip(came)
+				}
+				start := time.Now()
+				ctx, cancel := inTime(t)
+				r, err := RunAlone(ctx, c, s, trial.driver, Options{Seed: 1, Say: t.Logf})
+				late := ctx.Err() != nil
+				cancel()
+				if late || errors.Is(err, ErrSlow) {
+					came += fmt.Sprintf("skipped: this machine is too slow now: no result after %v: %v", time.Since(start), err)
+					t.Skip(came)
+				}
+				longest = max(longest, time.Since(start))
+				if err != nil {
+					came += "failed: " + err.Error()
+					t.Fatal(came)
+				}
+				for _, f := range r.Scenario.Failures {
+					t.Logf("%s: %s", f.Rule, f.Text)
+				}
+				t.Logf("%+v", r.Real)
+				got := lossOf(&r.Real)
+				came += fmt.Sprintf("%s, %+v, after %d operations; ", r.Scenario.Outcome, got, r.Real.Before.Operations)
+				if try < tries && (r.Scenario.Outcome == reports.Crash || waitsForEver(r)) {
+					continue
+				}
+				require.NotEqual(t, reports.Crash, r.Scenario.Outcome)
+				require.Contains(t, trial.want, got, r.Real.Message)
+				require.Greater(t, r.Real.Before.Operations, 10)
+				require.False(t, r.Real.Both(), "the primary was dead")
+				return
 			}
-			require.NoError(t, err)
-			for _, f := range r.Scenario.Failures {
-				t.Logf("%s: %s", f.Rule, f.Text)
-				require.NotEqual(t, "crash", f.Rule)
-			}
-			t.Logf("%+v", r.Real)
-			require.Greater(t, r.Real.Before.Operations, 10)
-			require.False(t, r.Real.Both(), "the primary was dead")
-			trial.check(t, r)
-			longest = max(longest, time.Since(start))
 		})
 	}
+}
+
+// waitsForEver reports whether nobody runs the guest because of a mistake of Xen's: a stream that ends between the two records with which a
+// checkpoint ends leaves its receiver waiting for the second one (docs/baseline.md).
+func waitsForEver(r *Result) bool {
+	return slices.ContainsFunc(r.Scenario.Notices, func(n reports.Mark) bool {
+		for _, sign := range []string{"nobody runs the guest; host b: domain vm--incoming is in state", "xl migrate-receive -r runs", "stream: the connection ended"} {
+			if !strings.Contains(n.Text, sign) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// A stream that ends between the two records with which a checkpoint ends: by chance that happens in some losses of power. xl remus
+// does not fail over then, although the other host has all of the checkpoints before.
+func TestStreamEndsOnHosts(t *testing.T) {
+	c := hosts(t, "stream")
+	s, err := baseline.Get("power-loss-ft")
+	require.NoError(t, err)
+	// The stream has ended by the time the power is lost: meanwhile the first host waits for it.
+	r, err := runAlone(t.Context(), c, s, &remus{cut: 12}, Options{Seed: 1, Say: t.Logf})
+	require.NoError(t, err)
+	require.Empty(t, r.Real.Ends)
+	require.True(t, waitsForEver(r), "%v", r.Scenario.Notices)
 }
 
 func TestFaultsOnHosts(t *testing.T) {

@@ -17,6 +17,10 @@ func RunAlone(ctx context.Context, c lab.Config, s *script.Script, driver string
 	if err != nil {
 		return nil, err
 	}
+	return runAlone(ctx, c, s, d, opt)
+}
+
+func runAlone(ctx context.Context, c lab.Config, s *script.Script, d Driver, opt Options) (*Result, error) {
 	if err := Supported(s, d, opt); err != nil {
 		return nil, err
 	}

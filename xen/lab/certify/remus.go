@@ -15,7 +15,10 @@ import (
 // remus is "xl remus" in the strongest form that Debian's Xen 4.17 allows: without network buffering and disk replication,
 // which its libxl was built without, and with a transport that notices when the other host is silent, as an administrator
 // gets from ssh with ServerAliveInterval and ClientAliveInterval.
-type remus struct{}
+type remus struct {
+	// cut is after how many checkpoints the stream ends in the midst of the end of one; 0: never. Tests show by it what becomes of the guest then.
+	cut int
+}
 
 const (
 	remusPort     = 8002
@@ -65,9 +68,13 @@ func (*remus) Checkpoints() bool { return true }
 
 // Protect starts the receiver on the second host and xl remus on the first, and waits until the second has a whole
 // checkpoint and more than that.
-func (*remus) Protect(ctx context.Context, p *Pool) error {
+func (d *remus) Protect(ctx context.Context, p *Pool) error {
 	seconds := p.Seconds(silence, leastSilence)
-	serve := fmt.Sprintf("/init stream serve %d %d xl migrate-receive -r", remusPort, seconds)
+	how := "serve"
+	if d.cut > 0 {
+		how = fmt.Sprintf("cut %d", d.cut)
+	}
+	serve := fmt.Sprintf("/init stream %s %d %d xl migrate-receive -r", how, remusPort, seconds)
 	if _, err := p.Shell(ctx, p.Second, inBackground("receive", serve)); err != nil {
 		return err
 	}

@@ -327,6 +327,7 @@ func (r *run) lastReads(ctx context.Context) {
 			return
 		}
 		r.fail("R9", "no host runs the guest at the end: the last reads were not made, so what a last write came to is not known")
+		r.explain(ctx)
 		return
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, r.pool.Real(settleBudget), errors.New("nobody answered"))

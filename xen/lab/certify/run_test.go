@@ -123,9 +123,17 @@ func TestStandingForAMoment(t *testing.T) {
 
 func TestNobodyComesBack(t *testing.T) {
 	t.Parallel()
-	r := play(t, newFakeLab(t), fakeDriver{state: State{"nobody starts it again", true}}, "at 100ms power-off primary(db)\nrun 200ms\nexpect served(db) from 150ms to 200ms\n")
+	l := newFakeLab(t)
+	l.onShell = func(_ *fakeLab, _, text string) (string, int) {
+		if text == lastWords("") {
+			return "fake.log ends with: no mirror", 0
+		}
+		return "", 0
+	}
+	r := play(t, l, fakeDriver{state: State{"nobody starts it again", true}}, "at 100ms power-off primary(db)\nrun 200ms\nexpect served(db) from 150ms to 200ms\n")
 	require.Equal(t, reports.Liveness, r.Scenario.Outcome)
 	require.Equal(t, []string{"R9", "R9", "expect"}, rules(r), "%v", r.Scenario.Failures)
+	require.Contains(t, notices(r), "nobody runs the guest; host b: no domain of the guest; fake.log ends with: no mirror")
 	require.Equal(t, int64(-1), r.Real.RecoveryNS)
 	require.Empty(t, r.Real.Ends)
 	require.Equal(t, "linearizable", r.Real.Verdict)

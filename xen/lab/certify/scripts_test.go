@@ -90,6 +90,23 @@ func TestWatcherScript(t *testing.T) {
 	}, after)
 }
 
+// What the tools of a driver said last, and which of them still run.
+func TestLastWords(t *testing.T) {
+	bash, dir := shellOfHosts(t), t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "receive.log"), []byte("1\n2\n3\n4\nthe stream ended\n"), 0o644))
+	tool := exec.Command("sleep", "61.125")
+	require.NoError(t, tool.Start())
+	t.Cleanup(func() { _ = tool.Process.Kill(); _ = tool.Wait() })
+	say := func(daemon string) string {
+		out, err := exec.Command(bash, "-ec", strings.ReplaceAll(lastWords(daemon), "/root/", dir+"/")).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return string(out)
+	}
+	logs := "receive.log ends with: 2\n3\n4\nthe stream ended\n"
+	require.Equal(t, logs, say(""))
+	require.Equal(t, logs+"sleep 61.125 runs, in state S, and took 0 s of a processor\n", say("^sleep 61[.]125"))
+}
+
 // The documentation shows the mirror as it is.
 func TestTheResourceIsDocumented(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "lab.md"))
