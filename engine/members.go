@@ -141,12 +141,12 @@ func (n *Node) orderMembers(cmd pool.Command) {
 		return
 	}
 	if _, err := n.pool.Check(cmd); err != nil && !n.ordering() {
-		stranger, known := cmd.Kind == pool.KindLeave && !n.pool.Members().Hosts.Has(cmd.Node), n.decidable()
-		if !n.agreed(&cmd) || stranger && known {
+		stranger := cmd.Kind == pool.KindLeave && !n.pool.Members().Hosts.Has(cmd.Node)
+		if !n.agreed(&cmd) || stranger {
 			n.refuse(0, cmd.Node, err.Error())
 			return
 		}
-		if known {
+		if n.informed() {
 			return
 		}
 	}

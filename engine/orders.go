@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"slices"
 	"time"
 
@@ -145,13 +144,15 @@ func (n *Node) orderChecked(cmd pool.Command) {
 	orders := slices.Clone(n.orders) // cmd takes none back unless it is taken itself
 	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool { return n.takesBack(&cmd, &o) })
 	follows := n.hasToFollow(&cmd)
-	agreed, known := n.agreed(&cmd), n.decidable()
+	agreed, known := n.agreed(&cmd), n.informed()
 	if (cmd.Kind.Recovery() || len(n.orders) < len(orders)) && !follows && agreed && known {
 		return
 	}
 	_, err := n.pool.Check(cmd)
-	stranger := cmd.Kind == pool.KindRemoveRecovery && errors.Is(err, pool.ErrUnknownVM) && known
-	soon := waits(&cmd, err) && !stranger || cmd.Kind.Numbered() && n.ordering()
+	if n.pointless(&cmd) && len(n.orders) < len(orders) {
+		return // the addition that it takes back waited for the VM
+	}
+	soon := waits(&cmd, err) && !n.pointless(&cmd) || cmd.Kind.Numbered() && n.ordering()
 	if err != nil && !soon && !follows && !(agreed && !known) {
 		reason = err.Error()
 	}

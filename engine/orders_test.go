@@ -185,3 +185,84 @@ func TestWishesEnd(t *testing.T) {
 	require.Equal(t, vmRetired, said(v.n)[0])
 	require.False(t, v.moving)
 }
+
+// TestWrongOrder: people are told at once of what this member knows to be wrong.
+func TestWrongOrder(t *testing.T) {
+	for name, order := range map[string]model.Order{
+		"a VM that exists":   {Kind: model.OrderCreate, VM: 7, Node: 1, Level: model.LevelHA, Homes: model.Nodes(1, 2)},
+		"who is no member":   {Kind: model.OrderLeave, Node: 9},
+		"a VM out of reach":  {Kind: model.OrderMigrate, VM: 8, Node: 2},
+		"a level of nothing": {Kind: model.OrderLevel, VM: 8, Level: model.LevelHA},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := testNode(t, 1)
+			protect(n, model.LevelHA)
+			n.order(&order)
+			require.Len(t, said(n), 1)
+			require.Empty(t, n.orders)
+		})
+	}
+}
+
+// TestRecoveryOfNoVM: an order for a recovery copy of a VM that does not exist yet is taken back, and nothing is taken from one that does not
+// exist.
+func TestRecoveryOfNoVM(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		hosts := map[bool]model.NodeSet{false: model.Nodes(1, 2, 3), true: model.Nodes(1)}[known]
+		n := testNodeOf(t, 1, hosts)
+		require.Equal(t, known, n.informed())
+		n.orders = append(n.orders, pendingOrder{cmd: pool.Command{Kind: pool.KindAddRecovery, VM: 70, By: 1, Node: 3, TargetMS: 1000}})
+		n.order(&model.Order{Kind: model.OrderRemoveRecovery, VM: 70})
+		require.Empty(t, said(n))
+		require.Equal(t, known, len(n.orders) == 0, "else it may exist")
+		n.order(&model.Order{Kind: model.OrderRemoveRecovery, VM: 70})
+		require.Equal(t, known, len(said(n)) == 1)
+	}
+
+	n := testNodeOf(t, 1, model.Nodes(1))
+	n.orders = append(n.orders, pendingOrder{cmd: pool.Command{Kind: pool.KindRemoveRecovery, VM: 70, By: 1}}) // from before it was informed
+	n.pushOrders()
+	require.Empty(t, n.orders)
+	require.Equal(t, []string{pool.ErrUnknownVM.Error()}, said(n))
+}
+
+// TestCreationOnHostInMaintenance: it is refused, and not asked for again and again.
+func TestCreationOnHostInMaintenance(t *testing.T) {
+	n := testNode(t, 1)
+	decide(n, pool.Command{Kind: pool.KindMaintain, By: 2, Node: 2, Expect: 1})
+	n.order(&model.Order{Kind: model.OrderCreate, VM: 7, Node: 2, Level: model.LevelHA})
+	require.Empty(t, n.orders)
+	require.Equal(t, []string{pool.ErrMaintenance.Error()}, said(n))
+}
+
+// TestForcedStartGivenTwice: the second one is not told to have failed.
+func TestForcedStartGivenTwice(t *testing.T) {
+	n := testNode(t, 1)
+	protect(n, model.LevelHA)
+	for range 2 {
+		n.order(&model.Order{Kind: model.OrderForceStart, VM: 7, Node: 1})
+	}
+	require.Len(t, n.orders, 2)
+	decide(n, n.orders[0].cmd)
+	bump(n)
+	n.pushOrders()
+	require.Empty(t, n.orders)
+	require.Empty(t, said(n))
+}
+
+// TestFateOfOrdersOfOneThatLeft: the log may carry out what it was asked for before the member left.
+func TestFateOfOrdersOfOneThatLeft(t *testing.T) {
+	for _, open := range []bool{false, true} {
+		n := testNode(t, 3)
+		protect(n, model.LevelHA)
+		n.order(&model.Order{Kind: model.OrderRemoveRecovery, VM: 7})
+		if open {
+			asked(n)
+		}
+		require.Len(t, n.orders, 1)
+		decide(n, pool.Command{Kind: pool.KindLeave, By: 2, Node: 3})
+		require.False(t, n.member())
+		require.Empty(t, n.orders)
+		require.Equal(t, open, said(n)[0] == fateUnknown)
+	}
+}

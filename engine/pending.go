@@ -28,7 +28,7 @@ func (o *pendingOrder) open(state *pool.State) bool {
 // are decided in the order in which they were given. What is already so is not ordered, unless this member may not know what is.
 func (n *Node) keepOrder(cmd pool.Command) {
 	if cmd.Kind.Numbered() {
-		if !n.ordering() && n.decidable() && n.agreed(&cmd) {
+		if !n.ordering() && n.informed() && n.agreed(&cmd) {
 			return
 		}
 		n.lastOrder++
@@ -94,10 +94,14 @@ func (n *Node) ordering() bool {
 // carriedOut forgets the order, one without a number, that the log has just carried out as cmd: what is decided after it must not have it
 // asked for again. An equal one after it waits for what is between them. Of several creations of a VM one is carried out.
 func (n *Node) carriedOut(cmd *pool.Command) {
+	if cmd.Kind == pool.KindStart { // people are impatient
+		n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool { return o.cmd == *cmd })
+		return
+	}
 	i := slices.IndexFunc(n.orders, func(o pendingOrder) bool {
 		same := o.cmd
 		same.Expect = cmd.Expect
-		return same == *cmd && (o.precedes(cmd) || cmd.Kind == pool.KindStart || cmd.Kind == pool.KindCreate)
+		return same == *cmd && (o.precedes(cmd) || cmd.Kind == pool.KindCreate)
 	})
 	if own := cmd.By == n.cfg.ID && cmd.Incarnation == n.incarnation; i < 0 && own {
 		i = slices.IndexFunc(n.orders, func(o pendingOrder) bool { return o.chosen(cmd) })
@@ -117,6 +121,9 @@ func (n *Node) carriedOut(cmd *pool.Command) {
 	})
 }
 
+// fateUnknown is what people are told of an order that may have been carried out.
+const fateUnknown = "it is not known what became of the order while this host was away; look at the VM, and give it again if need be"
+
 // unknown gives up the orders without a number that may have been carried out among the decisions that this member has by a snapshot
 // only: somebody else may have taken them back since.
 func (n *Node) unknown(state *pool.State) {
@@ -127,7 +134,7 @@ func (n *Node) unknown(state *pool.State) {
 			why = pool.ErrExists.Error()
 		case o.cmd.Kind == pool.KindCreate && cfg.Gen != 0, o.proposed && o.precedes(&o.cmd) && o.asked < cfg.Gen,
 			o.proposed && o.cmd.Kind == pool.KindStart && o.asked < cfg.Gen && !n.started(&cfg):
-			why = "it is not known what became of the order while this host was away; look at the VM, and give it again if need be"
+			why = fateUnknown
 		}
 		if why != "" {
 			n.refuse(o.cmd.VM, o.cmd.Node, why)
@@ -158,7 +165,11 @@ func (n *Node) giveUpOrders() {
 	}
 	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
 		left := o.cmd.Kind == pool.KindLeave && o.cmd.Node == n.cfg.ID
-		if o.cmd.Kind != pool.KindFault && !left {
+		switch {
+		case o.cmd.Kind == pool.KindFault || left:
+		case !o.cmd.Kind.Numbered() && o.open(n.pool): // the log may take it from who is no member
+			n.refuse(o.cmd.VM, o.cmd.Node, fateUnknown)
+		default:
 			n.refuse(o.cmd.VM, o.cmd.Node, "this host has left the pool; give the order to a member")
 		}
 		return true
@@ -187,6 +198,10 @@ func (n *Node) pushOrders() {
 		decided := n.decided(&o.cmd)
 		if !behind && decided && !n.unsure(&o.cmd) {
 			n.sayPassed(&o.cmd)
+			continue
+		}
+		if !behind && n.member() && n.pointless(&o.cmd) {
+			n.refuse(o.cmd.VM, o.cmd.Node, pool.ErrUnknownVM.Error())
 			continue
 		}
 		if n.now >= o.at {
@@ -242,7 +257,18 @@ func (n *Node) ordersAt() model.Time {
 
 // unsure reports whether an order seems to be carried out already to a member that may not know what has changed since.
 func (n *Node) unsure(cmd *pool.Command) bool {
-	return (cmd.Kind == pool.KindLevel || cmd.Kind.Recovery()) && !n.decidable()
+	return (cmd.Kind == pool.KindLevel || cmd.Kind.Recovery()) && !n.informed()
+}
+
+// pointless reports whether an order takes the recovery copy from a VM that does not exist.
+func (n *Node) pointless(cmd *pool.Command) bool {
+	return cmd.Kind == pool.KindRemoveRecovery && n.pool.VM(cmd.VM).Gen == 0 && n.informed()
+}
+
+// informed reports whether what this member knows of the pool is to be taken for what is, as far as it hears. Who belongs to no pool
+// learns nothing more.
+func (n *Node) informed() bool {
+	return !n.member() || n.decidable() && !n.log.Amnesia()
 }
 
 // decided reports whether an order need not be proposed (again).
@@ -335,6 +361,10 @@ func waits(cmd *pool.Command, err error) bool {
 func (n *Node) placeOrder(cmd *pool.Command) bool {
 	if cmd.Node != model.NoNode && !n.pool.Members().Staying().Has(cmd.Node) {
 		n.refuse(cmd.VM, cmd.Node, "the VM's home must be a host of the pool that stays")
+		return false
+	}
+	if n.pool.Members().Maintenance.Has(cmd.Node) {
+		n.refuse(cmd.VM, cmd.Node, pool.ErrMaintenance.Error())
 		return false
 	}
 	primary, second, err := n.pool.Place(policy.Request{VM: cmd.VM, Level: cmd.Level, Primary: cmd.Node, Among: n.able()})

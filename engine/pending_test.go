@@ -199,6 +199,9 @@ func TestOrdersOfOneThatLeft(t *testing.T) {
 		decide(n, pool.Command{Kind: pool.KindRepair, By: 2, VM: 7, Component: ownVM.Component, Repair: model.Repair{Mode: model.RepairNever}})
 		n.fault(ownVM)
 		require.Empty(t, n.orders, "nor is what fails there now")
+		n.order(&model.Order{Kind: model.OrderResume, Node: 2})
+		n.order(&model.Order{Kind: model.OrderJoin, Node: 3})
+		require.Empty(t, n.orders, "nor is what it is told now")
 	}
 }
 

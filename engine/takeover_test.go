@@ -71,9 +71,11 @@ func TestTakeOver(t *testing.T) {
 }
 
 // testNode returns a member of a pool of three hosts that has heard nothing yet.
-func testNode(t *testing.T, id model.NodeID) *Node {
+func testNode(t *testing.T, id model.NodeID) *Node { return testNodeOf(t, id, model.Nodes(1, 2, 3)) }
+
+func testNodeOf(t *testing.T, id model.NodeID, hosts model.NodeSet) *Node {
 	n, err := New(Config{
-		ID: id, Hosts: model.Nodes(1, 2, 3), Seed: 1, Timing: DefaultTiming(), Pair: DefaultPair(),
+		ID: id, Hosts: hosts, Seed: 1, Timing: DefaultTiming(), Pair: DefaultPair(),
 		Mirror: mirror.Config{Extents: 8, ExtentSectors: 1, ActiveExtents: 2, CopyDepth: 2, IOTimeout: time.Second, Resend: 100 * time.Millisecond},
 	}, nil)
 	require.NoError(t, err)

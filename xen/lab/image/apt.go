@@ -87,6 +87,9 @@ func (a *apt) run(ctx context.Context, dir string, args ...string) ([]byte, erro
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		if strings.Contains(errs.String(), "No space left on device") {
+			return nil, fmt.Errorf("%w: apt-get: %s; %s", ErrSpace, reason(errs.String(), err), makeRoom)
+		}
 		return nil, fmt.Errorf("%w: apt-get: %s; next: look at the network and the mirror (--mirror), or read the index anew (--refresh)", ErrPackage, reason(errs.String(), err))
 	}
 	return out.Bytes(), nil

@@ -103,6 +103,13 @@ func TestPackageThatIsMissing(t *testing.T) {
 	require.ErrorContains(t, err, "Unable to locate package nonsense")
 }
 
+func TestAptGetOnAFullDisk(t *testing.T) {
+	inPath(t, map[string]string{"apt-get": "echo 'E: Write error - write (28: No space left on device)' >&2; exit 100"})
+	_, err := testApt(t).resolve(t.Context(), recipe{Packages: []string{"zebra"}})
+	require.ErrorIs(t, err, ErrSpace)
+	require.ErrorContains(t, err, "XDG_CACHE_HOME")
+}
+
 func TestWithoutAptGet(t *testing.T) {
 	inPath(t, nil)
 	_, err := testApt(t).resolve(t.Context(), dom0)

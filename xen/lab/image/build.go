@@ -292,6 +292,9 @@ func (b *builder) build(ctx context.Context, key, dir string, packages []Package
 	return image, nil
 }
 
+// makeRoom says what to do when a disk is full.
+const makeRoom = "make room, or set XDG_CACHE_HOME to a folder on another disk"
+
 // EnoughSpace fails with ErrSpace if there is less room for files below dir than so many bytes, which something needs.
 func EnoughSpace(dir, what string, need uint64) error {
 	var s unix.Statfs_t
@@ -299,7 +302,7 @@ func EnoughSpace(dir, what string, need uint64) error {
 		return err
 	}
 	if free := s.Bavail * uint64(s.Bsize); free < need {
-		return fmt.Errorf("%w: %s needs %d MB below %s, there are %d MB; make room, or set XDG_CACHE_HOME to a folder on another disk", ErrSpace, what, need>>20, dir, free>>20)
+		return fmt.Errorf("%w: %s needs %d MB below %s, there are %d MB; %s", ErrSpace, what, need>>20, dir, free>>20, makeRoom)
 	}
 	return nil
 }
