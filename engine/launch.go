@@ -26,7 +26,7 @@ func (v *vm) entitle(cfg *pool.Config) {
 		}
 		v.moving = false // it was done, or could not be
 	}
-	if p := &v.partner; cfg.Primary != v.self() && p.instead != model.NoNode {
+	if p := &v.partner; cfg.Primary != v.self() && p.instead != model.NoNode && !planted.On(planted.WishKept) {
 		if !p.governed {
 			v.n.refuse(v.id, v.self(), "the VM runs on its other home by now; give the order again there if it is to have another second home")
 		}

@@ -21,7 +21,7 @@ type pendingOrder struct {
 
 // open reports whether what the log was asked for may still be decided: it can be in the generation that it names only.
 func (o *pendingOrder) open(state *pool.State) bool {
-	return o.proposed && o.asked >= state.VM(o.cmd.VM).Gen
+	return o.proposed && (o.asked >= state.VM(o.cmd.VM).Gen || planted.On(planted.OpenForEver))
 }
 
 // keepOrder proposes an order until the log has decided it. Those that have numbers are proposed one after the other, so that they
@@ -114,7 +114,7 @@ func (n *Node) carriedOut(cmd *pool.Command) {
 	}
 	n.orders = slices.DeleteFunc(n.orders, func(o pendingOrder) bool {
 		late := o.cmd.Kind == pool.KindCreate && o.cmd.VM == cmd.VM
-		if late {
+		if late && !planted.On(planted.CreationForgotten) {
 			n.refuse(cmd.VM, o.cmd.Node, pool.ErrExists.Error())
 		}
 		return late
@@ -233,7 +233,7 @@ func (o *pendingOrder) propose(n *Node, cmd *pool.Command) {
 // sayPassed tells people of a start at their word that can never be decided, because the VM's generation has moved: they were told
 // that they answer for it. What this life started itself is what they wanted.
 func (n *Node) sayPassed(cmd *pool.Command) {
-	if cmd.Kind != pool.KindStart {
+	if cmd.Kind != pool.KindStart || planted.On(planted.StartForgotten) {
 		return
 	}
 	if cfg := n.pool.VM(cmd.VM); !n.started(&cfg) {
@@ -268,7 +268,7 @@ func (n *Node) pointless(cmd *pool.Command) bool {
 // informed reports whether what this member knows of the pool is to be taken for what is, as far as it hears. Who belongs to no pool
 // learns nothing more.
 func (n *Node) informed() bool {
-	return !n.member() || n.decidable() && !n.log.Amnesia()
+	return !n.member() || n.decidable() && !n.log.Amnesia() || planted.On(planted.HearsayAgreed)
 }
 
 // decided reports whether an order need not be proposed (again).

@@ -22,4 +22,10 @@ func TestNodeFindsPlantedBugs(t *testing.T) {
 	hunt.Finds(t, "^TestSessionsAreFollowedOnce$", planted.SessionTwice, "Not equal")
 	hunt.Finds(t, "^TestSessionsAreFollowedOnce$", planted.LateLife, "Not equal")
 	hunt.Finds(t, "^TestRecoveryCopyAnew$", planted.HistoryKept, "Not equal")
+	hunt.Finds(t, "^TestOverrideWhereADecisionCannotBeRead$", planted.OverrideUnread, "does not contain")
+	hunt.Finds(t, "^TestSecondCreation$", planted.CreationForgotten, "Not equal")
+	hunt.Finds(t, "^TestForcedStartOvertaken$", planted.StartForgotten, "Not equal")
+	hunt.Finds(t, "^TestTakenBackInTime$", planted.OpenForEver, "should have 1 item")
+	hunt.Finds(t, "^TestOrderWhereNothingIsKnown$", planted.HearsayAgreed, "should have 4 item")
+	hunt.Finds(t, "^TestWishesEnd$", planted.WishKept, "Not equal")
 }

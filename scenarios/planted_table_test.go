@@ -99,6 +99,12 @@ var unitTests = map[planted.Bug]unitTest{
 	planted.ChangedWhileCopied: {"engine", "TestRecordKeptWhileCopied", nodeTest},
 	planted.HeldUntrue:         {"engine", "TestHoldsVM", nodeTest},
 	planted.FinalAwaited:       {"engine", "TestCannotGoOn", nodeTest},
+	planted.OverrideUnread:     {"engine", "TestOverrideWhereADecisionCannotBeRead", nodeTest},
+	planted.CreationForgotten:  {"engine", "TestSecondCreation", nodeTest},
+	planted.StartForgotten:     {"engine", "TestForcedStartOvertaken", nodeTest},
+	planted.OpenForEver:        {"engine", "TestTakenBackInTime", nodeTest},
+	planted.HearsayAgreed:      {"engine", "TestOrderWhereNothingIsKnown", nodeTest},
+	planted.WishKept:           {"engine", "TestWishesEnd", nodeTest},
 }
 
 const nodeTest = "test of the node"

@@ -134,6 +134,12 @@ var elsewhere = map[planted.Bug]string{
 	planted.HistoryKept:        "engine, in a test: a recovery copy that is removed and added again within one step",
 	planted.LateLife:           "engine, in a test: a session that was opened with an earlier life",
 	planted.LeaverOrders:       "engine, in a test: a member leaves with orders that are not decided",
+	planted.OverrideUnread:     "engine, in a test: the only entry that the others have not is of a newer version",
+	planted.CreationForgotten:  "engine, in a test: two members are told to create a VM at the same time",
+	planted.StartForgotten:     "engine, in a test: the generation moves between the order to start and its proposal",
+	planted.OpenForEver:        "engine, in a test: an order that was proposed once, and what takes it back, wait for the VM to be protected",
+	planted.HearsayAgreed:      "engine, in a test: a member that is cut off is told what seems to be so",
+	planted.WishKept:           "engine, in a test: the VM has moved before what was wanted could be done",
 }
 
 // plantedSeeds bounds the search for each bug by its script.

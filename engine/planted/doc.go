@@ -243,6 +243,18 @@ const (
 	OrdersCross
 	// MoveAnywhere moves a VM to whatever its other home is by now.
 	MoveAnywhere
+	// OverrideUnread lets an override decide what the member cannot read.
+	OverrideUnread
+	// CreationForgotten drops the second creation of a VM without a word.
+	CreationForgotten
+	// StartForgotten says nothing of an operator's start that comes too late.
+	StartForgotten
+	// OpenForEver takes it that an order can be decided in generations after the one that it was proposed in.
+	OpenForEver
+	// HearsayAgreed believes that an order is carried out where nobody knows what was decided.
+	HearsayAgreed
+	// WishKept keeps what an operator wants of a VM's homes when it has become something else.
+	WishKept
 	numBugs
 )
 

@@ -138,6 +138,12 @@ var about = [numBugs]struct {
 	RecordUntold:        {"record-untold", []string{"R9"}, Mirror},
 	OrdersCross:         {"orders-cross", []string{"R9"}, Membership},
 	MoveAnywhere:        {"move-anywhere", []string{"R9"}, Takeover},
+	OverrideUnread:      {"override-unread", []string{"R5"}, Log},
+	CreationForgotten:   {"creation-forgotten", []string{"R10"}, Notices},
+	StartForgotten:      {"start-forgotten", []string{"R10"}, Notices},
+	OpenForEver:         {"open-for-ever", []string{"R9"}, Membership},
+	HearsayAgreed:       {"hearsay-agreed", []string{"R9"}, Membership},
+	WishKept:            {"wish-kept", []string{"R9"}, Takeover},
 }
 
 // Rules returns the rules that the bug breaks, "R1" to "R10", the first one most of all.
