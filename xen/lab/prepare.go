@@ -34,6 +34,9 @@ func Prepare(ctx context.Context, c Config, say func(format string, args ...any)
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	if _, err := new(machine.Config).Program(); err != nil { // before anything is fetched for it
+		return nil, err
+	}
 	im, err := image.Build(ctx, image.Options{Cache: c.Cache, Program: c.Program, Mirror: c.Mirror, Refresh: c.Refresh, Say: say})
 	if err != nil {
 		return nil, err

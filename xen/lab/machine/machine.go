@@ -55,7 +55,7 @@ func Start(ctx context.Context, c Config) (*Machine, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	program, err := c.program()
+	program, err := c.Program()
 	if err != nil {
 		return nil, err
 	}

@@ -25,8 +25,8 @@ type State struct {
 // ErrQEMU is returned when there is no emulator to run.
 var ErrQEMU = errors.New("QEMU not found")
 
-// program returns the emulator's path.
-func (c *Config) program() (string, error) {
+// Program returns the emulator's path, or ErrQEMU if there is none.
+func (c *Config) Program() (string, error) {
 	name := c.QEMU
 	if name == "" {
 		name = "qemu-system-x86_64"
@@ -41,7 +41,7 @@ func (c *Config) program() (string, error) {
 // StateKey names the state of a machine like c: by the emulator's version, the hardware, and what it boots, for which
 // image stands. A state of another key cannot be continued.
 func StateKey(ctx context.Context, c Config, image string) (string, error) {
-	program, err := c.program()
+	program, err := c.Program()
 	if err != nil {
 		return "", err
 	}
