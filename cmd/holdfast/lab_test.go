@@ -40,6 +40,9 @@ func TestLabDownLeavesNothing(t *testing.T) {
 }
 
 func TestBadLabCommands(t *testing.T) {
+	bin := t.TempDir() // an emulator that is there, and never run
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "qemu-system-x86_64"), nil, 0o755))
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	for want, args := range map[string][]string{
 		`the name "A/b"`:                 {"lab", "status", "--lab", "A/b"},
 		"5 hosts: 1 to 3":                {"lab", "up", "--hosts", "5"},
