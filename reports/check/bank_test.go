@@ -111,7 +111,8 @@ func TestBankSearchesAgree(t *testing.T) {
 		}
 	})
 	require.Greater(t, lies, 0)
-	require.Greater(t, explained*100, tried*98, "%d of %d", explained, tried)
+	// About one in ten thousand is not.
+	require.LessOrEqual(t, tried-explained, 1+tried/100, "%d of %d", explained, tried)
 }
 
 // TestManyOpenTransfers: nearly every bank with dozens of transfers of unknown outcome is decided at once, which the

@@ -72,6 +72,9 @@ func (h *Host) PowerOn(ctx context.Context, cold bool) error {
 		}
 	}
 	if err != nil {
+		if errors.Is(context.Cause(ctx), errPowerCut) { // whatever failed of it
+			err = errPowerCut
+		}
 		h.set(h.current(), err.Error())
 		return err
 	}
