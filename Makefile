@@ -83,7 +83,7 @@ fuzz: ## fuzz every parser for FUZZTIME each (default 10s)
 	  done; \
 	done
 
-planted: ## plant each of the protocol bugs: every one must be found; prints what found it (ROUNDS=3: statistics, 15 to 20 minutes)
+planted: ## plant each of the protocol bugs: every one must be found; prints what found it (ROUNDS=3: statistics, 14 to 22 minutes)
 	@mkdir -p out && rm -f out/planted.md
 	HOLDFAST_ROUNDS=$(ROUNDS) HOLDFAST_BUGS=$(BUGS) HOLDFAST_TABLE=$(CURDIR)/out/planted.md \
 	  $(GO) test $(LIGHT) -vet=off -count=1 -timeout 12h -tags planted -run Planted $(PLANTED); \
